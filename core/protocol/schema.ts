@@ -219,7 +219,7 @@ export function array(
     versions,
     tag: options.tag,
     defaultValue: options.default === undefined ? [] : options.default,
-    codec(version, flexible) {
+    codec(version: number, flexible: boolean): Codec<unknown[] | null> {
       const item = isField(element) ? element.codec(version, flexible) : structCodec(element, version, flexible);
       const nullable = includes(options.nullable, version);
       return {
