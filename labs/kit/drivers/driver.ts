@@ -1,0 +1,106 @@
+/**
+ * The client driver: the little that labs need of a Kafka client, the same for every client under test.
+ *
+ * Invariant: settings that a lab does not give are the client's own defaults (`defaults` lists them, by Kafka's names where the client
+ * has the notion): no straw men. Answers tell `fail` (it certainly did not happen) from `info` (nobody knows).
+ * A driver never retries, reorders or hides anything that its client did not.
+ */
+import type { SeenRecord, TopicPartition } from '../history.ts';
+
+export type ClientName = 'mqlab' | 'kafkajs' | 'platformatic';
+export const CLIENT_NAMES: readonly ClientName[] = ['mqlab', 'kafkajs', 'platformatic'];
+
+export interface ClientDriver {
+  readonly name: ClientName;
+  readonly version: string;
+  /** The client's own defaults that bear on the labs, as text. */
+  readonly defaults: Readonly<Record<string, string>>;
+  producer(settings?: ProducerSettings): Promise<ProducerDriver>;
+  consumer(settings: ConsumerSettings): Promise<ConsumerDriver>;
+  admin(): Promise<AdminDriver>;
+}
+
+export interface ProducerSettings {
+  readonly acks?: 0 | 1 | -1;
+  readonly idempotence?: boolean;
+  readonly retries?: number;
+  readonly maxInFlight?: number;
+  readonly lingerMs?: number;
+  readonly batchBytes?: number;
+  readonly requestTimeoutMs?: number;
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+}
+
+export interface OutgoingRecord {
+  readonly topic: string;
+  readonly partition?: number;
+  readonly key: string | null;
+  readonly value: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type SendAnswer =
+  | {
+      readonly outcome: 'ok';
+      readonly partition: number;
+      readonly offset?: number;
+    }
+  | { readonly outcome: 'fail' | 'info'; readonly error: string };
+
+export interface ProducerDriver {
+  /** One record. Never rejects. Sends may be pipelined: do not await, and the client batches as it likes. */
+  send(record: OutgoingRecord): Promise<SendAnswer>;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ConsumerSettings {
+  /** Without a group the consumer is assigned by hand (`partitions`). */
+  readonly group?: string;
+  readonly topics?: readonly string[];
+  readonly partitions?: readonly TopicPartition[];
+  readonly fromBeginning?: boolean;
+  /** Left out: the client's own default. */
+  readonly autoCommit?: boolean;
+  readonly autoCommitIntervalMs?: number;
+  readonly committedOnly?: boolean;
+  readonly maxPollRecords?: number;
+  readonly sessionTimeoutMs?: number;
+  readonly heartbeatIntervalMs?: number;
+  readonly assignor?: 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky';
+  readonly onAssigned?: (partitions: readonly TopicPartition[], generation: number) => void;
+  readonly onRevoked?: (partitions: readonly TopicPartition[], generation: number) => void;
+}
+
+export interface CommitOffset extends TopicPartition {
+  readonly offset: number;
+}
+
+export type Answer = { readonly outcome: 'ok' } | { readonly outcome: 'fail' | 'info'; readonly error: string };
+
+export interface ConsumerDriver {
+  /** At most `maxWaitMs`; empty when nothing came. */
+  poll(maxWaitMs: number): Promise<readonly SeenRecord[]>;
+  commit(offsets: readonly CommitOffset[]): Promise<Answer>;
+  seek(at: CommitOffset): Promise<void>;
+  /** −1 when unknown or not in a group. */
+  readonly generation: number;
+  /** An orderly end: leaves the group, commits if the client does so by itself. */
+  close(): Promise<void>;
+}
+
+export interface AdminDriver {
+  createTopic(topic: string, partitions: number, configs?: Readonly<Record<string, string>>): Promise<void>;
+  addPartitions(topic: string, partitionsTotal: number): Promise<void>;
+  deleteTopic(topic: string): Promise<void>;
+  /** Earliest and next offset of each partition, by partition number. */
+  offsets(topic: string): Promise<
+    readonly {
+      readonly partition: number;
+      readonly start: number;
+      readonly end: number;
+    }[]
+  >;
+  committed(group: string, topic: string): Promise<readonly { readonly partition: number; readonly offset: number }[]>;
+  close(): Promise<void>;
+}
