@@ -320,14 +320,21 @@ function structCodec(fields: Fields, version: number, flexible: boolean): Codec<
     read(r) {
       const value: Record<string, unknown> = {};
       for (const field of plain) value[field.name] = field.codec.read(r);
-      for (const [name, fallback] of absent) value[name] = Array.isArray(fallback) ? [] : fallback;
+      for (const [name, fallback] of absent) value[name] = fresh(fallback);
       if (flexible) {
-        for (const [, field] of tags) value[field.name] = field.defaultValue;
+        for (const [, field] of tags) value[field.name] = fresh(field.defaultValue);
         readTags(r, tagged, value);
       }
       return value;
     },
   };
+}
+
+/** A default that its receiver may change: decoded messages share no arrays and no structs. */
+function fresh(fallback: unknown): unknown {
+  if (fallback === null || typeof fallback !== 'object' || fallback instanceof Uint8Array) return fallback;
+  if (Array.isArray(fallback)) return [];
+  return Object.fromEntries(Object.entries(fallback).map(([name, each]) => [name, fresh(each)]));
 }
 
 function isDefault(value: unknown, fallback: unknown): boolean {
@@ -342,6 +349,7 @@ function isDefault(value: unknown, fallback: unknown): boolean {
 }
 
 function writeTags(w: Writer, tags: [number, CompiledField][], value: Record<string, unknown>): void {
+  if (tags.length === 0) return w.unsignedVarint(0);
   const present = tags.filter(([, field]) => !isDefault(value[field.name], field.defaultValue));
   w.unsignedVarint(present.length);
   for (const [tag, field] of present) {
@@ -435,6 +443,8 @@ export function message<S extends Fields>(
 export interface Api<Req extends Fields = Fields, Res extends Fields = Fields> {
   readonly key: number;
   readonly name: string;
+  /** The lowest version that ApiVersions names; below `request.versionMin` only where clients look for it. */
+  readonly advertisedVersionMin: number;
   readonly request: Message<Req>;
   readonly response: Message<Res>;
 }
@@ -442,13 +452,14 @@ export interface Api<Req extends Fields = Fields, Res extends Fields = Fields> {
 export function api<Req extends Fields, Res extends Fields>(
   key: number,
   name: string,
-  shape: { readonly versions: Versions; readonly flexible: Versions },
+  shape: { readonly versions: Versions; readonly flexible: Versions; readonly advertisedFrom?: number },
   request: Req,
   response: Res,
 ): Api<Req, Res> {
   return {
     key,
     name,
+    advertisedVersionMin: shape.advertisedFrom ?? range(shape.versions)[0],
     request: message(`${name}Request`, shape, request),
     response: message(`${name}Response`, shape, response),
   };
