@@ -1,0 +1,358 @@
+import type { Clock, Timer } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import type { ClassicGroup, JoinResult, SyncResult } from './classic-group.ts';
+import {
+  failedJoin,
+  failedSync,
+  heartbeat,
+  type JoinEvent,
+  join,
+  type LeavingMember,
+  leave,
+  type RebalanceLimits,
+  type SyncEvent,
+  sync,
+  touch,
+} from './classic-rebalance.ts';
+import { type CoordinatorLog, GroupShard } from './group-shard.ts';
+import { validateCommit } from './offset-store.ts';
+import type { CommittedOffset } from './records.ts';
+
+/**
+ * The group coordinator of one broker: finds the shard of a group, checks what holds for every group, and asks the pure functions.
+ * The handlers of `broker/` translate between the versions of the wire and these calls.
+ *
+ * A group lives in partition `hash(group id) mod partitions` of `__consumer_offsets`, with Java's string hash, as Kafka places it.
+ * Bytes that are handed in are copied where they are kept: the caller's frame may be reused.
+ */
+export interface GroupCoordinatorConfig extends RebalanceLimits {
+  /** offsets.topic.num.partitions */
+  readonly offsetsPartitions: number;
+  /** offset.metadata.max.bytes */
+  readonly offsetMetadataBytesMax: number;
+  /** offsets.retention.minutes, in ms */
+  readonly offsetsRetentionMs: number;
+  /** offsets.retention.check.interval.ms */
+  readonly offsetsRetentionCheckIntervalMs: number;
+}
+
+export interface MemberIdentity {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly generationId: number;
+}
+
+export interface OffsetToCommit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+export interface GroupDescription {
+  /** NONE, or NOT_COORDINATOR, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND. */
+  readonly errorCode: number;
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  readonly protocolName: string;
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly groupInstanceId: string | null;
+    readonly clientId: string;
+    readonly clientHost: string;
+    readonly metadata: Buffer;
+    readonly assignment: Buffer;
+  }[];
+}
+
+export interface GroupListing {
+  readonly groupId: string;
+  readonly protocolType: string;
+  readonly state: string;
+  readonly type: 'classic';
+}
+
+/** Java's String.hashCode, made non-negative as Kafka's Utils.abs does. */
+export function groupPartition(groupId: string, partitions: number): number {
+  let hash = 0;
+  for (let i = 0; i < groupId.length; i++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(i)) | 0;
+  return (hash & 0x7fff_ffff) % partitions;
+}
+
+export class GroupCoordinator {
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly config: GroupCoordinatorConfig;
+  private readonly shards = new Map<number, GroupShard>();
+  private expiry: Timer | null = null;
+  private closed = false;
+
+  constructor(options: { readonly clock: Clock; readonly random: Random; readonly config: GroupCoordinatorConfig }) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.config = options.config;
+    this.armExpiry();
+  }
+
+  /** This broker leads the partition: its groups are loaded and served from now on. */
+  elected(partition: number, log: CoordinatorLog): void {
+    this.shards.get(partition)?.close();
+    const shard = new GroupShard(log, this.clock, this.config);
+    shard.load();
+    this.shards.set(partition, shard);
+  }
+
+  resigned(partition: number): void {
+    this.shards.get(partition)?.close();
+    this.shards.delete(partition);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.expiry?.cancel();
+    for (const shard of this.shards.values()) shard.close();
+    this.shards.clear();
+  }
+
+  partitionOf(groupId: string): number {
+    return groupPartition(groupId, this.config.offsetsPartitions);
+  }
+
+  private shardOf(groupId: string): GroupShard | undefined {
+    return this.shards.get(this.partitionOf(groupId));
+  }
+
+  private armExpiry(): void {
+    this.expiry = this.clock.setTimer(this.config.offsetsRetentionCheckIntervalMs, () => {
+      void this.expireOffsets().then(() => {
+        if (!this.closed) this.armExpiry();
+      });
+    });
+  }
+
+  async expireOffsets(): Promise<void> {
+    for (const shard of [...this.shards.values()]) await shard.expire(this.config.offsetsRetentionMs);
+  }
+
+  joinGroup(
+    groupId: string,
+    request: Omit<JoinEvent, 'reply' | 'newMemberId' | 'protocols'> & {
+      readonly protocols: readonly { name: string; metadata: Uint8Array }[];
+    },
+  ): Promise<JoinResult> {
+    return new Promise((reply) => {
+      const refuse = (errorCode: number): void => reply(failedJoin(errorCode, request.memberId));
+      if (groupId === '') return refuse(ErrorCode.INVALID_GROUP_ID);
+      const { sessionTimeoutMs } = request;
+      if (sessionTimeoutMs < this.config.sessionTimeoutMinMs || sessionTimeoutMs > this.config.sessionTimeoutMaxMs) {
+        return refuse(ErrorCode.INVALID_SESSION_TIMEOUT);
+      }
+      const shard = this.shardOf(groupId);
+      if (shard === undefined) return refuse(ErrorCode.NOT_COORDINATOR);
+      const known = shard.groups.get(groupId);
+      if (known === undefined && request.memberId !== '') return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
+      const group = known ?? shard.getOrCreate(groupId);
+      const event: JoinEvent = {
+        ...request,
+        protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+        newMemberId: `${request.groupInstanceId ?? request.clientId}-${this.newUuid()}`,
+        reply,
+      };
+      shard.carryOut(group, join(group, event, this.config, shard.now()));
+    });
+  }
+
+  private newUuid(): string {
+    const hex = this.random.uuid().toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  syncGroup(
+    groupId: string,
+    request: Omit<SyncEvent, 'reply' | 'assignments'> & {
+      readonly assignments: readonly { memberId: string; assignment: Uint8Array }[];
+    },
+  ): Promise<SyncResult> {
+    return new Promise((reply) => {
+      if (groupId === '') return reply(failedSync(ErrorCode.INVALID_GROUP_ID));
+      const shard = this.shardOf(groupId);
+      if (shard === undefined) return reply(failedSync(ErrorCode.NOT_COORDINATOR));
+      const group = shard.groups.get(groupId);
+      if (group === undefined) return reply(failedSync(ErrorCode.UNKNOWN_MEMBER_ID));
+      const assignments = new Map(
+        request.assignments.map(({ memberId, assignment }) => [memberId, Buffer.from(assignment)]),
+      );
+      shard.carryOut(group, sync(group, { ...request, assignments, reply }, this.config, shard.now()));
+    });
+  }
+
+  heartbeat(groupId: string, member: MemberIdentity): number {
+    if (groupId === '') return ErrorCode.INVALID_GROUP_ID;
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return ErrorCode.NOT_COORDINATOR;
+    const group = shard.groups.get(groupId);
+    if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
+    return heartbeat(group, member.memberId, member.groupInstanceId, member.generationId, shard.now());
+  }
+
+  /** A code for the whole request and, when that is NONE, one for each member. */
+  leaveGroup(
+    groupId: string,
+    members: readonly LeavingMember[],
+  ): { readonly errorCode: number; readonly memberErrorCodes: readonly number[] } {
+    if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, memberErrorCodes: [] };
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, memberErrorCodes: [] };
+    const group = shard.groups.get(groupId);
+    if (group === undefined || group.state === 'Dead') {
+      return { errorCode: ErrorCode.NONE, memberErrorCodes: members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) };
+    }
+    const { errorCodes, effects } = leave(group, members, this.config, shard.now());
+    shard.carryOut(group, effects);
+    return { errorCode: ErrorCode.NONE, memberErrorCodes: errorCodes };
+  }
+
+  /**
+   * Commits offsets. Resolves with a code for the whole request (NONE, or a member or coordinator error) and one for each offset.
+   * `apiVersion` decides how a missing group is told (v9+: GROUP_ID_NOT_FOUND, before: ILLEGAL_GENERATION).
+   */
+  async commitOffsets(
+    groupId: string,
+    member: MemberIdentity,
+    offsets: readonly OffsetToCommit[],
+    options: { readonly apiVersion: number; readonly retentionMs: number | null },
+  ): Promise<{ readonly errorCode: number; readonly offsetErrorCodes: readonly number[] }> {
+    const all = (errorCode: number) => ({ errorCode, offsetErrorCodes: offsets.map(() => errorCode) });
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
+    let group = shard.groups.get(groupId);
+    if (group === undefined) {
+      if (member.generationId >= 0)
+        return all(options.apiVersion >= 9 ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION);
+      group = shard.getOrCreate(groupId);
+    }
+    const invalid = validateCommit(group, member.memberId, member.groupInstanceId, member.generationId);
+    if (invalid !== ErrorCode.NONE) return all(invalid);
+    if (group.state === 'Stable' || group.state === 'PreparingRebalance') touch(group, member.memberId, shard.now());
+    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
+    const expireTimestampMs = options.retentionMs === null ? null : this.clock.now() + options.retentionMs;
+    const errorCode = await shard.commitOffsets(
+      groupId,
+      offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs })),
+    );
+    return {
+      errorCode: ErrorCode.NONE,
+      offsetErrorCodes: tooLarge.map((large) => (large ? ErrorCode.OFFSET_METADATA_TOO_LARGE : errorCode)),
+    };
+  }
+
+  /** The committed offset, or undefined when there is none. NOT_COORDINATOR is the only error. */
+  fetchOffsets(groupId: string): { readonly errorCode: number; readonly offsets: OffsetView } {
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, offsets: NO_OFFSETS };
+    return {
+      errorCode: ErrorCode.NONE,
+      offsets: {
+        get: (topic, partition) => shard.offsets.get(groupId, topic, partition),
+        all: () => [...shard.offsets.offsetsOf(groupId)],
+      },
+    };
+  }
+
+  /** Removes single offsets (OffsetDelete); those of topics that a member subscribes to are refused with GROUP_SUBSCRIBED_TO_TOPIC. */
+  async deleteOffsets(
+    groupId: string,
+    partitions: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<{ readonly errorCode: number; readonly partitionErrorCodes: readonly number[] }> {
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, partitionErrorCodes: [] };
+    const group = shard.groups.get(groupId);
+    if (group === undefined && !shard.offsets.has(groupId))
+      return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, partitionErrorCodes: [] };
+    const subscribed = group === undefined || group.members.size === 0 ? new Set<string>() : group.subscribedTopics();
+    if (subscribed === null) return { errorCode: ErrorCode.NON_EMPTY_GROUP, partitionErrorCodes: [] };
+    const allowed = partitions.filter(({ topic }) => !subscribed.has(topic));
+    const stored = allowed.filter(({ topic, partition }) => shard.offsets.get(groupId, topic, partition) !== undefined);
+    const errorCode = await shard.removeOffsets(groupId, stored);
+    return {
+      errorCode: ErrorCode.NONE,
+      partitionErrorCodes: partitions.map(({ topic }) =>
+        subscribed.has(topic) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : errorCode,
+      ),
+    };
+  }
+
+  async deleteGroup(groupId: string): Promise<number> {
+    if (groupId === '') return ErrorCode.INVALID_GROUP_ID;
+    const shard = this.shardOf(groupId);
+    return shard === undefined ? ErrorCode.NOT_COORDINATOR : shard.deleteGroup(groupId);
+  }
+
+  /** The topic is gone: so are the offsets committed for it. */
+  async topicDeleted(topic: string): Promise<void> {
+    for (const shard of [...this.shards.values()]) {
+      for (const groupId of [...shard.offsets.groupIds()]) {
+        await shard.removeOffsets(
+          groupId,
+          [...shard.offsets.offsetsOf(groupId)].filter((each) => each.topic === topic),
+        );
+      }
+    }
+  }
+
+  describeGroup(groupId: string): GroupDescription {
+    const dead = (errorCode: number): GroupDescription => ({
+      errorCode,
+      groupId,
+      state: errorCode === ErrorCode.GROUP_ID_NOT_FOUND ? 'Dead' : '',
+      protocolType: '',
+      protocolName: '',
+      members: [],
+    });
+    if (groupId === '') return dead(ErrorCode.INVALID_GROUP_ID);
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return dead(ErrorCode.NOT_COORDINATOR);
+    const group = shard.groups.get(groupId);
+    if (group === undefined || group.state === 'Dead') return dead(ErrorCode.GROUP_ID_NOT_FOUND);
+    const isStable = group.state === 'Stable';
+    return {
+      errorCode: ErrorCode.NONE,
+      groupId,
+      state: group.state,
+      protocolType: group.protocolType ?? '',
+      protocolName: isStable ? (group.protocolName ?? '') : '',
+      members: [...group.members.values()].map((member) => ({
+        memberId: member.memberId,
+        groupInstanceId: member.groupInstanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        metadata: isStable ? group.metadataOf(member, group.protocolName) : Buffer.alloc(0),
+        assignment: isStable ? member.assignment : Buffer.alloc(0),
+      })),
+    };
+  }
+
+  listGroups(): GroupListing[] {
+    const listings: GroupListing[] = [];
+    const add = (group: ClassicGroup): void => {
+      listings.push({
+        groupId: group.groupId,
+        protocolType: group.protocolType ?? '',
+        state: group.state,
+        type: 'classic',
+      });
+    };
+    for (const shard of this.shards.values()) for (const group of shard.groups.values()) add(group);
+    return listings;
+  }
+}
+
+export interface OffsetView {
+  get(topic: string, partition: number): CommittedOffset | undefined;
+  all(): { readonly topic: string; readonly partition: number; readonly value: CommittedOffset }[];
+}
+
+const NO_OFFSETS: OffsetView = { get: () => undefined, all: () => [] };
