@@ -3,7 +3,8 @@
 // that SIGKILL reaches the broker also behind the launcher; SIGTERM goes to the launcher alone, as a shell would send it.
 // `MQLAB_FOREIGN_BOOTSTRAP=host:port` points every suite at another broker (Apache Kafka, for one) that these tests do not own:
 // there `owned` is false and what needs a kill, a restart, a data folder or a setting is skipped.
-// That broker must run with auto.create.topics.enable=false and group.initial.rebalance.delay.ms=0.
+// `MQLAB_FOREIGN_COMMAND=program` starts that program instead of mqlab, with the same arguments, and owns it in the same way.
+// An external broker must run with auto.create.topics.enable=false and group.initial.rebalance.delay.ms=0.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -95,8 +96,10 @@ async function startOwned(options: BrokerOptions): Promise<ForeignBroker> {
 
   const start = async (): Promise<void> => {
     const sets = Object.entries({ ...settings, listeners: `PLAINTEXT://${bootstrap}` });
-    const args = [launcher, 'broker', ...sets.flatMap(([key, value]) => ['--set', `${key}=${value}`])];
-    const started = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = process.env.MQLAB_FOREIGN_COMMAND;
+    const program = command === undefined ? [process.execPath, launcher] : [command];
+    const args = [...program.slice(1), 'broker', ...sets.flatMap(([key, value]) => ['--set', `${key}=${value}`])];
+    const started = spawn(program[0]!, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     started.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-stderrCharsMax);

@@ -1,0 +1,167 @@
+// Apache Kafka's own command-line tools, run one JVM a call. Finds the classpath, or says why there is none:
+// 1. MQLAB_KAFKA_CLASSPATH, a classpath or @FILE that holds one; 2. what an earlier run resolved from java/pom.xml (kept under
+// node_modules/.cache); 3. Maven: offline from the local repository, or from the network when MQLAB_JAVA=1 asks for it.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const pom = fileURLToPath(new URL('java/pom.xml', import.meta.url));
+const cacheDir = fileURLToPath(new URL('../../../node_modules/.cache/mqlab/', import.meta.url));
+
+export const tools = {
+  topics: 'org.apache.kafka.tools.TopicCommand',
+  groups: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  configs: 'kafka.admin.ConfigCommand',
+  producer: 'org.apache.kafka.tools.ConsoleProducer',
+  consumer: 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  offsets: 'org.apache.kafka.tools.GetOffsetShell',
+  apiVersions: 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+  verifiableProducer: 'org.apache.kafka.tools.VerifiableProducer',
+  verifiableConsumer: 'org.apache.kafka.tools.VerifiableConsumer',
+  dumpLog: 'org.apache.kafka.tools.DumpLogSegments',
+} as const;
+
+export interface JavaResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type Classpath = { readonly classpath: string } | { readonly missing: string };
+
+let found: Classpath | undefined;
+export function kafkaClasspath(): Classpath {
+  found ??= find();
+  return found;
+}
+
+export function java(
+  tool: keyof typeof tools,
+  args: readonly string[],
+  input = '',
+  msMax = 30_000,
+): Promise<JavaResult> {
+  const at = kafkaClasspath();
+  if ('missing' in at) throw new Error(at.missing);
+  const jvm = [
+    '-Xmx256m',
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  ];
+  return new Promise((resolve, reject) => {
+    const child = spawn('java', [...jvm, '-cp', at.classpath, tools[tool], ...args], { stdio: 'pipe' });
+    const timer = setTimeout(() => child.kill('SIGTERM'), msMax);
+    const endWithUs = (): void => void child.kill('SIGKILL');
+    process.once('exit', endWithUs);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      process.off('exit', endWithUs);
+      resolve({ code, stdout, stderr });
+    });
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+/** One complaint of dump-log, in its own words, with the file it was reading. */
+export interface DumpLogResult {
+  readonly batches: number;
+  readonly records: number;
+  readonly complaints: readonly string[];
+  readonly stdout: string;
+}
+
+// What dump-log prints when it likes a file; every other line is a complaint. Listing the good lines, not the bad ones, so that
+// a complaint in words that this file does not know still fails the test.
+const goodLines: readonly RegExp[] = [
+  /^Dumping /,
+  /^Log starting offset: \d+$/,
+  /^baseOffset: .* isvalid: true$/,
+  /^\| offset: /,
+  /^offset: \d+ position: \d+$/,
+  /^timestamp: -?\d+ offset: \d+$/,
+  /^producerId: \d+ producerEpoch: /,
+  / passed sanity check\.$/,
+  / is empty\.$/,
+  /^$/,
+];
+
+/** Runs dump-log over `files` and sorts its lines. `decoder` is one of its switches, `--offsets-decoder` for one. */
+export async function dumpLog(files: readonly string[], ...switches: readonly string[]): Promise<DumpLogResult> {
+  const { code, stdout, stderr } = await java('dumpLog', ['--files', files.join(','), ...switches], '', 60_000);
+  const lines = stdout.split('\n');
+  const complaints = lines.filter((line) => !goodLines.some((good) => good.test(line)));
+  if (code !== 0 || /Exception|ERROR/.test(stderr)) complaints.push(`exit ${code}: ${stderr.slice(-2000)}`);
+  return {
+    batches: lines.filter((line) => line.startsWith('baseOffset: ')).length,
+    records: lines.filter((line) => line.startsWith('| offset: ')).length,
+    complaints,
+    stdout,
+  };
+}
+
+/** The files of all partitions of a data folder, each kind apart; `__cluster_metadata` is left to its own decoder. */
+export function dataFiles(dataDir: string): {
+  logs: string[];
+  offsets: string[];
+  indexes: string[];
+  snapshots: string[];
+} {
+  const files = { logs: [] as string[], offsets: [] as string[], indexes: [] as string[], snapshots: [] as string[] };
+  for (const entry of readdirSync(dataDir, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name.startsWith('__cluster_metadata')) continue;
+    for (const name of readdirSync(join(dataDir, entry.name))) {
+      const path = join(dataDir, entry.name, name);
+      if (statSync(path).size === 0) continue;
+      if (/^\d{20}\.log$/.test(name))
+        (entry.name.startsWith('__consumer_offsets-') ? files.offsets : files.logs).push(path);
+      if (/^\d{20}\.(index|timeindex)$/.test(name)) files.indexes.push(path);
+      if (/^\d{20}\.snapshot$/.test(name)) files.snapshots.push(path);
+    }
+  }
+  return files;
+}
+
+function find(): Classpath {
+  if (spawnSync('java', ['-version'], { stdio: 'ignore' }).error !== undefined)
+    return { missing: 'java cannot be run' };
+  const given = process.env.MQLAB_KAFKA_CLASSPATH;
+  if (given !== undefined)
+    return { classpath: given.startsWith('@') ? readFileSync(given.slice(1), 'utf8').trim() : given };
+  const text = readFileSync(pom, 'utf8');
+  const cached = join(cacheDir, `kafka-classpath-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.txt`);
+  const kept = whole(cached);
+  if (kept !== undefined) return { classpath: kept };
+  const online = process.env.MQLAB_JAVA === '1';
+  const version = /<kafka.version>(.*)</.exec(text)![1]!;
+  const jar = join(homedir(), '.m2/repository/org/apache/kafka/kafka-tools', version, `kafka-tools-${version}.jar`);
+  if (!online && !existsSync(jar))
+    return { missing: `Kafka ${version} is not in the local Maven repository (MQLAB_JAVA=1 fetches it)` };
+  mkdirSync(dirname(cached), { recursive: true });
+  const goal = ['dependency:build-classpath', `-Dmdep.outputFile=${cached}`];
+  const mvn = spawnSync('mvn', ['-q', '-B', ...(online ? [] : ['-o']), '-f', pom, ...goal], {
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
+  if (mvn.error !== undefined) return { missing: `mvn cannot be run (${mvn.error.message})` };
+  const resolved = whole(cached);
+  return resolved !== undefined
+    ? { classpath: resolved }
+    : { missing: `mvn resolved no classpath: ${mvn.stdout.slice(-500)}` };
+}
+
+/** The classpath in `file`, if each of its jars is still there. */
+function whole(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const classpath = readFileSync(file, 'utf8').trim();
+  return classpath !== '' && classpath.split(delimiter).every((jar) => existsSync(jar)) ? classpath : undefined;
+}
