@@ -18,7 +18,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Where the system is met: the real adapters, the simulator's own loop, and the command line. */
-const ALLOWED = [/^core\/ports\/real\//, /^core\/cli\//, /^core\/ports\/sim\/world\.ts$/];
+const ALLOWED = [/^core\/ports\/real\//, /^core\/cli\//, /^core\/ports\/sim\/turns\.ts$/];
 
 /** A node module that computes and meets nothing outside. */
 const HARMLESS =
