@@ -4,7 +4,7 @@ import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../protocol/schema.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { FrameAssembler } from './frame-assembler.ts';
-import { decodeResponse, encodeRequest, RESPONSE_BYTES_MIN, readCorrelationId } from './request-codec.ts';
+import { type AnyApi, decodeResponse, encodeRequest, RESPONSE_BYTES_MIN, readCorrelationId } from './request-codec.ts';
 import { RpcError } from './rpc-error.ts';
 
 /**
@@ -329,6 +329,3 @@ export class RpcClient {
     );
   }
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: an api whatever its messages
-type AnyApi = Api<any, any>;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Address, Connection, NetworkError, Part } from '../ports/network.ts';
 import { FrameAssembler } from './frame-assembler.ts';
-import { REQUEST_PREFIX_BYTES } from './request-codec.ts';
+import { REQUEST_BYTES_MIN } from './request-codec.ts';
 
 /**
  * The server's side of one connection: frames in, answers out.
@@ -72,7 +72,7 @@ export class ServerConnection {
     this.events = events;
     this.activeAtMs = clock.monotonic();
     this.assembler = new FrameAssembler(
-      { frameBytesMin: REQUEST_PREFIX_BYTES, frameBytesMax: limits.frameBytesMax, ownership: 'borrowed' },
+      { frameBytesMin: REQUEST_BYTES_MIN, frameBytesMax: limits.frameBytesMax, ownership: 'borrowed' },
       (frame) => {
         this.handle(frame);
         return this.state === 'reading' ? 'continue' : 'stop';
