@@ -78,6 +78,11 @@ export class Reader {
 
   /** Unsigned LEB128 of at most 32 bits. */
   unsignedVarint(): number {
+    const first = this.position < this.limit ? this.buffer[this.position]! : 0x80;
+    if (first < 0x80) {
+      this.position += 1;
+      return first;
+    }
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.buffer[this.take(1)]!;
@@ -98,6 +103,11 @@ export class Reader {
 
   /** Zigzag varint of at most 64 bits, checked against ±(2^53−1). */
   varlong(): number {
+    const first = this.position < this.limit ? this.buffer[this.position]! : 0x80;
+    if (first < 0x80) {
+      this.position += 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
     let low = 0; // bits 0–27
     let high = 0; // bits 28–63
     for (let shift = 0; shift < 70; shift += 7) {

@@ -203,6 +203,12 @@ export class RecordBatch {
     return this.computeCrc() === this.crc;
   }
 
+  /** Corrects the largest timestamp; writes the CRC anew. */
+  setMaxTimestamp(timestampMs: number): void {
+    writeInt64(this.buffer, timestampMs, this.position + MAX_TIMESTAMP_OFFSET);
+    this.buffer.writeUInt32BE(this.computeCrc(), this.position + CRC_OFFSET);
+  }
+
   /** Sets the timestamp type and, for log append time, the largest timestamp; writes the CRC anew. */
   setLogAppendTime(timestampMs: number): void {
     this.buffer.writeInt16BE(this.attributes | LOG_APPEND_TIME_FLAG, this.position + ATTRIBUTES_OFFSET);
