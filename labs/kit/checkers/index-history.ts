@@ -91,14 +91,15 @@ interface OpenLog {
   finalRead: { operation: number; logEndOffset: number; logStartOffset: number } | null;
 }
 
-const cache = new WeakMap<History, HistoryIndex>();
+const cache = new WeakMap<History, { readonly operations: number; readonly index: HistoryIndex }>();
 
-/** The index of a finished history; made once for each. */
+/** The index of a history, made once for each (anew when it has grown). */
 export function indexHistory(history: History): HistoryIndex {
   const known = cache.get(history);
-  if (known !== undefined && known.calls.length > 0) return known;
+  const operations = history.operations.length;
+  if (known?.operations === operations) return known.index;
   const index = buildIndex(history);
-  cache.set(history, index);
+  cache.set(history, { operations, index });
   return index;
 }
 

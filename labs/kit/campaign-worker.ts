@@ -1,0 +1,72 @@
+/** A worker's part of a campaign: some plans of one scenario, by number. Loads the lab once and keeps it. */
+import type { ClientName } from './drivers/driver.ts';
+import { type InputOptions, type InputRecord, readInput } from './input.ts';
+import type { Lab } from './lab.ts';
+import { loadLabModule, scenarioOf } from './registry.ts';
+import { runPlan } from './run-plan.ts';
+import { planOf, seedOf } from './search.ts';
+import type { TargetKind } from './targets/target.ts';
+import type { RunOutcome } from './verdict.ts';
+
+/** What to run: plain data. */
+export interface CampaignTask {
+  /** URL of the module that exports the lab. */
+  readonly module: string;
+  readonly scenario: string;
+  readonly target: TargetKind;
+  readonly client: ClientName;
+  readonly seed: number;
+  readonly input: InputOptions;
+  readonly options: Readonly<Record<string, string>>;
+  readonly bootstrap?: string;
+}
+
+/** What is kept of one run: small, so that thousands fit. */
+export interface RunSummary {
+  readonly index: number;
+  readonly planSeed: number;
+  readonly outcome: RunOutcome;
+  readonly goals: readonly string[];
+  readonly historyHash: string;
+  readonly version: string;
+}
+
+export interface CampaignBatch {
+  readonly task: CampaignTask;
+  readonly from: number;
+  readonly until: number;
+}
+
+const labs = new Map<string, Promise<Lab>>();
+const inputs = new Map<string, Promise<readonly InputRecord[]>>();
+
+function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  let made = cache.get(key);
+  if (made === undefined) cache.set(key, (made = make()));
+  return made;
+}
+
+export async function runBatch({ task, from, until }: CampaignBatch): Promise<RunSummary[]> {
+  const lab = await once(labs, task.module, () => loadLabModule(task.module));
+  const input = await once(inputs, JSON.stringify(task.input), () => readInput(task.input));
+  const scenario = scenarioOf(lab, task.scenario);
+  const { target, client, options } = task;
+  const summaries: RunSummary[] = [];
+  for (let index = from; index < until; index++) {
+    const planSeed = seedOf(task.seed, index);
+    const plan = planOf(scenario.plan, planSeed);
+    const bootstrap = task.bootstrap === undefined ? {} : { bootstrap: task.bootstrap };
+    let run: Awaited<ReturnType<typeof runPlan>>;
+    try {
+      run = await runPlan(scenario, plan, { target, client, seed: planSeed, input, options, ...bootstrap });
+    } catch (error) {
+      const where = `${lab.name}/${scenario.id} on ${target}, plan ${index} of seed ${task.seed}`;
+      throw new Error(`${where}: ${(error as Error).message}\nplan ${JSON.stringify(plan)}`, { cause: error });
+    }
+    const { outcome, goals, historyHash, version } = run;
+    summaries.push({ index, planSeed, outcome, goals, historyHash, version });
+  }
+  return summaries;
+}
+
+export default runBatch;

@@ -1,0 +1,117 @@
+/**
+ * A campaign: many plans of one scenario, over the cores, until the first violation or the last plan.
+ *
+ * Invariant: what it says depends on the seed and on the number of plans done, never on the number of workers: plans go by number, and only the
+ * unbroken row of finished ones from number 0 counts. A deadline may end that row early; then fewer runs are reported.
+ */
+import { Piscina } from 'piscina';
+import { type CampaignTask, type RunSummary, runBatch } from './campaign-worker.ts';
+import type { Coverage } from './verdict.ts';
+
+export type { CampaignTask, RunSummary } from './campaign-worker.ts';
+
+export interface CampaignOptions {
+  readonly runs: number;
+  /** 1 runs here, in this thread. */
+  readonly workers: number;
+  /** On performance.now()'s scale: no batch begins after it. */
+  readonly deadline?: number;
+  /** Goals to count. */
+  readonly goals: readonly string[];
+  readonly onProgress?: (runsDone: number) => void;
+  /** Shared between campaigns; made and destroyed here when absent. */
+  readonly pool?: CampaignPool;
+}
+
+export interface CampaignResult {
+  readonly coverage: Coverage;
+  /** The lowest plan number that broke something. */
+  readonly violation: RunSummary | null;
+  /** The run to show when nothing broke: the first that reached every goal, else the first. */
+  readonly sample: RunSummary | null;
+  readonly plansPerSecond: number;
+}
+
+const BATCH_PLANS = 8;
+
+export class CampaignPool {
+  readonly #piscina: Piscina<{ task: CampaignTask; from: number; until: number }, RunSummary[]>;
+  readonly workers: number;
+
+  constructor(workers: number) {
+    this.workers = workers;
+    this.#piscina = new Piscina({
+      filename: new URL('./campaign-worker.ts', import.meta.url).href,
+      minThreads: 1,
+      maxThreads: workers,
+      maxQueue: workers * 4,
+    });
+  }
+
+  run(task: CampaignTask, from: number, until: number): Promise<RunSummary[]> {
+    return this.#piscina.run({ task, from, until });
+  }
+
+  close(): Promise<void> {
+    return this.#piscina.destroy();
+  }
+}
+
+export async function runCampaign(task: CampaignTask, options: CampaignOptions): Promise<CampaignResult> {
+  // Real processes share this machine: one plan at a time.
+  const workers = task.target === 'sim' ? options.workers : 1;
+  const pool = workers > 1 ? (options.pool ?? new CampaignPool(workers)) : null;
+  const deadline = options.deadline ?? Number.POSITIVE_INFINITY;
+  const began = performance.now();
+  const done = new Map<number, readonly RunSummary[]>();
+  const batchPlans = task.target === 'sim' ? BATCH_PLANS : 1;
+  const batches = Math.ceil(options.runs / batchPlans);
+  let next = 0;
+  let runsDone = 0;
+  let firstBroken = Number.POSITIVE_INFINITY;
+
+  const lane = async (): Promise<void> => {
+    // The first batch always runs: a campaign without a run says nothing.
+    while (next < batches && next < firstBroken && (next === 0 || performance.now() < deadline)) {
+      const batch = next++;
+      const from = batch * batchPlans;
+      const until = Math.min(options.runs, from + batchPlans);
+      const summaries = pool === null ? await runBatch({ task, from, until }) : await pool.run(task, from, until);
+      done.set(batch, summaries);
+      runsDone += summaries.length;
+      if (summaries.some((run) => run.outcome.violations.length > 0)) firstBroken = Math.min(firstBroken, batch);
+      options.onProgress?.(runsDone);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.max(1, workers) }, lane));
+  } finally {
+    if (pool !== null && options.pool === undefined) await pool.close();
+  }
+
+  const counted: RunSummary[] = [];
+  for (let batch = 0; done.has(batch); batch++) counted.push(...done.get(batch)!);
+  const seconds = Math.max(1e-9, (performance.now() - began) / 1000);
+  return { ...summarise(counted, options.goals), plansPerSecond: runsDone / seconds };
+}
+
+function summarise(runs: readonly RunSummary[], goals: readonly string[]): Omit<CampaignResult, 'plansPerSecond'> {
+  const violationAt = runs.findIndex((run) => run.outcome.violations.length > 0);
+  const counted = violationAt < 0 ? runs : runs.slice(0, violationAt + 1);
+  const has = (run: RunSummary, goal: string): boolean => run.goals.includes(goal);
+  return {
+    coverage: {
+      runs: counted.length,
+      invalid: violationAt < 0 ? 0 : 1,
+      unknown: counted.filter((run) => run.outcome.status === 'unknown').length,
+      legal: counted.filter((run) => run.outcome.legal.length > 0).length,
+      exercised: goals.map((goal) => ({
+        goal,
+        reached: counted.filter((run) => has(run, goal)).length,
+        of: counted.length,
+      })),
+    },
+    violation: violationAt < 0 ? null : runs[violationAt]!,
+    sample: counted.find((run) => goals.every((goal) => has(run, goal))) ?? counted[0] ?? null,
+  };
+}

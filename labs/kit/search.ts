@@ -1,0 +1,96 @@
+/**
+ * Search: plans by number, and the shrinking of the first that breaks something.
+ *
+ * Invariant: plan number i of a seed is the same whoever makes it and in whatever order: its own seed is derived from both. Shrinking runs
+ * candidates one after the other and keeps what still shows one of the violations that were found, so seed and number decide the witness too.
+ * It is bounded by a count of runs, not by time.
+ *
+ * Left to others: what a run is (`run-plan.ts`), many runs on many cores (`campaign.ts`).
+ */
+import fc from 'fast-check';
+import type { RunOutcome } from './verdict.ts';
+
+export const SHRINK_RUNS_MAX = 600;
+
+/** The seed of plan number `index`: 32 bits, well mixed. */
+export function seedOf(seed: number, index: number): number {
+  let x = (Math.imul(index + 1, 0x9e3779b9) ^ seed) | 0;
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** fast-check wants a signed 32-bit seed. */
+function generatorSeed(planSeed: number): number {
+  return planSeed | 0;
+}
+
+/** The plan that a plan seed makes. */
+export function planOf<Plan>(arbitrary: fc.Arbitrary<Plan>, planSeed: number): Plan {
+  const [plan] = fc.sample(arbitrary, { seed: generatorSeed(planSeed), numRuns: 1 });
+  return plan!;
+}
+
+export interface Shrunk<Plan> {
+  readonly plan: Plan;
+  /** Runs that shrinking took. */
+  readonly runs: number;
+  /** It stopped at the bound: the plan is small, and perhaps not minimal. */
+  readonly isBounded: boolean;
+}
+
+export interface ShrinkOptions<Plan> {
+  readonly arbitrary: fc.Arbitrary<Plan>;
+  readonly planSeed: number;
+  readonly run: (plan: Plan) => Promise<RunOutcome>;
+  readonly runsMax?: number;
+  readonly onRun?: (runs: number) => void;
+}
+
+/** The smallest plan that still shows one of the violations of the plan of `planSeed`; null when that one shows none. */
+export async function shrink<Plan>(options: ShrinkOptions<Plan>): Promise<Shrunk<Plan> | null> {
+  const runsMax = options.runsMax ?? SHRINK_RUNS_MAX;
+  let wanted: ReadonlySet<string> | null = null;
+  let runs = 0;
+  const property = fc.asyncProperty(options.arbitrary, async (plan) => {
+    if (runs >= runsMax) return true;
+    runs++;
+    options.onRun?.(runs);
+    const { violations } = await options.run(plan);
+    if (wanted === null) wanted = new Set(violations);
+    return !violations.some((name) => wanted!.has(name));
+  });
+  const details = await fc.check(property, { seed: generatorSeed(options.planSeed), numRuns: 1 });
+  if (!details.failed) return null;
+  return { plan: details.counterexample![0], runs, isBounded: runs >= runsMax };
+}
+
+export interface Counterexample<Plan> extends Shrunk<Plan> {
+  readonly index: number;
+  readonly planSeed: number;
+}
+
+export interface SearchOptions<Plan> {
+  readonly arbitrary: fc.Arbitrary<Plan>;
+  /** `planSeed` is the run's seed too: shrunk plans keep it. */
+  readonly run: (plan: Plan, planSeed: number) => Promise<RunOutcome>;
+  readonly seed: number;
+  readonly runs: number;
+  readonly onProgress?: (index: number) => void;
+}
+
+/** The first plan of a seed that breaks something, shrunk; null when none of `runs` does. For one thread. */
+export async function searchCounterexample<Plan>(options: SearchOptions<Plan>): Promise<Counterexample<Plan> | null> {
+  for (let index = 0; index < options.runs; index++) {
+    const planSeed = seedOf(options.seed, index);
+    const outcome = await options.run(planOf(options.arbitrary, planSeed), planSeed);
+    options.onProgress?.(index);
+    if (outcome.violations.length === 0) continue;
+    const run = (plan: Plan): Promise<RunOutcome> => options.run(plan, planSeed);
+    const shrunk = await shrink({ arbitrary: options.arbitrary, planSeed, run });
+    if (shrunk === null)
+      throw new Error(`plan ${index} of seed ${options.seed} broke something only once: the run is not deterministic`);
+    return { ...shrunk, index, planSeed };
+  }
+  return null;
+}
