@@ -5,6 +5,7 @@
  * gets what was queued for it; then the connection closes. What arrives after `end()` is dropped.
  */
 import net from 'node:net';
+import { FilesError } from '../files.ts';
 import type { Address, Connection, ConnectionReceiver, Listener, Network, NetworkMetrics, Part } from '../network.ts';
 import { NetworkError } from '../network.ts';
 import { adoptAccepted, onReadOption } from './handle.ts';
@@ -155,7 +156,13 @@ class RealConnection implements Connection {
 
   send(parts: readonly Part[]): void {
     if (this.#state !== 'open') return;
-    this.#queue.push(parts);
+    try {
+      this.#queue.push(parts);
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.#onFailure(error.code);
+      return;
+    }
     // Answers to the frames of one chunk leave together, after the chunk.
     if (this.#delivering) this.#queue.markWaited();
     else this.#queue.pump();
