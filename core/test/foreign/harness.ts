@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const launcher = fileURLToPath(new URL('../../cli/mqlab.js', import.meta.url));
-const readyMsMax = 20_000;
+const readyMsMax = 40_000;
 const stopMsMax = 15_000;
 const stderrCharsMax = 1 << 20;
 

@@ -100,7 +100,8 @@ export async function dumpLog(files: readonly string[], ...switches: readonly st
   const { code, stdout, stderr } = await java('dumpLog', ['--files', files.join(','), ...switches], '', 60_000);
   const lines = stdout.split('\n');
   const complaints = lines.filter((line) => !goodLines.some((good) => good.test(line)));
-  if (code !== 0 || /Exception|ERROR/.test(stderr)) complaints.push(`exit ${code}: ${stderr.slice(-2000)}`);
+  if (code !== 0 || /Exception|ERROR/.test(stderr))
+    complaints.push(`exit ${code} after ${lines.slice(-4).join(' / ')}: ${stderr.slice(-2000)}`);
   return {
     batches: lines.filter((line) => line.startsWith('baseOffset: ')).length,
     records: lines.filter((line) => line.startsWith('| offset: ')).length,
@@ -109,7 +110,7 @@ export async function dumpLog(files: readonly string[], ...switches: readonly st
   };
 }
 
-/** The files of all partitions of a data folder, each kind apart; `__cluster_metadata` is left to its own decoder. */
+/** The files of all partitions of a data folder, each kind apart, without `__cluster_metadata` and what is pending deletion. */
 export function dataFiles(dataDir: string): {
   logs: string[];
   offsets: string[];
@@ -118,7 +119,7 @@ export function dataFiles(dataDir: string): {
 } {
   const files = { logs: [] as string[], offsets: [] as string[], indexes: [] as string[], snapshots: [] as string[] };
   for (const entry of readdirSync(dataDir, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name.startsWith('__cluster_metadata')) continue;
+    if (!entry.isDirectory() || entry.name.startsWith('__cluster_metadata') || entry.name.endsWith('-delete')) continue;
     for (const name of readdirSync(join(dataDir, entry.name))) {
       const path = join(dataDir, entry.name, name);
       if (statSync(path).size === 0) continue;

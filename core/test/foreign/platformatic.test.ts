@@ -30,7 +30,7 @@ const open: { close(force?: boolean): Promise<unknown> }[] = [];
 const base = () => ({
   clientId: 'foreign-platformatic',
   bootstrapBrokers: [broker.bootstrap],
-  retries: 5,
+  retries: 30,
   retryDelay: 50,
   autocreateTopics: false,
 });
@@ -73,6 +73,8 @@ function makeConsumer(extra: Partial<TextConsumerOptions> = {}): TextConsumer {
 async function createTopic(stem: string, partitions = 1, configs: { name: string; value: string }[] = []) {
   const topic = freshName(stem);
   await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+  // Apache Kafka answers before the broker has heard of the topic from its controller.
+  await eventually(`${topic} is known`, async () => (await admin.listTopics()).includes(topic));
   return topic;
 }
 
