@@ -1,0 +1,150 @@
+import { ErrorCode } from '../protocol/errors.ts';
+import { type ConfigDefinition, parseConfig } from './config-definition.ts';
+import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
+import { BROKER_RESOURCE, type ClusterImage, type ResourceType, TOPIC_RESOURCE } from './image.ts';
+import type { NewMetadataRecord } from './records/metadata-record.ts';
+import { checkTopicConfigs, TOPIC_CONFIGS } from './topic-config.ts';
+
+/**
+ * Decisions about the settings of topics and brokers, pure. Legacy AlterConfigs replaces all settings of a resource; IncrementalAlterConfigs changes single ones.
+ */
+export const CONFIG_OPERATION = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
+
+export interface ConfigChange {
+  readonly name: string;
+  /** One of CONFIG_OPERATION, as it came from the wire. */
+  readonly operation: number;
+  readonly value: string | null;
+}
+
+export interface ResourceChange {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  readonly changes: readonly ConfigChange[];
+}
+
+/** The settings of brokers that may change while they run; the broker's room knows them. */
+export interface BrokerConfigRules {
+  definition(name: string): ConfigDefinition | undefined;
+  /** null, or why the setting cannot be changed at run time. */
+  dynamicProblem(name: string): string | null;
+}
+
+export interface AlteredResource extends Outcome {
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+export function alterConfigs(
+  image: ClusterImage,
+  resources: readonly ResourceChange[],
+  rules: BrokerConfigRules,
+  mode: 'incremental' | 'replace',
+): Decision<readonly AlteredResource[]> {
+  const records: NewMetadataRecord[] = [];
+  const seen = new Set<string>();
+  const response = resources.map((resource) => {
+    const key = `${resource.resourceType}:${resource.resourceName}`;
+    const outcome = seen.has(key)
+      ? refused(ErrorCode.INVALID_REQUEST, 'Each resource may be named once.')
+      : alterResource(image, resource, rules, mode, records);
+    seen.add(key);
+    return { ...outcome, resourceType: resource.resourceType, resourceName: resource.resourceName };
+  });
+  return { records, response };
+}
+
+function alterResource(
+  image: ClusterImage,
+  resource: ResourceChange,
+  rules: BrokerConfigRules,
+  mode: 'incremental' | 'replace',
+  records: NewMetadataRecord[],
+): Outcome {
+  const { resourceType, resourceName } = resource;
+  if (resourceType !== TOPIC_RESOURCE && resourceType !== BROKER_RESOURCE) {
+    return refused(ErrorCode.INVALID_REQUEST, `Unexpected resource type ${resourceType}.`);
+  }
+  const missing = missingResource(image, resourceType, resourceName);
+  if (missing !== null) return missing;
+  const names = resource.changes.map((change) => change.name);
+  if (new Set(names).size !== names.length) return refused(ErrorCode.INVALID_REQUEST, 'A config is named twice.');
+  const before = image.configsOf(resourceType, resourceName);
+  const after = new Map(mode === 'replace' ? [] : before);
+  for (const change of resource.changes) {
+    const definition = resourceType === TOPIC_RESOURCE ? TOPIC_CONFIGS.get(change.name) : rules.definition(change.name);
+    const problem = applyChange(after, change, definition);
+    if (problem !== null) return problem;
+    if (resourceType === BROKER_RESOURCE) {
+      const dynamicProblem = rules.dynamicProblem(change.name);
+      if (dynamicProblem !== null) return refused(ErrorCode.INVALID_REQUEST, dynamicProblem);
+      const value = after.get(change.name);
+      const parsed = value === undefined ? null : parseConfig(definition!, value);
+      if (parsed !== null && !parsed.ok) return refused(ErrorCode.INVALID_CONFIG, parsed.message);
+    }
+  }
+  if (resourceType === TOPIC_RESOURCE) {
+    const problem = checkTopicConfigs(after);
+    if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
+  }
+  for (const [name, value] of after) {
+    if (before.get(name) !== value) records.push({ kind: 'config', resourceType, resourceName, name, value });
+  }
+  for (const name of before.keys()) {
+    if (!after.has(name)) records.push({ kind: 'config', resourceType, resourceName, name, value: null });
+  }
+  return ACCEPTED;
+}
+
+function missingResource(image: ClusterImage, resourceType: ResourceType, resourceName: string): Outcome | null {
+  if (resourceType === TOPIC_RESOURCE) {
+    return image.topics.has(resourceName)
+      ? null
+      : refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`);
+  }
+  if (resourceName === '') return null; // the default of all brokers
+  const id = Number(resourceName);
+  return Number.isInteger(id) && image.brokers.has(id)
+    ? null
+    : refused(ErrorCode.INVALID_REQUEST, `'${resourceName}' is the id of no broker.`);
+}
+
+/** Changes `configs`, or says why not. */
+function applyChange(
+  configs: Map<string, string>,
+  change: ConfigChange,
+  definition: ConfigDefinition | undefined,
+): Outcome | null {
+  const { name, operation, value } = change;
+  if (operation === CONFIG_OPERATION.DELETE) {
+    configs.delete(name);
+    return null;
+  }
+  if (definition === undefined) return refused(ErrorCode.INVALID_CONFIG, `Unknown config name: ${name}`);
+  if (value === null) return refused(ErrorCode.INVALID_REQUEST, `Null value not supported for: ${name}`);
+  if (operation === CONFIG_OPERATION.SET) {
+    configs.set(name, value);
+    return null;
+  }
+  if (operation !== CONFIG_OPERATION.APPEND && operation !== CONFIG_OPERATION.SUBTRACT) {
+    return refused(ErrorCode.INVALID_REQUEST, `Unknown config operation ${operation}.`);
+  }
+  if (definition.type !== 'list') {
+    return refused(ErrorCode.INVALID_CONFIG, `Can't APPEND to or SUBTRACT from ${name}: it is no list.`);
+  }
+  const current = listOf(configs.get(name) ?? definition.defaultValue ?? '');
+  const given = listOf(value);
+  const next =
+    operation === CONFIG_OPERATION.APPEND
+      ? [...current, ...given.filter((each) => !current.includes(each))]
+      : current.filter((each) => !given.includes(each));
+  configs.set(name, next.join(','));
+  return null;
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+}

@@ -1,0 +1,19 @@
+import type { NewMetadataRecord } from './records/metadata-record.ts';
+
+/** What a pure decision gives: the records that make it true, and the answer that leaves once they are committed. */
+export interface Decision<Response> {
+  readonly records: readonly NewMetadataRecord[];
+  readonly response: Response;
+}
+
+/** A refusal, or success with code 0 and no message. */
+export interface Outcome {
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+}
+
+export const ACCEPTED: Outcome = { errorCode: 0, errorMessage: null };
+
+export function refused(errorCode: number, errorMessage: string): Outcome {
+  return { errorCode, errorMessage };
+}
