@@ -1,0 +1,91 @@
+/**
+ * The index: every claim that a run judged, grouped as the claims are, with verdict, evidence and the command; then
+ * the reports and benchmark pages. Pure.
+ *
+ * Invariant: a claim that two labs judged has a row for each, so a disagreement is seen.
+ */
+import { markdownCellCode, markdownText } from './escape.ts';
+import { formatNumber } from './format.ts';
+import { claimVerdictText, markdownTable } from './markdown-blocks.ts';
+import { benchReportName } from './render-bench.ts';
+import { judgedClaims } from './render-lab.ts';
+import type { BenchRunData, ClaimText, ClaimVerdict, LabRunData, VerdictRow } from './run-data.ts';
+
+type Judged = { readonly claim: ClaimText; readonly run: LabRunData; readonly rows: readonly VerdictRow[] };
+
+const claimTextLengthMax = 120;
+
+export function shortClaimText(text: string): string {
+  if (text.length <= claimTextLengthMax) return text;
+  const start = text.slice(0, claimTextLengthMax);
+  return `${start.slice(0, Math.max(start.lastIndexOf(' '), claimTextLengthMax - 20)).replace(/[\s,;:.]+$/, '')} …`;
+}
+
+export function renderIndex(labs: readonly LabRunData[], benches: readonly BenchRunData[]): string {
+  const judged = labs.flatMap((run) =>
+    judgedClaims(run).map((id): Judged => {
+      const claim = run.claims.find((entry) => entry.id === id);
+      if (claim === undefined) throw new Error(`no claim ${id}: run data were not checked`);
+      return { claim, run, rows: run.verdicts.filter((row) => row.claim === id) };
+    }),
+  );
+  const parts = [
+    '# What the runs say about the claims',
+    'Every verdict below comes from a run, and its command replays that run. Green is evidence within its scope, not proof.',
+    summary(judged),
+    ...groups(judged).flatMap(([group, entries]) => [`## ${markdownText(group)}`, claimTable(entries)]),
+    labs.length === 0 ? '' : '## Study reports',
+    labs.map((run) => `- [${markdownText(run.title)}](${run.lab}.md): ${markdownText(run.question)}`).join('\n'),
+    benches.length === 0 ? '' : '## Benchmarks',
+    benches.map((run) => `- [${markdownText(run.title)}](${benchReportName(run)}.md)`).join('\n'),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function summary(judged: readonly Judged[]): string {
+  if (judged.length === 0) return 'No claim has been judged yet.';
+  const counts = new Map<ClaimVerdict, Set<string>>();
+  for (const { claim, rows } of judged)
+    for (const row of rows) counts.set(row.claimVerdict, (counts.get(row.claimVerdict) ?? new Set()).add(claim.id));
+  const order: ClaimVerdict[] = ['confirmed', 'refuted', 'conditional', 'outdated', 'not measurable here', 'inconclusive'];
+  const rows = order.flatMap((verdict) => {
+    const ids = counts.get(verdict);
+    return ids === undefined ? [] : [[claimVerdictText(verdict), formatNumber(ids.size), [...ids].sort().join(', ')]];
+  });
+  return markdownTable([{ name: 'Verdict' }, { name: 'Claims', align: 'right' }, { name: 'Which' }], rows);
+}
+
+/** Groups in the order of their lowest claim id; entries by id. */
+function groups(judged: readonly Judged[]): [string, Judged[]][] {
+  const byGroup = new Map<string, Judged[]>();
+  const sorted = [...judged].sort((a, b) => (a.claim.id < b.claim.id ? -1 : a.claim.id > b.claim.id ? 1 : 0));
+  for (const entry of sorted) byGroup.set(entry.claim.group, [...(byGroup.get(entry.claim.group) ?? []), entry]);
+  return [...byGroup];
+}
+
+function claimTable(entries: readonly Judged[]): string {
+  return markdownTable(
+    [
+      { name: 'Id' },
+      { name: 'Claim' },
+      { name: 'Verdict' },
+      { name: 'Lab' },
+      { name: 'Runs', align: 'right' },
+      { name: 'Seed' },
+      { name: 'Command' },
+    ],
+    entries.map(({ claim, run, rows }) => {
+      const telling = rows.find((row) => row.verdict === 'violated') ?? rows[0];
+      if (telling === undefined) throw new Error(`no verdict on ${claim.id}`);
+      return [
+        claim.id,
+        markdownText(shortClaimText(claim.text)),
+        claimVerdictText(telling.claimVerdict),
+        `[${run.lab}](${run.lab}.md)`,
+        formatNumber(rows.reduce((sum, row) => sum + row.runs, 0)),
+        markdownCellCode(telling.seed),
+        markdownCellCode(telling.replay),
+      ];
+    }),
+  );
+}
