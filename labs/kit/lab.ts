@@ -58,8 +58,10 @@ export interface Scenario<Plan = unknown> {
   /** Goals that some run must reach: fault kinds as `fault:KIND` and the names noted as `reach`. */
   readonly exercised: readonly string[];
   readonly run: (plan: Plan, context: RunContext) => Promise<void>;
-  /** Plans to run where nothing is violated. Default: 500 in the simulator on quick, 3 on local. */
+  /** Plans to run where nothing is violated; `RUNS_DEFAULT` of run-scenario.ts otherwise. */
   readonly runs?: Partial<Readonly<Record<Profile, Partial<Readonly<Record<TargetKind, number>>>>>>;
+  /** Id of the `before` scenario that this one cures, with the same type of plan: its counterexample is run first. */
+  readonly fixes?: string;
   /** Settings of the broker under test. */
   readonly broker?: Readonly<Record<string, string>>;
   /** Why it is so and where it broke, in a sentence: the head of a witness. */

@@ -1,0 +1,229 @@
+/**
+ * One scenario on one target with one client: search, shrink, decide.
+ *
+ * Invariant: the verdict comes from runs alone. In the simulator a violation is shrunk and the shrunk run is made once more: if its hash differs, the run is
+ * not deterministic and that is an error, not a verdict. On real processes the plan that the simulator found goes first: what `sim` finds, `local` reproduces.
+ */
+import { type CampaignPool, type CampaignTask, type RunSummary, runCampaign } from './campaign.ts';
+import type { Finding } from './checkers/finding.ts';
+import type { ClientName } from './drivers/driver.ts';
+import type { History } from './history.ts';
+import type { InputOptions, InputRecord } from './input.ts';
+import type { Lab, Profile, Scenario } from './lab.ts';
+import { replayToken } from './replay-token.ts';
+import { type PlanRun, runPlan } from './run-plan.ts';
+import { planOf, shrink } from './search.ts';
+import type { TargetKind } from './targets/target.ts';
+import { type Coverage, type Decision, decide } from './verdict.ts';
+
+/** Plans where nothing is violated. */
+export const RUNS_DEFAULT: Readonly<Record<Profile, Readonly<Record<TargetKind, number>>>> = {
+  quick: { sim: 500, local: 2, external: 2 },
+  full: { sim: 5000, local: 20, external: 20 },
+};
+/** How often real processes get the chance to show what the simulator found: they are not deterministic. */
+const REPRODUCTIONS_MAX = 3;
+
+export interface ScenarioSettings {
+  readonly lab: Lab;
+  /** URL of the module that exports the lab. */
+  readonly module: string;
+  readonly target: TargetKind;
+  readonly client: ClientName;
+  readonly profile: Profile;
+  readonly seed: number;
+  readonly runs?: number;
+  readonly inputOptions: InputOptions;
+  readonly input: readonly InputRecord[];
+  readonly inputName: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly bootstrap?: string;
+  readonly workers: number;
+  readonly pool?: CampaignPool;
+  /** On performance.now()'s scale. */
+  readonly deadline: number;
+  /** Run before all others: the shrunk plan of the `before` scenario, or what the simulator found. */
+  readonly firstPlan?: SeededPlan;
+  readonly progress: (done: number, of: number, phase: 'search' | 'shrink') => void;
+}
+
+export interface SeededPlan {
+  readonly plan: unknown;
+  readonly seed: number;
+}
+
+export interface ScenarioWitness extends SeededPlan {
+  readonly history: History;
+  readonly finding: Finding;
+  readonly replay: string;
+  /** Lines of the plan before shrinking. */
+  readonly shrunkFrom: number;
+}
+
+export interface ScenarioResult {
+  readonly scenario: Scenario;
+  readonly target: TargetKind;
+  readonly client: ClientName;
+  readonly decision: Decision;
+  readonly coverage: Coverage;
+  readonly witness: ScenarioWitness | null;
+  /** Replays the witness, or a run that reached every goal. */
+  readonly replay: string;
+  readonly historyHash: string;
+  readonly version: string;
+  readonly findings: readonly string[];
+  readonly plansPerSecond: number;
+}
+
+export async function runScenario(scenario: Scenario, settings: ScenarioSettings): Promise<ScenarioResult> {
+  const { lab, target, client } = settings;
+  const runs = settings.runs ?? scenario.runs?.[settings.profile]?.[target] ?? RUNS_DEFAULT[settings.profile][target];
+  const tokenOf = ({ plan, seed }: SeededPlan): string =>
+    replayToken({
+      lab: lab.name,
+      scenario: scenario.id,
+      variant: scenario.variant,
+      target,
+      client,
+      seed,
+      input: settings.inputName,
+      plan,
+    });
+  const run = ({ plan, seed }: SeededPlan): Promise<PlanRun> =>
+    runPlan(scenario, plan, {
+      target,
+      client,
+      seed,
+      input: settings.input,
+      options: settings.options,
+      ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
+    });
+  const base = { scenario, target, client };
+
+  const first = settings.firstPlan;
+  if (first !== undefined) {
+    const attempts = target === 'sim' || scenario.expected !== 'violated' ? 1 : REPRODUCTIONS_MAX;
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const made = await run(first);
+      if (made.outcome.violations.length === 0) continue;
+      const finding = certainFinding(made);
+      const coverage = coverageOf(made, attempt, scenario.exercised);
+      const replay = tokenOf(first);
+      const shrunkFrom = scenario.describe(first.plan).length;
+      return {
+        ...base,
+        decision: decide(coverage, attempt),
+        coverage,
+        witness: { ...first, history: made.history, finding, replay, shrunkFrom },
+        replay,
+        historyHash: made.historyHash,
+        version: made.version,
+        findings: made.outcome.violations,
+        plansPerSecond: 0,
+      };
+    }
+  }
+
+  const task: CampaignTask = {
+    module: settings.module,
+    scenario: scenario.id,
+    target,
+    client,
+    seed: settings.seed,
+    input: settings.inputOptions,
+    options: settings.options,
+    ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
+  };
+  const campaign = await runCampaign(task, {
+    runs,
+    workers: settings.workers,
+    deadline: settings.deadline,
+    goals: scenario.exercised,
+    onProgress: (done) => settings.progress(done, runs, 'search'),
+    ...(settings.pool === undefined ? {} : { pool: settings.pool }),
+  });
+  const { coverage, violation, plansPerSecond } = campaign;
+  if (violation === null) {
+    const sample = campaign.sample!;
+    const shown = { plan: planOf(scenario.plan, sample.planSeed), seed: sample.planSeed };
+    return {
+      ...base,
+      decision: decide(coverage, runs),
+      coverage,
+      witness: null,
+      replay: tokenOf(shown),
+      historyHash: sample.historyHash,
+      version: sample.version,
+      findings: [...sample.outcome.legal, ...sample.outcome.uncertain],
+      plansPerSecond,
+    };
+  }
+  const witness = await shrinkViolation(scenario, violation, settings, run, tokenOf);
+  return {
+    ...base,
+    decision: decide(coverage, coverage.runs),
+    coverage,
+    witness: witness.witness,
+    replay: witness.witness.replay,
+    historyHash: witness.made.historyHash,
+    version: witness.made.version,
+    findings: witness.made.outcome.violations,
+    plansPerSecond,
+  };
+}
+
+async function shrinkViolation(
+  scenario: Scenario,
+  violation: RunSummary,
+  settings: ScenarioSettings,
+  run: (plan: SeededPlan) => Promise<PlanRun>,
+  tokenOf: (plan: SeededPlan) => string,
+): Promise<{ witness: ScenarioWitness; made: PlanRun }> {
+  const seed = violation.planSeed;
+  const original = planOf(scenario.plan, seed);
+  // Real processes are slow and not deterministic: their counterexample stays as it was found.
+  const shrunk =
+    settings.target === 'sim'
+      ? await shrink({
+          arbitrary: scenario.plan,
+          planSeed: seed,
+          run: async (plan) => (await run({ plan, seed })).outcome,
+          onRun: (runs) => settings.progress(runs, runs, 'shrink'),
+        })
+      : { plan: original };
+  if (shrunk === null) throw notDeterministic(scenario, tokenOf({ plan: original, seed }));
+  const { plan } = shrunk;
+  let made = await run({ plan, seed });
+  for (let attempt = 1; attempt < REPRODUCTIONS_MAX && made.outcome.violations.length === 0; attempt++) {
+    if (settings.target === 'sim') throw notDeterministic(scenario, tokenOf({ plan, seed }));
+    made = await run({ plan, seed });
+  }
+  const replay = tokenOf({ plan, seed });
+  if (made.outcome.violations.length === 0) {
+    throw new Error(
+      `${settings.lab.name}/${scenario.id}: plan ${violation.index} broke something once on ${settings.target} and not again`,
+    );
+  }
+  const shrunkFrom = scenario.describe(original).length;
+  return { witness: { plan, seed, history: made.history, finding: certainFinding(made), replay, shrunkFrom }, made };
+}
+
+function notDeterministic(scenario: Scenario, token: string): Error {
+  return new Error(`${scenario.id}: one plan gave two histories, so the run is not deterministic; replay ${token}`);
+}
+
+/** The finding with the smallest evidence among those that decide. */
+function certainFinding(made: PlanRun): Finding {
+  const findings = made.results.flatMap((result) => result.findings).filter((f) => f.certain && !f.legal);
+  return findings.reduce((least, f) => (f.operations.length < least.operations.length ? f : least));
+}
+
+function coverageOf(made: PlanRun, runs: number, goals: readonly string[]): Coverage {
+  return {
+    runs,
+    invalid: 1,
+    unknown: 0,
+    legal: made.outcome.legal.length > 0 ? 1 : 0,
+    exercised: goals.map((goal) => ({ goal, reached: made.goals.includes(goal) ? 1 : 0, of: runs })),
+  };
+}
