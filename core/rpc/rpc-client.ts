@@ -80,6 +80,7 @@ export class RpcClient {
   private timer: Timer | null = null;
   private closedBy: RpcError | null = null;
   private closeListeners = new Set<(error: RpcError) => void>();
+  private readonly drainListeners = new Set<() => void>();
   /** Finalized features by name, as ApiVersions told them. */
   readonly finalizedFeatures = new Map<string, number>();
 
@@ -97,6 +98,7 @@ export class RpcClient {
     );
     connection.start({
       onData: (chunk) => this.onData(chunk),
+      onDrain: () => this.onDrain(),
       onClose: (error) => this.fail(`connection to ${this.where} lost${error === undefined ? '' : `: ${error.code}`}`),
     });
   }
@@ -127,6 +129,22 @@ export class RpcClient {
   /** Requests that have no answer yet, on the wire or waiting. */
   get openCount(): number {
     return this.inFlight.length + this.pending.length;
+  }
+
+  /** Bytes sent and not yet taken by the system: the only brake on requests that have no answer. */
+  get queuedBytes(): number {
+    return this.connection.queuedBytes;
+  }
+
+  /** Called once, when `queuedBytes` falls to zero or the connection ends. */
+  whenDrained(listener: () => void): void {
+    this.drainListeners.add(listener);
+  }
+
+  private onDrain(): void {
+    const listeners = [...this.drainListeners];
+    this.drainListeners.clear();
+    for (const listener of listeners) listener();
   }
 
   private get where(): string {
@@ -312,6 +330,7 @@ export class RpcClient {
     const listeners = [...this.closeListeners];
     this.closeListeners.clear();
     for (const listener of listeners) listener(error);
+    this.onDrain();
   }
 
   private refused(): RpcError {

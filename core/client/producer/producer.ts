@@ -1,0 +1,516 @@
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { RECORDS_OFFSET } from '../../protocol/record-batch.ts';
+import { type ProducerConfig, type ProducerConfigInput, parseProducerConfig } from '../client-config.ts';
+import { brokerError, ClientError } from '../client-error.ts';
+import { type ClientPorts, Connections } from '../connections.ts';
+import { Metadata, type PartitionMetadata, type TopicMetadata } from '../metadata.ts';
+import { partitionOfKey } from '../murmur2.ts';
+import { Accumulator, PartitionQueue } from './accumulator.ts';
+import { interceptDelivery, interceptSend, type ProducerInterceptor } from './interceptors.ts';
+import { type Partitioner, StickyPartition } from './partitioner.ts';
+import { recordBytesMax } from './producer-batch.ts';
+import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
+import { Sender, type SenderMetrics } from './sender.ts';
+import { bytesSerializer, type Serializer } from './serializers.ts';
+
+/**
+ * The producer. A record's way: interceptors → serializers → partitioner → accumulator (a queue of batches a partition) → sender → broker → callback.
+ *
+ *     send ─ topic known, memory free ─→ accumulator                     (synchronous, the rule)
+ *        └─ else ─→ waits for metadata ─→ waits for memory ─→ accumulator (each at most max.block.ms after send)
+ *
+ * Invariants: records of one partition enter the accumulator in the order of `send`; each send is settled exactly once; waiting sends are bounded;
+ * no timer a record; after `close` nothing is left: no timer, no connection, no open promise.
+ * A promise of `send` that nobody looks at never becomes an unhandled rejection: fire and forget is a legal style.
+ */
+export interface ProducerOptions<K, V> {
+  readonly keySerializer?: Serializer<K>;
+  readonly valueSerializer?: Serializer<V>;
+  readonly partitioner?: Partitioner;
+  readonly interceptors?: readonly ProducerInterceptor[];
+  /** Told of what a delivery callback threw; the producer goes on. */
+  readonly onCallbackError?: (error: unknown) => void;
+}
+
+/** Sends that wait for metadata or memory; further ones fail at once with BUFFER_EXHAUSTED. */
+const WAITING_SENDS_MAX = 100_000;
+
+/** A topic as the hot path needs it. */
+interface Topic {
+  readonly name: string;
+  metadata: TopicMetadata | null;
+  available: readonly number[];
+  readonly queues: PartitionQueue[];
+  readonly sticky: StickyPartition;
+  readonly waiting: WaitingSend[];
+}
+
+interface WaitingSend {
+  readonly record: ProducerRecord;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly callback: DeliveryCallback;
+  readonly deadlineMs: number;
+  isSettled: boolean;
+  /** Called when it went into the accumulator or failed. */
+  onSettled: (() => void) | null;
+}
+
+export class Producer<K = unknown, V = unknown> {
+  readonly config: ProducerConfig;
+  private readonly clock: Clock;
+  private readonly ports: ClientPorts;
+  private readonly keySerializer: Serializer<K>;
+  private readonly valueSerializer: Serializer<V>;
+  private readonly partitioner: Partitioner | null;
+  private readonly interceptors: readonly ProducerInterceptor[];
+  private readonly onCallbackError: (error: unknown) => void;
+  private readonly connections: Connections;
+  private readonly metadata: Metadata;
+  private readonly accumulator: Accumulator;
+  private readonly sender: Sender;
+  private readonly topics = new Map<string, Topic>();
+  private readonly waitingForMemory: WaitingSend[] = [];
+  private waitingCount = 0;
+  private blockTimer: Timer | null = null;
+  private lastTopic: Topic | null = null;
+  private readonly monotonic = () => this.clock.monotonic();
+  private state: 'open' | 'closing' | 'closed' = 'open';
+
+  /** Throws ConfigError. */
+  constructor(ports: ClientPorts, config: ProducerConfigInput, options: ProducerOptions<K, V> = {}) {
+    this.ports = ports;
+    this.clock = ports.clock;
+    this.config = parseProducerConfig(config);
+    this.keySerializer = options.keySerializer ?? bytesSerializer;
+    this.valueSerializer = options.valueSerializer ?? bytesSerializer;
+    this.partitioner = options.partitioner ?? null;
+    this.interceptors = options.interceptors ?? [];
+    this.onCallbackError = options.onCallbackError ?? (() => {});
+    this.connections = new Connections(ports, this.config, this.config['max.in.flight.requests.per.connection'] + 2);
+    this.metadata = new Metadata(ports, this.config, this.connections, true);
+    this.accumulator = new Accumulator({
+      batchBytes: Math.max(1, this.config['batch.size']),
+      lingerMs: this.config['linger.ms'],
+      memoryBytesMax: this.config['buffer.memory'],
+    });
+    this.sender = new Sender(
+      ports,
+      this.config,
+      this.connections,
+      this.metadata,
+      this.accumulator,
+      (topic, partition) => this.queueOf(this.topicOf(topic), partition),
+      () => this.onMemoryFree(),
+    );
+    this.metadata.onUpdate(() => this.onMetadata());
+  }
+
+  get metrics(): Readonly<SenderMetrics> {
+    return this.sender.metrics;
+  }
+
+  /** Sends that wait for metadata or memory. */
+  get waitingSends(): number {
+    return this.waitingCount;
+  }
+
+  /** Bytes of buffer.memory in use. */
+  get bufferedBytes(): number {
+    return this.accumulator.memoryBytesUsed;
+  }
+
+  /**
+   * Hands a record over. Without a callback: a promise of where it went; rejects with ClientError, whose `outcome` says what is known.
+   * With a callback: no promise is made; true when the record is in the accumulator, false when it waits for metadata or memory
+   * (a caller who looks can slow down: `await producer.ready()`).
+   */
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata>;
+  send(record: ProducerRecord<K, V>, callback: DeliveryCallback): boolean;
+  send(record: ProducerRecord<K, V>, callback?: DeliveryCallback): Promise<RecordMetadata> | boolean {
+    if (callback !== undefined) return this.enqueue(record as ProducerRecord, this.guarded(callback));
+    // A rejection is marked as seen just before it happens: a promise that nobody kept is no crash, and a success costs nothing more.
+    let promise: Promise<RecordMetadata> | null = null;
+    let failedAtOnce = false;
+    promise = new Promise<RecordMetadata>((resolve, reject) => {
+      this.enqueue(record as ProducerRecord, (error, metadata) => {
+        if (error === null) return resolve(metadata!);
+        if (promise === null) failedAtOnce = true;
+        else promise.catch(ignore);
+        reject(error);
+      });
+    });
+    if (failedAtOnce) promise.catch(ignore);
+    return promise;
+  }
+
+  /** Resolves when no send waits for metadata or memory. */
+  async ready(): Promise<void> {
+    while (this.waitingCount > 0) await this.settledTail();
+  }
+
+  /** Every record sent before the call leaves without lingering; resolves when each of them is settled, whatever the outcome. */
+  async flush(): Promise<void> {
+    this.accumulator.urgency++;
+    this.sender.wake();
+    try {
+      await this.settledTail();
+      const open = [...this.accumulator.incomplete];
+      await Promise.all(open.map((batch) => new Promise<void>((resolve) => batch.whenDone(resolve))));
+    } finally {
+      this.accumulator.urgency--;
+    }
+  }
+
+  /** The partitions of a topic, asked for when unknown. Rejects with ClientError. */
+  async partitionsFor(topicName: string): Promise<readonly PartitionMetadata[]> {
+    const deadlineMs = this.clock.monotonic() + this.config['max.block.ms'];
+    const topic = this.topicOf(topicName);
+    this.metadata.want(topicName);
+    while (topic.metadata === null) {
+      const error = this.topicError(topicName);
+      if (error !== null) throw error;
+      if (this.state === 'closed') throw closedError();
+      if (this.clock.monotonic() >= deadlineMs) throw this.metadataTimeout(topicName);
+      await this.withTimer(this.metadata.nextUpdate(), deadlineMs - this.clock.monotonic());
+    }
+    return topic.metadata.partitions;
+  }
+
+  /** Takes no more sends, delivers what it has for at most `timeoutMs`, fails the rest. Never rejects; idempotent. */
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    if (this.state === 'closed') return;
+    this.state = 'closing';
+    const timeoutMs = options.timeoutMs ?? Number.POSITIVE_INFINITY;
+    if (timeoutMs > 0) await this.withTimer(this.flush(), timeoutMs);
+    if ((this.state as string) === 'closed') return;
+    this.state = 'closed';
+    for (const topic of this.topics.values()) this.failWaiting(topic.waiting, closedError);
+    this.failWaiting(this.waitingForMemory, closedError);
+    this.sender.close((outcome) => new ClientError('CLOSED', 'the producer was closed', { outcome }));
+    this.blockTimer?.cancel();
+    this.metadata.close();
+    this.connections.close();
+  }
+
+  private guarded(callback: DeliveryCallback): DeliveryCallback {
+    return (error, metadata) => {
+      try {
+        callback(error, metadata);
+      } catch (thrown) {
+        this.onCallbackError(thrown);
+      }
+    };
+  }
+
+  private enqueue(original: ProducerRecord, delivery: DeliveryCallback): boolean {
+    const hasInterceptors = this.interceptors.length > 0;
+    const record = hasInterceptors ? interceptSend(this.interceptors, original) : original;
+    const callback = hasInterceptors ? interceptDelivery(this.interceptors, delivery) : delivery;
+    let key: Uint8Array | null;
+    let value: Uint8Array | null;
+    try {
+      this.checkRecord(record);
+      key = record.key === undefined || record.key === null ? null : this.keySerializer(record.topic, record.key as K);
+      value =
+        record.value === null || record.value === undefined
+          ? null
+          : this.valueSerializer(record.topic, record.value as V);
+      this.checkSize(record, key, value);
+    } catch (error) {
+      callback(asSendError(error), null);
+      return true;
+    }
+    const topic = this.lastTopic?.name === record.topic ? this.lastTopic : this.topicOf(record.topic);
+    this.lastTopic = topic;
+    if (topic.waiting.length === 0 && this.waitingForMemory.length === 0) {
+      if (!this.knows(topic, record)) return this.wait(topic.waiting, record, key, value, callback);
+      if (this.append(topic, record, key, value, callback)) return true;
+      return this.wait(this.waitingForMemory, record, key, value, callback);
+    }
+    return this.wait(
+      topic.waiting.length > 0 || !this.knows(topic, record) ? topic.waiting : this.waitingForMemory,
+      record,
+      key,
+      value,
+      callback,
+    );
+  }
+
+  private checkRecord(record: ProducerRecord): void {
+    if (this.state !== 'open') throw closedError();
+    if (this.sender.fatalError !== null) throw this.sender.fatalError;
+    if (typeof record.topic !== 'string' || record.topic === '')
+      throw new ClientError('INVALID_RECORD', 'a record without a topic');
+    const { partition, timestamp } = record;
+    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
+      throw new ClientError('INVALID_RECORD', `partition ${partition}; allowed: an integer from 0`);
+    }
+    if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
+      throw new ClientError('INVALID_RECORD', `timestamp ${timestamp}; allowed: milliseconds since the epoch, from 0`);
+    }
+  }
+
+  private checkSize(record: ProducerRecord, key: Uint8Array | null, value: Uint8Array | null): void {
+    const bytes = recordBytesMax(key, value, record.headers) + RECORDS_OFFSET;
+    for (const setting of ['max.request.size', 'buffer.memory'] as const) {
+      if (bytes <= this.config[setting]) continue;
+      throw new ClientError(
+        'RECORD_TOO_LARGE',
+        `a record of ${bytes} bytes; ${setting} allows ${this.config[setting]}`,
+      );
+    }
+  }
+
+  /** Whether the topic is known, with the partition that the record names. */
+  private knows(topic: Topic, record: ProducerRecord): boolean {
+    return (
+      topic.metadata !== null && (record.partition === undefined || record.partition < topic.metadata.partitions.length)
+    );
+  }
+
+  private append(
+    topic: Topic,
+    record: ProducerRecord,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    callback: DeliveryCallback,
+  ): boolean {
+    let partition: number;
+    try {
+      partition = record.partition ?? this.choose(topic, record, key, value);
+    } catch (error) {
+      callback(asSendError(error), null);
+      return true;
+    }
+    const queue = this.queueOf(topic, partition);
+    const timestamp = record.timestamp ?? this.clock.now();
+    const isSticky = record.partition === undefined && this.partitioner === null && this.ignoresKey(key);
+    const result = this.accumulator.append(queue, this.monotonic, timestamp, key, value, record.headers, callback);
+    if (result === 'no-memory') return false;
+    if (isSticky) {
+      const bytes = (key?.length ?? 0) + (value?.length ?? 0) + 16;
+      topic.sticky.appended(bytes, queue.batches.at(-1)!.isFull || result === 'opened');
+    }
+    if (result === 'opened') {
+      const readyAtMs = this.accumulator.readyAtMs(queue);
+      if (readyAtMs <= this.clock.monotonic()) this.sender.wake();
+      else this.sender.wakeAt(readyAtMs);
+    }
+    return true;
+  }
+
+  private ignoresKey(key: Uint8Array | null): boolean {
+    return key === null || this.config['partitioner.ignore.keys'];
+  }
+
+  private choose(topic: Topic, record: ProducerRecord, key: Uint8Array | null, value: Uint8Array | null): number {
+    const partitionCount = topic.metadata!.partitions.length;
+    if (this.partitioner !== null) {
+      const chosen = this.partitioner({ record, key, value, partitionCount, availablePartitions: topic.available });
+      if (Number.isInteger(chosen) && chosen >= 0 && chosen < partitionCount) return chosen;
+      const message = `the partitioner chose ${chosen} for ${topic.name}; allowed: an integer from 0 to ${partitionCount - 1}`;
+      throw new ClientError('INVALID_PARTITION', message);
+    }
+    if (!this.ignoresKey(key)) return partitionOfKey(key!, partitionCount);
+    return topic.sticky.partition(partitionCount, topic.available, () => {
+      if (!this.config['partitioner.adaptive.partitioning.enable']) return null;
+      return topic.available.map((partition) => topic.queues[partition]?.batches.length ?? 0);
+    });
+  }
+
+  private topicOf(name: string): Topic {
+    let topic = this.topics.get(name);
+    if (topic !== undefined) return topic;
+    const sticky = new StickyPartition(this.ports.random, this.config['batch.size']);
+    topic = { name, metadata: this.metadata.topic(name) ?? null, available: [], queues: [], sticky, waiting: [] };
+    this.topics.set(name, topic);
+    this.metadata.want(name);
+    return topic;
+  }
+
+  private queueOf(topic: Topic, partition: number): PartitionQueue {
+    return (topic.queues[partition] ??= new PartitionQueue(topic.name, partition));
+  }
+
+  private wait(
+    line: WaitingSend[],
+    record: ProducerRecord,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    callback: DeliveryCallback,
+  ): boolean {
+    if (this.waitingCount >= WAITING_SENDS_MAX) {
+      const message = `${this.waitingCount} sends wait for metadata or memory; slow down (await the send, or ready())`;
+      callback(new ClientError('BUFFER_EXHAUSTED', message, { retriable: true }), null);
+      return false;
+    }
+    const deadlineMs = this.clock.monotonic() + this.config['max.block.ms'];
+    line.push({ record, key, value, callback, deadlineMs, isSettled: false, onSettled: null });
+    this.waitingCount++;
+    if (line === this.waitingForMemory) {
+      if (line.length === 1) this.accumulator.urgency++;
+      this.sender.wake();
+    } else this.metadata.requestUpdate();
+    this.armBlockTimer();
+    return false;
+  }
+
+  private onMetadata(): void {
+    this.metadata.refreshIfOld();
+    for (const topic of this.topics.values()) {
+      const known = this.metadata.topic(topic.name);
+      if (known !== undefined && known !== topic.metadata) {
+        topic.metadata = known;
+        topic.available = known.partitions.filter((each) => each.leader >= 0).map((each) => each.index);
+      }
+      const fatal = topic.waiting.length > 0 ? this.topicError(topic.name) : null;
+      if (fatal !== null) this.failWaiting(topic.waiting, () => fatal);
+      this.admit(topic);
+    }
+  }
+
+  /** An error about a topic that asking again will not cure. */
+  private topicError(name: string): ClientError | null {
+    const code = this.metadata.errorOf(name);
+    return code === ErrorCode.NONE || errorOf(code).retriable
+      ? null
+      : brokerError(code, `topic ${JSON.stringify(name)}`);
+  }
+
+  /** Lets the sends that waited for a topic go on, in order. */
+  private admit(topic: Topic): void {
+    while (topic.waiting.length > 0) {
+      const first = topic.waiting[0]!;
+      if (!this.knows(topic, first.record)) return this.metadata.requestUpdate();
+      const isBehind = this.waitingForMemory.length > 0;
+      if (isBehind || !this.append(topic, first.record, first.key, first.value, first.callback)) {
+        topic.waiting.shift();
+        this.waitingForMemory.push(first);
+        if (this.waitingForMemory.length === 1) this.accumulator.urgency++;
+        this.sender.wake();
+      } else {
+        topic.waiting.shift();
+        this.settle(first);
+      }
+    }
+  }
+
+  private onMemoryFree(): void {
+    const line = this.waitingForMemory;
+    let count = 0;
+    while (count < line.length) {
+      const { record, key, value, callback } = line[count]!;
+      if (!this.append(this.topicOf(record.topic), record, key, value, callback)) break;
+      this.settle(line[count++]!);
+    }
+    if (count === 0) return;
+    line.splice(0, count);
+    if (line.length === 0) this.accumulator.urgency--;
+  }
+
+  private settle(waiting: WaitingSend): void {
+    this.waitingCount--;
+    waiting.isSettled = true;
+    waiting.onSettled?.();
+    if (this.waitingCount === 0) {
+      this.blockTimer?.cancel();
+      this.blockTimer = null;
+    }
+  }
+
+  private failWaiting(line: WaitingSend[], errorFor: (waiting: WaitingSend) => ClientError): void {
+    const failed = line.splice(0);
+    if (line === this.waitingForMemory && failed.length > 0) this.accumulator.urgency--;
+    for (const waiting of failed) {
+      this.settle(waiting);
+      waiting.callback(errorFor(waiting), null);
+    }
+  }
+
+  /** One timer for all sends that wait: set to the first deadline. */
+  private armBlockTimer(): void {
+    if (this.blockTimer !== null || this.waitingCount === 0) return;
+    let dueMs = this.waitingForMemory[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    for (const topic of this.topics.values()) dueMs = Math.min(dueMs, topic.waiting[0]?.deadlineMs ?? dueMs);
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.blockTimer = this.clock.setTimer(Math.max(0, dueMs - this.clock.monotonic()), () => {
+      this.blockTimer = null;
+      this.expireWaiting();
+      this.armBlockTimer();
+    });
+  }
+
+  private expireWaiting(): void {
+    const nowMs = this.clock.monotonic();
+    for (const topic of this.topics.values())
+      this.expireLine(topic.waiting, nowMs, () => this.metadataTimeout(topic.name));
+    this.expireLine(this.waitingForMemory, nowMs, () => {
+      const message = `no room in buffer.memory (${this.config['buffer.memory']} bytes) within max.block.ms (${this.config['max.block.ms']})`;
+      return new ClientError('TIMEOUT', message, { retriable: true });
+    });
+  }
+
+  private expireLine(line: WaitingSend[], nowMs: number, error: () => ClientError): void {
+    let count = 0;
+    while (count < line.length && line[count]!.deadlineMs <= nowMs) count++;
+    if (count === 0) return;
+    const kept = line.splice(count);
+    this.failWaiting(line, error);
+    line.push(...kept);
+    if (line === this.waitingForMemory && kept.length > 0) this.accumulator.urgency++;
+  }
+
+  private metadataTimeout(topic: string): ClientError {
+    const last = this.metadata.lastError;
+    const code = this.metadata.errorOf(topic);
+    const why = last !== null ? last.message : code !== 0 ? errorOf(code).name : 'no answer';
+    const message = `no metadata for topic ${JSON.stringify(topic)} within max.block.ms (${this.config['max.block.ms']}); last: ${why}`;
+    return new ClientError('TIMEOUT', message, { retriable: true, cause: last ?? undefined });
+  }
+
+  /** Resolves when every send that waits now has left its line. */
+  private settledTail(): Promise<unknown> {
+    const tails = [...this.topics.values()].map((topic) => topic.waiting.at(-1));
+    tails.push(this.waitingForMemory.at(-1));
+    const open = tails.filter((tail): tail is WaitingSend => tail !== undefined && !tail.isSettled);
+    return Promise.all(
+      open.map(
+        (tail) =>
+          new Promise<void>((resolve) => {
+            const previous = tail.onSettled;
+            tail.onSettled = () => {
+              previous?.();
+              resolve();
+            };
+          }),
+      ),
+    );
+  }
+
+  private async withTimer(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
+    if (timeoutMs === Number.POSITIVE_INFINITY) {
+      await promise;
+      return;
+    }
+    let timer: Timer | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = this.clock.setTimer(timeoutMs, resolve);
+    });
+    await Promise.race([promise, timeout]);
+    timer?.cancel();
+  }
+}
+
+function ignore(): void {}
+
+function closedError(): ClientError {
+  return new ClientError('CLOSED', 'the producer was closed');
+}
+
+function asSendError(error: unknown): ClientError {
+  if (error instanceof ClientError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new ClientError('SERIALIZATION', message, { cause: error });
+}
