@@ -40,14 +40,21 @@ export function decompress(type: CompressionType, bytes: Uint8Array, bytesMax: n
       if (bytes.length > bytesMax) throw new WireError(`${bytes.length} bytes, at most ${bytesMax} allowed`);
       return asBuffer(bytes);
     case 'gzip':
-      return guarded(type, () => gunzipSync(bytes, { maxOutputLength: bytesMax, chunkSize: CHUNK_BYTES }));
+      return guarded(type, () => gunzipSync(bytes, { maxOutputLength: atLeastOne(bytesMax), chunkSize: CHUNK_BYTES }));
     case 'snappy':
       return guarded(type, () => decompressSnappy(asBuffer(bytes), bytesMax));
     case 'lz4':
       return guarded(type, () => decompressLz4(asBuffer(bytes), bytesMax));
     case 'zstd':
-      return guarded(type, () => zstdDecompressSync(bytes, { maxOutputLength: bytesMax, chunkSize: CHUNK_BYTES }));
+      return guarded(type, () =>
+        zstdDecompressSync(bytes, { maxOutputLength: atLeastOne(bytesMax), chunkSize: CHUNK_BYTES }),
+      );
   }
+}
+
+/** zlib takes no limit of 0; a byte more does no harm. */
+function atLeastOne(bytesMax: number): number {
+  return Math.max(1, bytesMax);
 }
 
 function guarded(type: CompressionType, run: () => Buffer): Buffer {

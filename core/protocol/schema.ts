@@ -27,10 +27,31 @@ interface Codec<T> {
   readonly bytesMin: number;
 }
 
+/** What a field is made of: for whoever walks over a schema (tests, printers). */
+export type Shape =
+  | { readonly kind: 'primitive'; readonly name: PrimitiveName }
+  | { readonly kind: 'array'; readonly element: Fields | AnyField }
+  | { readonly kind: 'struct'; readonly fields: Fields };
+export type PrimitiveName =
+  | 'bool'
+  | 'int8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'float64'
+  | 'uuid'
+  | 'string'
+  | 'bytes'
+  | 'records';
+
 export interface Field<Out, In = Out, Required extends boolean = boolean> {
   readonly versions: Versions;
+  readonly nullable: Versions | undefined;
   readonly tag: number | undefined;
   readonly defaultValue: Out;
+  readonly shape: Shape;
   codec(version: number, flexible: boolean): Codec<Out>;
   /** Only for types: what encoding takes, and whether it may be left out. */
   readonly input?: In;
@@ -77,14 +98,20 @@ export function includes(versions: Versions | undefined, version: number): boole
 }
 
 /** Makes the constructor of a primitive field. */
-function primitive<T>(zero: T, codecOf: (nullable: boolean, flexible: boolean) => Codec<T | null>) {
+function primitive<T>(
+  name: PrimitiveName,
+  zero: T,
+  codecOf: (nullable: boolean, flexible: boolean) => Codec<T | null>,
+) {
   function make(): Field<T, T, true>;
   function make<const O extends Options<T>>(versions: Versions, options?: O): Field<Nulled<T, O>, Nulled<T, O>, false>;
   function make(versions: Versions = '0+', options: Options<T> = {}): Field<T | null, T | null> {
     return {
       versions,
+      nullable: options.nullable,
       tag: options.tag,
       defaultValue: options.default === undefined ? zero : options.default,
+      shape: { kind: 'primitive', name },
       codec: (version, flexible) => codecOf(includes(options.nullable, version), flexible),
     };
   }
@@ -92,13 +119,20 @@ function primitive<T>(zero: T, codecOf: (nullable: boolean, flexible: boolean) =
 }
 
 /** A type whose form is the same at every version. */
-function fixed<T>(bytesMin: number, zero: T, write: (w: Writer, v: T) => void, read: (r: Reader) => T) {
+function fixed<T>(
+  name: PrimitiveName,
+  bytesMin: number,
+  zero: T,
+  write: (w: Writer, v: T) => void,
+  read: (r: Reader) => T,
+) {
   const codec = { write, read, bytesMin } as Codec<T | null>;
-  return primitive<T>(zero, () => codec);
+  return primitive<T>(name, zero, () => codec);
 }
 
 /** A type with a length in front, in the plain and the compact form; null is refused where the version does not allow it. */
 function sized<T>(
+  name: PrimitiveName,
   zero: T,
   plainBytesMin: number,
   write: (w: Writer, v: T | null) => void,
@@ -119,32 +153,33 @@ function sized<T>(
   const compact: Codec<T | null> = { write: writeCompact, read: readCompact, bytesMin: 1 };
   const plainStrict = strict(plain);
   const compactStrict = strict(compact);
-  return primitive<T>(zero, (nullable, flexible) => {
+  return primitive<T>(name, zero, (nullable, flexible) => {
     if (flexible) return nullable ? compact : compactStrict;
     return nullable ? plain : plainStrict;
   });
 }
 
 // biome-ignore format: one line a type
-export const bool = fixed<boolean>(1, false, (w, v) => w.bool(v), (r) => r.bool());
+export const bool = fixed<boolean>('bool', 1, false, (w, v) => w.bool(v), (r) => r.bool());
 // biome-ignore format: one line a type
-export const int8 = fixed<number>(1, 0, (w, v) => w.int8(v), (r) => r.int8());
+export const int8 = fixed<number>('int8', 1, 0, (w, v) => w.int8(v), (r) => r.int8());
 // biome-ignore format: one line a type
-export const int16 = fixed<number>(2, 0, (w, v) => w.int16(v), (r) => r.int16());
+export const int16 = fixed<number>('int16', 2, 0, (w, v) => w.int16(v), (r) => r.int16());
 // biome-ignore format: one line a type
-export const uint16 = fixed<number>(2, 0, (w, v) => w.uint16(v), (r) => r.uint16());
+export const uint16 = fixed<number>('uint16', 2, 0, (w, v) => w.uint16(v), (r) => r.uint16());
 // biome-ignore format: one line a type
-export const int32 = fixed<number>(4, 0, (w, v) => w.int32(v), (r) => r.int32());
+export const int32 = fixed<number>('int32', 4, 0, (w, v) => w.int32(v), (r) => r.int32());
 // biome-ignore format: one line a type
-export const uint32 = fixed<number>(4, 0, (w, v) => w.uint32(v), (r) => r.uint32());
+export const uint32 = fixed<number>('uint32', 4, 0, (w, v) => w.uint32(v), (r) => r.uint32());
 // biome-ignore format: one line a type
-export const int64 = fixed<number>(8, 0, (w, v) => w.int64(v), (r) => r.int64());
+export const int64 = fixed<number>('int64', 8, 0, (w, v) => w.int64(v), (r) => r.int64());
 // biome-ignore format: one line a type
-export const float64 = fixed<number>(8, 0, (w, v) => w.float64(v), (r) => r.float64());
+export const float64 = fixed<number>('float64', 8, 0, (w, v) => w.float64(v), (r) => r.float64());
 // biome-ignore format: one line a type
-export const uuid = fixed<string>(16, ZERO_UUID, (w, v) => w.uuid(v), (r) => r.uuid());
+export const uuid = fixed<string>('uuid', 16, ZERO_UUID, (w, v) => w.uuid(v), (r) => r.uuid());
 
 export const string = sized<string>(
+  'string',
   '',
   2,
   (w, v) => w.nullableString(v),
@@ -155,6 +190,7 @@ export const string = sized<string>(
 
 /** Decoded as a view of the frame. */
 export const bytes = sized<Buffer>(
+  'bytes',
   Buffer.alloc(0),
   4,
   (w, v) => w.nullableBytes(v),
@@ -190,8 +226,10 @@ export function records(versions: Versions = '0+', options: { readonly tag?: num
   };
   return {
     versions,
+    nullable: '0+',
     tag: options.tag,
     defaultValue: null,
+    shape: { kind: 'primitive', name: 'records' },
     codec: (_version, flexible) => (flexible ? compact : plain) as Codec<Buffer | null>,
   };
 }
@@ -217,8 +255,10 @@ export function array(
 ): any {
   return {
     versions,
+    nullable: options.nullable,
     tag: options.tag,
     defaultValue: options.default === undefined ? [] : options.default,
+    shape: { kind: 'array', element },
     codec(version: number, flexible: boolean): Codec<unknown[] | null> {
       const item = isField(element) ? element.codec(version, flexible) : structCodec(element, version, flexible);
       const nullable = includes(options.nullable, version);
@@ -260,8 +300,10 @@ export function struct(
 ): Field<Record<string, unknown> | null> {
   return {
     versions,
+    nullable: options.nullable,
     tag: options.tag,
     defaultValue: options.default === undefined ? defaultsOf(fields) : options.default,
+    shape: { kind: 'struct', fields },
     codec(version, flexible) {
       const inner = structCodec(fields, version, flexible);
       if (!includes(options.nullable, version)) return inner as Codec<Record<string, unknown> | null>;
@@ -277,7 +319,7 @@ export function struct(
   };
 }
 
-function isField(element: Fields | AnyField): element is AnyField {
+export function isField(element: Fields | AnyField): element is AnyField {
   return typeof (element as AnyField).codec === 'function';
 }
 
