@@ -1,0 +1,218 @@
+import { compress, decompress } from '../protocol/compression.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import { recordsOf } from '../protocol/record.ts';
+import {
+  BATCH_HEADER_BYTES,
+  batchBytesAt,
+  LOG_OVERHEAD_BYTES,
+  MAGIC_V2,
+  RECORDS_OFFSET,
+  RecordBatch,
+  writeBatchHeader,
+} from '../protocol/record-batch.ts';
+import { type AppendOrigin, type RecordError, type Rejected, rejected } from './append-result.ts';
+import { isCompacted, type LogConfig } from './log-config.ts';
+
+/**
+ * What the leader checks and changes in a batch before it gets offsets (Kafka's LogValidator, for magic 2 only).
+ *
+ * On the ordinary path nothing is decoded: header, CRC, and for an uncompressed batch one walk over the record lengths. Records are decoded only
+ * where a setting asks about each of them: a compacted topic (keys), a bounded message.timestamp.before.max.ms; and recompression takes the block
+ * apart. Kafka also decompresses each batch to count its records; here the header's count is believed (the CRC covers it).
+ *
+ * The received bytes are changed in place: timestamp type, largest timestamp and CRC under LogAppendTime.
+ */
+export interface ValidBatch {
+  readonly kind: 'valid';
+  /** The view given, or one over new bytes when the batch was recompressed. */
+  readonly batch: RecordBatch;
+  readonly logAppendTimeMs: number;
+}
+
+const NO_TIMESTAMP = -1;
+/** What a batch may unpack to when it is recompressed. */
+const RECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
+
+export function validateBatch(
+  records: Buffer,
+  origin: AppendOrigin,
+  config: LogConfig,
+  nowMs: number,
+): ValidBatch | Rejected {
+  const framing = checkFraming(records);
+  if (framing !== null) return framing;
+  let batch = new RecordBatch(records);
+  const refused = checkHeader(batch, records.length, origin, config);
+  if (refused !== null) return refused;
+  const isClient = origin === 'client';
+  if (isClient) {
+    const timestamps = checkTimestamps(batch, config, nowMs);
+    if (timestamps !== null) return timestamps;
+    const content = checkRecords(batch, config);
+    if (content !== null) return content;
+  }
+  let logAppendTimeMs = NO_TIMESTAMP;
+  const wanted = config.compressionType === 'uncompressed' ? 'none' : config.compressionType;
+  if (wanted !== 'producer' && wanted !== batch.compression && !batch.isControl) {
+    batch = recompress(batch, wanted, config);
+    if (batch.bytes > config.maxMessageBytes) return tooLarge(batch.bytes, config.maxMessageBytes);
+  }
+  if (config.messageTimestampType === 'LogAppendTime') {
+    batch.setLogAppendTime(nowMs);
+    logAppendTimeMs = nowMs;
+  }
+  if (batch.bytes > config.segmentBytes) {
+    return rejected(
+      ErrorCode.RECORD_LIST_TOO_LARGE,
+      `The batch has ${batch.bytes} bytes, more than a segment's ${config.segmentBytes}.`,
+    );
+  }
+  return { kind: 'valid', batch, logAppendTimeMs };
+}
+
+function invalid(message: string, recordErrors?: readonly RecordError[]): Rejected {
+  return rejected(ErrorCode.INVALID_RECORD, message, recordErrors);
+}
+
+function tooLarge(bytes: number, bytesMax: number): Rejected {
+  return rejected(
+    ErrorCode.MESSAGE_TOO_LARGE,
+    `The batch has ${bytes} bytes, more than max.message.bytes ${bytesMax}.`,
+  );
+}
+
+/** Exactly one whole batch of magic 2. */
+function checkFraming(records: Buffer): Rejected | null {
+  if (records.length < LOG_OVERHEAD_BYTES + 5) {
+    return invalid(`Exactly one record batch is expected; ${records.length} bytes hold none.`);
+  }
+  const bytes = batchBytesAt(records, 0);
+  const magic = new RecordBatch(records).magic;
+  if (magic !== MAGIC_V2) return invalid(`The batch has magic ${magic}; only ${MAGIC_V2} is written.`);
+  if (bytes < BATCH_HEADER_BYTES || bytes > records.length) {
+    return rejected(ErrorCode.CORRUPT_MESSAGE, `The batch says ${bytes} bytes where ${records.length} came.`);
+  }
+  if (bytes < records.length) return invalid('Exactly one record batch is expected; there is more behind the first.');
+  return null;
+}
+
+function checkHeader(batch: RecordBatch, bytes: number, origin: AppendOrigin, config: LogConfig): Rejected | null {
+  if (bytes > config.maxMessageBytes) return tooLarge(bytes, config.maxMessageBytes);
+  if (!batch.isCrcValid) {
+    return rejected(ErrorCode.CORRUPT_MESSAGE, `The batch's CRC ${batch.crc} does not fit its bytes.`);
+  }
+  const count = batch.recordCount;
+  if (batch.lastOffsetDelta < 0 || count <= 0 || count !== batch.lastOffsetDelta + 1) {
+    return invalid(`${count} records do not fit a last offset delta of ${batch.lastOffsetDelta}.`);
+  }
+  if (batch.compression === undefined) return invalid(`The batch's attributes ${batch.attributes} name no codec.`);
+  if (origin === 'client') {
+    if (batch.baseOffset !== 0) return invalid(`The base offset should be 0, not ${batch.baseOffset}.`);
+    if (batch.isControl) return invalid('Clients may not write control records.');
+    if (batch.hasProducerId && batch.baseSequence < 0) {
+      return invalid(`The producer id comes with the sequence ${batch.baseSequence}.`);
+    }
+  }
+  return null;
+}
+
+function checkTimestamps(batch: RecordBatch, config: LogConfig, nowMs: number): Rejected | null {
+  if (config.messageTimestampType === 'LogAppendTime') return null;
+  if (batch.isLogAppendTime) {
+    return rejected(ErrorCode.INVALID_TIMESTAMP, 'A producer may not set the timestamp type to LogAppendTime.');
+  }
+  const latest = nowMs + config.messageTimestampAfterMaxMs;
+  const earliest = nowMs - config.messageTimestampBeforeMaxMs;
+  const mayBeEarly = config.messageTimestampBeforeMaxMs < nowMs;
+  if (batch.maxTimestamp <= latest && !mayBeEarly) return null;
+  const errors: RecordError[] = [];
+  let batchIndex = 0;
+  for (const record of recordsOf(batch)) {
+    if (record.timestamp !== NO_TIMESTAMP && (record.timestamp > latest || record.timestamp < earliest)) {
+      errors.push({
+        batchIndex,
+        message: `Timestamp ${record.timestamp} of the record is not within [${earliest}, ${latest}].`,
+      });
+    }
+    batchIndex++;
+  }
+  if (errors.length === 0) return null;
+  return rejected(
+    ErrorCode.INVALID_TIMESTAMP,
+    'One or more records have been rejected due to invalid timestamp.',
+    errors,
+  );
+}
+
+function checkRecords(batch: RecordBatch, config: LogConfig): Rejected | null {
+  if (isCompacted(config)) {
+    const errors: RecordError[] = [];
+    let batchIndex = 0;
+    for (const record of recordsOf(batch)) {
+      if (record.key === null) {
+        errors.push({ batchIndex, message: 'A compacted topic takes no record without a key.' });
+      }
+      batchIndex++;
+    }
+    if (batchIndex !== batch.recordCount) return wrongCount(batch, batchIndex);
+    if (errors.length > 0) return invalid('One or more records have no key.', errors);
+    return null;
+  }
+  if (batch.compression !== 'none') return null;
+  const found = countRecords(batch.buffer, batch.position + RECORDS_OFFSET, batch.position + batch.bytes);
+  return found === batch.recordCount ? null : wrongCount(batch, found);
+}
+
+function wrongCount(batch: RecordBatch, found: number): Rejected {
+  return invalid(`The batch says ${batch.recordCount} records and holds ${found < 0 ? 'broken ones' : found}.`);
+}
+
+/** Steps over the lengths of uncompressed records; −1 when they do not fill the range exactly. */
+function countRecords(buffer: Buffer, start: number, end: number): number {
+  let count = 0;
+  let at = start;
+  while (at < end) {
+    let zigzag = 0;
+    let shift = 0;
+    let byte: number;
+    do {
+      if (at >= end || shift > 28) return -1;
+      byte = buffer[at++]!;
+      zigzag |= (byte & 0x7f) << shift;
+      shift += 7;
+    } while (byte >= 0x80);
+    const bytes = (zigzag >>> 1) ^ -(zigzag & 1);
+    if (bytes < 0 || bytes > end - at) return -1;
+    at += bytes;
+    count++;
+  }
+  return count;
+}
+
+/** The same records under another codec: header fields stay, the block is taken apart and packed again. */
+function recompress(
+  batch: RecordBatch,
+  compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd',
+  config: LogConfig,
+): RecordBatch {
+  const plain = decompress(batch.compression!, batch.recordBytes, RECOMPRESSED_BYTES_MAX);
+  const block = compression === 'none' ? plain : compress(compression, plain, config.compressionLevel);
+  const buffer = Buffer.allocUnsafe(RECORDS_OFFSET + block.length);
+  buffer.set(block, RECORDS_OFFSET);
+  return writeBatchHeader(buffer, 0, block.length, {
+    baseOffset: batch.baseOffset,
+    partitionLeaderEpoch: batch.partitionLeaderEpoch,
+    compression,
+    isLogAppendTime: batch.isLogAppendTime,
+    isTransactional: batch.isTransactional,
+    isControl: batch.isControl,
+    hasDeleteHorizon: batch.hasDeleteHorizon,
+    lastOffsetDelta: batch.lastOffsetDelta,
+    baseTimestamp: batch.baseTimestamp,
+    maxTimestamp: batch.maxTimestamp,
+    producerId: batch.producerId,
+    producerEpoch: batch.producerEpoch,
+    baseSequence: batch.baseSequence,
+    recordCount: batch.recordCount,
+  });
+}

@@ -1,0 +1,164 @@
+import type { File, Files } from '../ports/files.ts';
+
+/**
+ * A file of equally long entries in rising order: what the offset index and the time index have in common.
+ *
+ * Why not mmap, nor all entries in memory: a full index of a 1 GiB segment is 2 MiB, and a broker has thousands of segments. So the file is the
+ * truth for what was written, and only a tail of at most one page is in memory, allocated as it grows: an idle partition pays nothing, a busy one
+ * 4 KiB. A lookup near the end of the log never leaves memory; elsewhere a binary search reads at most one page for each of the first halvings
+ * (9 for a full index, all from the page cache), through one page that all indexes share.
+ *
+ * Invariant: entry i is in the file when i < `writtenCount`, else in the tail. The file is opened on first need, so an index that is not
+ * looked at costs no descriptor. The file may lag behind the log: after a crash it is rebuilt, `write` is called before a clean close.
+ */
+const PAGE_BYTES = 4096;
+const INITIAL_TAIL_ENTRIES = 4;
+
+/** The page that was read last, by whichever index: a cache of one. */
+let page: Buffer | null = null;
+let pageOwner: IndexFile | null = null;
+let pageNumber = -1;
+
+export class IndexFile {
+  private readonly files: Files;
+  private currentPath: string;
+  private readonly entryBytes: number;
+  private readonly entriesPerPage: number;
+  private readonly entriesMax: number;
+  private file: File | null = null;
+  private writtenCount: number;
+  private tailCount = 0;
+  private tail: Buffer | null = null;
+
+  /** `size` is the file's length in bytes as found on disk, 0 when it is absent. */
+  constructor(files: Files, path: string, entryBytes: number, bytesMax: number, size: number) {
+    this.files = files;
+    this.currentPath = path;
+    this.entryBytes = entryBytes;
+    this.entriesPerPage = Math.floor(PAGE_BYTES / entryBytes);
+    this.entriesMax = Math.floor(bytesMax / entryBytes);
+    this.writtenCount = Math.floor(size / entryBytes);
+  }
+
+  get path(): string {
+    return this.currentPath;
+  }
+
+  get count(): number {
+    return this.writtenCount + this.tailCount;
+  }
+
+  get isFull(): boolean {
+    return this.count >= this.entriesMax;
+  }
+
+  get bytes(): number {
+    return this.count * this.entryBytes;
+  }
+
+  /** Makes room for one entry; the caller fills it at once: `at` in `buffer`. */
+  next(): { readonly buffer: Buffer; readonly at: number } {
+    if (this.tailCount === this.entriesPerPage) this.write();
+    const at = this.tailCount * this.entryBytes;
+    let tail = this.tail;
+    if (tail === null || at === tail.length) {
+      const entries =
+        tail === null ? INITIAL_TAIL_ENTRIES : Math.min((tail.length / this.entryBytes) * 2, this.entriesPerPage);
+      const grown = Buffer.allocUnsafeSlow(entries * this.entryBytes);
+      tail?.copy(grown);
+      tail = grown;
+      this.tail = tail;
+    }
+    this.tailCount++;
+    return { buffer: tail, at };
+  }
+
+  /** Entry `index`, to be read at once: the memory is reused by the next call on any index. */
+  entry(index: number): { readonly buffer: Buffer; readonly at: number } {
+    if (index >= this.writtenCount) {
+      return { buffer: this.tail!, at: (index - this.writtenCount) * this.entryBytes };
+    }
+    const wanted = Math.floor(index / this.entriesPerPage);
+    if (page === null) page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    if (pageOwner !== this || pageNumber !== wanted) {
+      pageOwner = null;
+      const pageBytes = this.entriesPerPage * this.entryBytes;
+      this.open().readInto(page.subarray(0, pageBytes), wanted * pageBytes);
+      pageOwner = this;
+      pageNumber = wanted;
+    }
+    return { buffer: page, at: (index - wanted * this.entriesPerPage) * this.entryBytes };
+  }
+
+  /** The number of entries, from the first, for which `holds` is true; `holds` must be true up to some entry and false from there on. */
+  countWhile(holds: (buffer: Buffer, at: number) => boolean): number {
+    let low = 0;
+    let high = this.count;
+    // Most lookups want the end of the log: look at the tail alone first.
+    if (this.tailCount > 0 && this.writtenCount > 0 && holds(this.tail!, 0)) low = this.writtenCount + 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { buffer, at } = this.entry(middle);
+      if (holds(buffer, at)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  truncate(count: number): void {
+    if (count >= this.count) return;
+    if (count < this.writtenCount) {
+      this.open().truncate(count * this.entryBytes);
+      this.writtenCount = count;
+      this.tailCount = 0;
+      this.forgetPage();
+    } else {
+      this.tailCount = count - this.writtenCount;
+    }
+  }
+
+  /** Brings the tail to the file (made when absent), and cuts what does not fill an entry. */
+  write(): void {
+    const file = this.open();
+    if (file.size !== this.writtenCount * this.entryBytes) file.truncate(this.writtenCount * this.entryBytes);
+    if (this.tailCount === 0) return;
+    file.append([this.tail!.subarray(0, this.tailCount * this.entryBytes)]);
+    this.writtenCount += this.tailCount;
+    this.tailCount = 0;
+    this.forgetPage();
+  }
+
+  /** After `write`: until all entries are on the device. */
+  async flush(): Promise<void> {
+    this.write();
+    await this.open().flush();
+  }
+
+  /** Gives the tail's memory and the descriptor back; the index stays usable. */
+  release(): void {
+    this.write();
+    this.tail = null;
+    this.close();
+  }
+
+  close(): void {
+    this.file?.close();
+    this.file = null;
+    this.forgetPage();
+  }
+
+  rename(path: string): void {
+    this.close();
+    if (this.files.exists(this.currentPath)) this.files.rename(this.currentPath, path);
+    this.currentPath = path;
+  }
+
+  private open(): File {
+    this.file ??= this.files.open(this.currentPath, 'create');
+    return this.file;
+  }
+
+  private forgetPage(): void {
+    if (pageOwner === this) pageOwner = null;
+  }
+}

@@ -1,0 +1,338 @@
+import { type File, FileSlice, type Files } from '../ports/files.ts';
+import { recordsOf } from '../protocol/record.ts';
+import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
+import { AbortedIndex } from './aborted-index.ts';
+import { readBatch, scanHeaders } from './batch-scan.ts';
+import {
+  ABORTED_INDEX_SUFFIX,
+  joinPath,
+  LOG_SUFFIX,
+  OFFSET_INDEX_SUFFIX,
+  offsetFileName,
+  TIME_INDEX_SUFFIX,
+} from './file-names.ts';
+import type { LogConfig } from './log-config.ts';
+import { OffsetIndex } from './offset-index.ts';
+import { NO_TIMESTAMP, TimeIndex, type TimestampOffset } from './time-index.ts';
+
+/**
+ * One segment of a log: a file of batches back to back, and its indexes. Positions fit an i32.
+ *
+ * Commit points: `append` returns → the bytes survive this process; `flush` resolves → they survive the machine. The indexes may lag behind
+ * both: they are rebuilt after an unclean end, and complete after `sealed` or `close`.
+ *
+ * Not here: which offsets come next, when to roll, who may write (`log.ts`), whether bytes are sound (`append-validation.ts`, `recovery.ts`).
+ */
+export interface BatchPosition {
+  readonly position: number;
+  readonly bytes: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+}
+
+/** Between two batches. */
+export interface BatchBoundary {
+  readonly position: number;
+  /** No batch behind it holds a lower offset. */
+  readonly nextOffset: number;
+}
+
+export class Segment {
+  readonly baseOffset: number;
+  readonly offsetIndex: OffsetIndex;
+  readonly timeIndex: TimeIndex;
+  readonly abortedIndex: AbortedIndex;
+  /** When this process opened or made the segment. */
+  readonly createdAtMs: number;
+  private readonly files: Files;
+  private readonly directory: string;
+  private readonly indexIntervalBytes: number;
+  private readonly log: File;
+  private bytesSinceIndexEntry = 0;
+  private maxTimestampSoFar: TimestampOffset;
+  /** The largest timestamp of the first batch: rolling by time counts from it. undefined = not read yet. */
+  private firstBatchTimestamp: number | undefined;
+  private suffix = '';
+  /** Deleted or closed: nothing is written any more. */
+  private isRemoved = false;
+
+  constructor(files: Files, directory: string, baseOffset: number, config: LogConfig, nowMs: number) {
+    this.files = files;
+    this.directory = directory;
+    this.baseOffset = baseOffset;
+    this.createdAtMs = nowMs;
+    this.indexIntervalBytes = config.indexIntervalBytes;
+    this.log = files.open(this.path(LOG_SUFFIX), 'create');
+    const indexBytes = config.segmentIndexBytes;
+    const offsetPath = this.path(OFFSET_INDEX_SUFFIX);
+    const timePath = this.path(TIME_INDEX_SUFFIX);
+    const abortedPath = this.path(ABORTED_INDEX_SUFFIX);
+    const isNew = this.log.size === 0;
+    this.offsetIndex = new OffsetIndex(
+      files,
+      offsetPath,
+      baseOffset,
+      indexBytes,
+      isNew ? 0 : sizeOf(files, offsetPath),
+    );
+    this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, isNew ? 0 : sizeOf(files, timePath));
+    this.abortedIndex = new AbortedIndex(files, abortedPath, isNew ? 0 : sizeOf(files, abortedPath));
+    this.maxTimestampSoFar = this.timeIndex.last();
+    if (isNew && config.preallocate) this.log.reserve(config.segmentBytes);
+  }
+
+  private path(suffix: string): string {
+    return joinPath(this.directory, offsetFileName(this.baseOffset, suffix) + this.suffix);
+  }
+
+  get file(): File {
+    return this.log;
+  }
+
+  get size(): number {
+    return this.log.size;
+  }
+
+  /** The largest timestamp of a record here, −1 when none has one. */
+  get maxTimestamp(): number {
+    return this.maxTimestampSoFar.timestamp;
+  }
+
+  /** What retention.ms counts from: without any timestamp, since this process has known the segment. */
+  get retentionTimestamp(): number {
+    return this.maxTimestamp >= 0 ? this.maxTimestamp : this.createdAtMs;
+  }
+
+  /** Its last offset is that of the batch which holds the largest timestamp. */
+  get maxTimestampOffset(): TimestampOffset {
+    return this.maxTimestampSoFar;
+  }
+
+  /** Writes `records`, whole batches, in one gathered write, and notes them in the indexes. */
+  append(records: Buffer): void {
+    let position = this.log.append([records]);
+    for (let at = 0; at < records.length; ) {
+      const batch = new RecordBatch(records, at);
+      const bytes = batchBytesAt(records, at);
+      this.noteBatch(batch.lastOffset, batch.maxTimestamp, position, bytes);
+      at += bytes;
+      position += bytes;
+    }
+  }
+
+  /** Index upkeep for a batch that lies at `position`: on append, and when the indexes are rebuilt. */
+  noteBatch(lastOffset: number, maxTimestamp: number, position: number, bytes: number): void {
+    if (this.firstBatchTimestamp === undefined && position === 0) this.firstBatchTimestamp = maxTimestamp;
+    if (maxTimestamp > this.maxTimestampSoFar.timestamp) {
+      this.maxTimestampSoFar = { timestamp: maxTimestamp, offset: lastOffset };
+    }
+    if (this.bytesSinceIndexEntry > this.indexIntervalBytes && !this.offsetIndex.entries.isFull) {
+      this.offsetIndex.append(lastOffset, position);
+      this.noteMaxTimestamp();
+      this.bytesSinceIndexEntry = 0;
+    }
+    this.bytesSinceIndexEntry += bytes;
+  }
+
+  private noteMaxTimestamp(): void {
+    if (!this.timeIndex.entries.isFull) {
+      this.timeIndex.maybeAppend(this.maxTimestampSoFar.timestamp, this.maxTimestampSoFar.offset);
+    }
+  }
+
+  /** How long the segment has waited to be rolled when a batch with `timestamp` comes at `nowMs`. */
+  rollAgeMs(nowMs: number, timestamp: number): number {
+    if (this.firstBatchTimestamp === undefined && this.size >= BATCH_HEADER_BYTES) {
+      scanHeaders(this.log, 0, this.size, (batch) => {
+        this.firstBatchTimestamp = batch.maxTimestamp;
+        return false;
+      });
+    }
+    const first = this.firstBatchTimestamp;
+    return first !== undefined && first >= 0 ? timestamp - first : nowMs - this.createdAtMs;
+  }
+
+  get isIndexFull(): boolean {
+    return this.offsetIndex.entries.isFull || this.timeIndex.entries.isFull;
+  }
+
+  /** The batch that holds `offset`, or the first one behind it; null when there is none below `limit`. */
+  findBatch(offset: number, limit = this.size): BatchPosition | null {
+    return this.findBatchFrom(this.offsetIndex.positionFor(offset), offset, limit);
+  }
+
+  findBatchFrom(start: number, offset: number, limit = this.size): BatchPosition | null {
+    let found: BatchPosition | null = null;
+    scanHeaders(this.log, start, limit, (batch, position, bytes) => {
+      const lastOffset = batch.lastOffset;
+      if (lastOffset < offset) return true;
+      found = { position, bytes, baseOffset: batch.baseOffset, lastOffset };
+      return false;
+    });
+    return found;
+  }
+
+  /** The last batch start at or below `position`, which lies inside the segment: where a read of the bytes before `position` must end. */
+  batchBoundaryAtOrBelow(position: number, from: number): BatchBoundary {
+    const start = Math.max(from, this.offsetIndex.batchStartAtOrBelow(position));
+    let boundary: BatchBoundary = { position: start, nextOffset: -1 };
+    scanHeaders(this.log, start, this.size, (batch, at, bytes) => {
+      boundary = { position: at, nextOffset: batch.baseOffset };
+      return at + bytes <= position;
+    });
+    return boundary;
+  }
+
+  /** The end of the batch that begins at `position`. */
+  batchEnd(position: number): BatchBoundary {
+    let boundary: BatchBoundary = { position, nextOffset: -1 };
+    scanHeaders(this.log, position, this.size, (batch, at, bytes) => {
+      boundary = { position: at + bytes, nextOffset: batch.nextOffset };
+      return false;
+    });
+    return boundary;
+  }
+
+  slice(position: number, length: number): FileSlice {
+    return new FileSlice(this.log, position, length);
+  }
+
+  /** The first record at or behind `startOffset` whose timestamp is `timestamp` or later. Decodes the one batch that may hold it. */
+  findTimestamp(timestamp: number, startOffset: number): FoundRecord | null {
+    const from = Math.max(this.timeIndex.offsetFor(timestamp), startOffset);
+    let position = this.offsetIndex.positionFor(from);
+    for (;;) {
+      let candidate: { position: number; bytes: number } | null = null;
+      scanHeaders(this.log, position, this.size, (batch, at, bytes) => {
+        if (batch.maxTimestamp < timestamp || batch.lastOffset < startOffset) return true;
+        candidate = { position: at, bytes };
+        return false;
+      });
+      const hit = candidate as { position: number; bytes: number } | null;
+      if (hit === null) return null;
+      const batch = readBatch(this.log, hit.position, hit.bytes);
+      for (const record of recordsOf(batch)) {
+        const time = batch.isLogAppendTime ? batch.maxTimestamp : record.timestamp;
+        if (time >= timestamp && record.offset >= startOffset) {
+          return { offset: record.offset, timestamp: time, leaderEpoch: batch.partitionLeaderEpoch };
+        }
+      }
+      position = hit.position + hit.bytes;
+    }
+  }
+
+  /** After a clean load: reads what follows the last index entry, so that appends count on from there. Returns the offset after the last batch. */
+  loadTail(): number {
+    let next = this.baseOffset;
+    const start = this.offsetIndex.lastPosition;
+    scanHeaders(this.log, start, this.size, (batch) => {
+      next = batch.nextOffset;
+      if (batch.maxTimestamp > this.maxTimestampSoFar.timestamp) {
+        this.maxTimestampSoFar = { timestamp: batch.maxTimestamp, offset: batch.lastOffset };
+      }
+      return true;
+    });
+    this.bytesSinceIndexEntry = this.size - start;
+    return next;
+  }
+
+  /** Removes the batches from the one that holds `offset` on; returns the offset where the log goes on: lower when a batch held it. */
+  truncateTo(offset: number): number {
+    const batch = this.findBatch(offset);
+    this.offsetIndex.truncateTo(offset);
+    this.timeIndex.truncateTo(offset);
+    this.abortedIndex.truncateTo(offset);
+    if (batch !== null) this.log.truncate(batch.position);
+    if (this.size === 0) this.firstBatchTimestamp = undefined;
+    this.maxTimestampSoFar = this.timeIndex.last();
+    this.loadTail();
+    return batch === null ? offset : Math.min(offset, batch.baseOffset);
+  }
+
+  /** Empties the indexes, for `noteBatch` to fill them again. */
+  resetIndexes(): void {
+    this.offsetIndex.entries.truncate(0);
+    this.timeIndex.clear();
+    this.abortedIndex.entries.truncate(0);
+    this.maxTimestampSoFar = { timestamp: NO_TIMESTAMP, offset: this.baseOffset };
+    this.firstBatchTimestamp = undefined;
+    this.bytesSinceIndexEntry = 0;
+  }
+
+  /** No append will follow: the time index gets its last entry, both indexes go to their files. */
+  seal(): void {
+    this.noteMaxTimestamp();
+    this.offsetIndex.entries.release();
+    this.timeIndex.entries.release();
+    if (this.abortedIndex.entries.count > 0) this.abortedIndex.entries.release();
+  }
+
+  /** The batches only: enough for the active segment, whose indexes are rebuilt after an unclean end. */
+  flushLog(): Promise<void> {
+    return this.isRemoved ? Promise.resolve() : this.log.flush();
+  }
+
+  /** Batches and indexes. */
+  async flush(): Promise<void> {
+    await this.flushLog();
+    for (const { entries } of [this.offsetIndex, this.timeIndex, this.abortedIndex]) {
+      if (this.isRemoved) return;
+      if (entries.count === 0 && entries === this.abortedIndex.entries) continue;
+      await entries.flush();
+      entries.close();
+    }
+  }
+
+  /** `seal` is the clean way; without it what the indexes have in memory is lost, and rebuilt at the next start. */
+  close(): void {
+    this.isRemoved = true;
+    this.log.close();
+    this.offsetIndex.entries.close();
+    this.timeIndex.entries.close();
+    this.abortedIndex.entries.close();
+  }
+
+  /** Renames all files (to `….deleted`); readers that hold the file go on. */
+  changeSuffix(suffix: string): void {
+    const before = this.path(LOG_SUFFIX);
+    this.isRemoved = true;
+    this.suffix = suffix;
+    this.files.rename(before, this.path(LOG_SUFFIX));
+    this.offsetIndex.entries.rename(this.path(OFFSET_INDEX_SUFFIX));
+    this.timeIndex.entries.rename(this.path(TIME_INDEX_SUFFIX));
+    this.abortedIndex.entries.rename(this.path(ABORTED_INDEX_SUFFIX));
+  }
+
+  remove(): void {
+    this.close();
+    for (const suffix of [LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_INDEX_SUFFIX]) {
+      this.files.remove(this.path(suffix));
+    }
+  }
+
+  /** null, or why the indexes cannot be used as they lie on disk. */
+  checkIndexes(): string | null {
+    const offsetPath = this.offsetIndex.entries.path;
+    const timePath = this.timeIndex.entries.path;
+    if (this.size > 0 && !this.files.exists(offsetPath)) return 'the offset index is missing';
+    if (this.size > 0 && !this.files.exists(timePath)) return 'the time index is missing';
+    const offsetProblem = this.offsetIndex.check(sizeOf(this.files, offsetPath), this.size);
+    if (offsetProblem !== null) return `offset index: ${offsetProblem}`;
+    const timeProblem = this.timeIndex.check(sizeOf(this.files, timePath));
+    return timeProblem === null ? null : `time index: ${timeProblem}`;
+  }
+}
+
+export interface FoundRecord {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly leaderEpoch: number;
+}
+
+function sizeOf(files: Files, path: string): number {
+  if (!files.exists(path)) return 0;
+  const file = files.open(path, 'read');
+  const size = file.size;
+  file.close();
+  return size;
+}
