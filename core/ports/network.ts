@@ -44,7 +44,7 @@ export interface Connection {
   /** Stops and resumes `onData` (a chunk that is already being delivered is finished). */
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then ends. */
+  /** Sends what is queued, then ends. What arrives from now on is dropped. */
   end(): void;
   /** Ends at once, drops what is queued. */
   destroy(): void;
