@@ -15,13 +15,31 @@ function scaleOf(value: number, unit: string): Scaled {
   const size = Math.abs(value);
   switch (unit) {
     case 'ns':
-      return size >= 1e9 ? { factor: 1e-9, unit: 's' } : size >= 1e6 ? { factor: 1e-6, unit: 'ms' } : size >= 1e3 ? { factor: 1e-3, unit: 'µs' } : { factor: 1, unit: 'ns' };
+      return size >= 1e9
+        ? { factor: 1e-9, unit: 's' }
+        : size >= 1e6
+          ? { factor: 1e-6, unit: 'ms' }
+          : size >= 1e3
+            ? { factor: 1e-3, unit: 'µs' }
+            : { factor: 1, unit: 'ns' };
     case 'us':
-      return size >= 1e6 ? { factor: 1e-6, unit: 's' } : size >= 1e3 ? { factor: 1e-3, unit: 'ms' } : { factor: 1, unit: 'µs' };
+      return size >= 1e6
+        ? { factor: 1e-6, unit: 's' }
+        : size >= 1e3
+          ? { factor: 1e-3, unit: 'ms' }
+          : { factor: 1, unit: 'µs' };
     case 'ms':
-      return size >= 10_000 ? { factor: 1e-3, unit: 's' } : size < 1 && size > 0 ? { factor: 1e3, unit: 'µs' } : { factor: 1, unit: 'ms' };
+      return size >= 10_000
+        ? { factor: 1e-3, unit: 's' }
+        : size < 1 && size > 0
+          ? { factor: 1e3, unit: 'µs' }
+          : { factor: 1, unit: 'ms' };
     case 's':
-      return size >= 7200 ? { factor: 1 / 3600, unit: 'h' } : size >= 600 ? { factor: 1 / 60, unit: 'min' } : { factor: 1, unit: 's' };
+      return size >= 7200
+        ? { factor: 1 / 3600, unit: 'h' }
+        : size >= 600
+          ? { factor: 1 / 60, unit: 'min' }
+          : { factor: 1, unit: 's' };
     case 'bytes':
     case 'bytes/s': {
       const power = size < 1000 ? 0 : Math.min(byteUnits.length - 1, Math.floor(Math.log10(size) / 3));
@@ -44,7 +62,12 @@ export function formatNumber(value: number): string {
 /** For axes and bars: `12k`, `1.5M`. */
 export function compactNumber(value: number): string {
   const size = Math.abs(value);
-  for (const [limit, suffix] of [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e4, 'k']] as const) {
+  for (const [limit, suffix] of [
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e4, 'k'],
+  ] as const) {
     if (size >= limit) return `${Number((value / (limit === 1e4 ? 1e3 : limit)).toPrecision(3))}${suffix}`;
   }
   return formatNumber(value);

@@ -71,7 +71,9 @@ function checkLab(run: LabRunData, needFigure: (name: string, path: string) => v
     if (!claimIds.has(row.claim)) problems.push(`${path}.claim: ${row.claim} is not among run.claims`);
     const before = decided.get(row.claim);
     if (before !== undefined && before !== row.claimVerdict)
-      problems.push(`${path}.claimVerdict: ${row.claim} is already ${before}, now ${row.claimVerdict}; rows must agree`);
+      problems.push(
+        `${path}.claimVerdict: ${row.claim} is already ${before}, now ${row.claimVerdict}; rows must agree`,
+      );
     decided.set(row.claim, before ?? row.claimVerdict);
   });
   for (const [name, witness] of Object.entries(run.witnesses)) {
@@ -94,7 +96,9 @@ function checkChart(chart: ChartSpec, path: string, problems: Problems): void {
       for (const series of chart.series)
         for (const values of [series.values, series.min, series.max])
           if (values !== undefined && values.length !== chart.categories.length)
-            problems.push(`${path}, series ${series.name}: ${chart.categories.length} categories, ${values.length} values`);
+            problems.push(
+              `${path}, series ${series.name}: ${chart.categories.length} categories, ${values.length} values`,
+            );
       return;
     case 'heatmap':
       for (const cell of chart.cells) {

@@ -73,7 +73,8 @@ function cellText(cell: TableCell, figures: Readonly<Record<string, Figure>>): s
 
 export function tableBlock(table: Table, figures: Readonly<Record<string, Figure>>): string {
   const columns = table.columns.map((column, index): Column => {
-    const isNumeric = table.rows.length > 0 && table.rows.every((row) => typeof row[index] === 'number' || row[index] === null);
+    const isNumeric =
+      table.rows.length > 0 && table.rows.every((row) => typeof row[index] === 'number' || row[index] === null);
     const unit = column.unit === undefined || column.unit === '' ? '' : ` (${markdownText(column.unit)})`;
     return { name: `${markdownText(column.name)}${unit}`, align: column.align ?? (isNumeric ? 'right' : 'left') };
   });
@@ -144,7 +145,8 @@ export function verdictBox(run: LabRunData, claimId: string): string {
   const claim = run.claims.find((entry) => entry.id === claimId);
   const rows = run.verdicts.filter((row) => row.claim === claimId);
   const first = rows[0];
-  if (claim === undefined || first === undefined) throw new Error(`no verdict on ${claimId}: run data were not checked`);
+  if (claim === undefined || first === undefined)
+    throw new Error(`no verdict on ${claimId}: run data were not checked`);
   const table = markdownTable(
     [
       { name: 'Variant' },
@@ -181,5 +183,7 @@ export function verdictBox(run: LabRunData, claimId: string): string {
 }
 
 function findingsText(row: VerdictRow): string {
-  return row.findings === undefined || row.findings.length === 0 ? '' : `: ${row.findings.map(markdownText).join(', ')}`;
+  return row.findings === undefined || row.findings.length === 0
+    ? ''
+    : `: ${row.findings.map(markdownText).join(', ')}`;
 }

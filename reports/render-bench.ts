@@ -42,7 +42,12 @@ function resultTable(results: readonly BenchResult[]): string {
     { name: 'System' },
     { name: 'Median', align: 'right' },
     { name: 'Spread', align: 'right' },
-    ...(isCompared ? ([{ name: 'To Kafka', align: 'right' }, { name: 'Pairs', align: 'right' }] as Column[]) : []),
+    ...(isCompared
+      ? ([
+          { name: 'To Kafka', align: 'right' },
+          { name: 'Pairs', align: 'right' },
+        ] as Column[])
+      : []),
     { name: 'Better' },
   ];
   const rows = results.map((result) => [

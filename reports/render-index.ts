@@ -47,7 +47,14 @@ function summary(judged: readonly Judged[]): string {
   const counts = new Map<ClaimVerdict, Set<string>>();
   for (const { claim, rows } of judged)
     for (const row of rows) counts.set(row.claimVerdict, (counts.get(row.claimVerdict) ?? new Set()).add(claim.id));
-  const order: ClaimVerdict[] = ['confirmed', 'refuted', 'conditional', 'outdated', 'not measurable here', 'inconclusive'];
+  const order: ClaimVerdict[] = [
+    'confirmed',
+    'refuted',
+    'conditional',
+    'outdated',
+    'not measurable here',
+    'inconclusive',
+  ];
   const rows = order.flatMap((verdict) => {
     const ids = counts.get(verdict);
     return ids === undefined ? [] : [[claimVerdictText(verdict), formatNumber(ids.size), [...ids].sort().join(', ')]];

@@ -6,7 +6,15 @@
  * charts and tables to the appendix.
  */
 import { markdownCellCode, markdownCode, markdownText } from './escape.ts';
-import { formatChange, formatFigure, formatFigureFully, formatInstant, formatNumber, formatQuantity, formatSpread } from './format.ts';
+import {
+  formatChange,
+  formatFigure,
+  formatFigureFully,
+  formatInstant,
+  formatNumber,
+  formatQuantity,
+  formatSpread,
+} from './format.ts';
 import {
   chartBlock,
   claimVerdictText,
@@ -82,7 +90,9 @@ function summaryLine(run: LabRunData): string {
 function counterexamples(run: LabRunData, placed: ReadonlySet<string>): string[] {
   const names = Object.keys(run.witnesses);
   if (names.length === 0)
-    return ['No run of this lab broke an invariant: there is no counterexample to show. That is evidence for the runs above and no proof.'];
+    return [
+      'No run of this lab broke an invariant: there is no counterexample to show. That is evidence for the runs above and no proof.',
+    ];
   return names
     .filter((name) => !placed.has(`witness:${name}`))
     .map((name) => witnessBlock(run.lab, name, run.witnesses[name]!));
@@ -119,11 +129,17 @@ function priceTable(run: LabRunData): string {
   if (rows.length === 0) return '';
   const side = (figure: Figure) => `${formatFigure(figure)} ${formatSpread(figure)}`.trim();
   return markdownTable(
-    [{ name: 'Metric' }, { name: 'Before', align: 'right' }, { name: 'After', align: 'right' }, { name: 'Change', align: 'right' }],
+    [
+      { name: 'Metric' },
+      { name: 'Before', align: 'right' },
+      { name: 'After', align: 'right' },
+      { name: 'Change', align: 'right' },
+    ],
     rows.map((row) => {
       const before = run.figures[row.before];
       const after = run.figures[row.after];
-      if (before === undefined || after === undefined) throw new Error('price names no figure: run data were not checked');
+      if (before === undefined || after === undefined)
+        throw new Error('price names no figure: run data were not checked');
       return [markdownText(row.metric), side(before), side(after), formatChange(before, after)];
     }),
   );
@@ -162,8 +178,14 @@ export function environment(run: RunData): string[] {
     ['Memory', formatQuantity(machine.memoryBytes, 'bytes')],
     ['System', markdownText(machine.kernel)],
     ['Node.js', markdownText(machine.node)],
-    ...Object.entries(run.versions).map(([name, version]): [string, string] => [markdownText(name), markdownText(version)]),
-    ...Object.entries(run.settings).map(([name, value]): [string, string] => [markdownCellCode(name), markdownCellCode(value)]),
+    ...Object.entries(run.versions).map(([name, version]): [string, string] => [
+      markdownText(name),
+      markdownText(version),
+    ]),
+    ...Object.entries(run.settings).map(([name, value]): [string, string] => [
+      markdownCellCode(name),
+      markdownCellCode(value),
+    ]),
   ];
   return ['### Environment', markdownTable([{ name: 'What' }, { name: 'Value' }], rows)];
 }

@@ -5,8 +5,8 @@
 import {
   aBoolean,
   aCount,
-  anInstant,
   aNumber,
+  anInstant,
   aString,
   aWord,
   chosenBy,
@@ -30,10 +30,7 @@ const aVariant = oneOf('before', 'after');
 const aRunVerdict = oneOf('holds', 'violated', 'legal anomaly', 'inconclusive', 'measured');
 const texts = mapOf(aString);
 
-const axis = objectOf(
-  { name: aWord, unit: aString },
-  { scale: oneOf('linear', 'log'), min: aNumber, max: aNumber },
-);
+const axis = objectOf({ name: aWord, unit: aString }, { scale: oneOf('linear', 'log'), min: aNumber, max: aNumber });
 const point = tupleOf(aNumber, aNumber);
 const mark = objectOf({ at: aNumber, label: aWord }, { tone: aTone });
 const chartBase = { title: aWord, source: aWord };

@@ -96,7 +96,10 @@ export function mapOf(shape: Shape, nameShape: Shape = aWord): Shape {
 }
 
 /** An object with these properties and no others: a misspelt optional property must not vanish silently. */
-export function objectOf(required: Readonly<Record<string, Shape>>, optional: Readonly<Record<string, Shape>> = {}): Shape {
+export function objectOf(
+  required: Readonly<Record<string, Shape>>,
+  optional: Readonly<Record<string, Shape>> = {},
+): Shape {
   return (value, path, problems) => {
     if (!isPlainObject(value)) {
       problems.push(`${path}: expected an object, got ${shown(value)}`);

@@ -52,7 +52,9 @@ export function parseTemplate(text: string, problems: string[]): Template {
     const name = sectionHeading.exec(line)?.[1]?.trim();
     if (name !== undefined) {
       if (!isSectionName(name)) {
-        problems.push(`line ${number}: unknown section "${name}"; sections: ${Object.keys(templateSections).join(', ')}`);
+        problems.push(
+          `line ${number}: unknown section "${name}"; sections: ${Object.keys(templateSections).join(', ')}`,
+        );
         current = undefined;
         return;
       }

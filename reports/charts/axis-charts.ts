@@ -48,7 +48,11 @@ function valueAxis(axis: Axis, place: 'x' | 'y'): Option {
   const named =
     place === 'x'
       ? { nameLocation: 'middle', nameGap: 32 }
-      : { nameLocation: 'end', nameGap: 14, nameTextStyle: { ...axisLook.nameTextStyle, align: 'left', padding: [0, 0, 0, -52] } };
+      : {
+          nameLocation: 'end',
+          nameGap: 14,
+          nameTextStyle: { ...axisLook.nameTextStyle, align: 'left', padding: [0, 0, 0, -52] },
+        };
   return {
     ...axisLook,
     type: axis.scale === 'log' ? 'log' : 'value',
@@ -124,7 +128,10 @@ export function drawScatter(id: string, chart: ScatterChart): string {
     const tone = chart.series[index]?.tone;
     return tone === undefined ? seriesColor(index) : toneColor(tone);
   };
-  const legend = chart.series.map((series, index) => ({ name: series.name, symbol: scatterSwatch(index, colorOf(index)) }));
+  const legend = chart.series.map((series, index) => ({
+    name: series.name,
+    symbol: scatterSwatch(index, colorOf(index)),
+  }));
   const body = plot(id, height, {
     grid: grid((chart.marks ?? []).length > 0),
     xAxis: valueAxis(chart.x, 'x'),
@@ -222,7 +229,11 @@ export function drawBar(id: string, chart: BarChart): string {
     data: chart.categories,
     name: axisTitle(chart.x),
     ...(chart.horizontal
-      ? { inverse: true, nameLocation: 'start', nameTextStyle: { ...axisLook.nameTextStyle, align: 'right', padding: [0, 8, 0, 0] } }
+      ? {
+          inverse: true,
+          nameLocation: 'start',
+          nameTextStyle: { ...axisLook.nameTextStyle, align: 'right', padding: [0, 8, 0, 0] },
+        }
       : { nameLocation: 'middle', nameGap: 36 }),
     splitLine: { show: false },
     axisTick: { show: false },
@@ -308,7 +319,11 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
           return {
             type: 'group',
             children: [
-              { type: 'rect', shape: { x: x - cellWidth / 2 + 2, y: y - 18, width: cellWidth - 4, height: 36, r: 3 }, style: { fill } },
+              {
+                type: 'rect',
+                shape: { x: x - cellWidth / 2 + 2, y: y - 18, width: cellWidth - 4, height: 36, r: 3 },
+                style: { fill },
+              },
               {
                 type: 'text',
                 style: {

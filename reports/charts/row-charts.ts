@@ -5,13 +5,38 @@
  */
 import type { Axis, AxisMark, GanttChart, LanesChart, Tone } from '../chart-spec.ts';
 import { compactNumber } from '../format.ts';
-import { axisTitle, cut, element, framed, markBadge, markColor, niceTicks, swatch, text, textWidth, titled } from './svg.ts';
+import {
+  axisTitle,
+  cut,
+  element,
+  framed,
+  markBadge,
+  markColor,
+  niceTicks,
+  swatch,
+  text,
+  textWidth,
+  titled,
+} from './svg.ts';
 import { chartWidth, color, seriesColor, toneColor } from './theme.ts';
 
-type Rows = { readonly left: number; readonly top: number; readonly height: number; readonly x: (value: number) => number; readonly drawn: string };
+type Rows = {
+  readonly left: number;
+  readonly top: number;
+  readonly height: number;
+  readonly x: (value: number) => number;
+  readonly drawn: string;
+};
 
 /** Row names, grid, x axis and marks; bars and dots are drawn upon it. */
-function rowGrid(names: readonly string[], yAxis: Axis, xAxis: Axis, values: readonly number[], marks: readonly AxisMark[], rowHeight: number): Rows {
+function rowGrid(
+  names: readonly string[],
+  yAxis: Axis,
+  xAxis: Axis,
+  values: readonly number[],
+  marks: readonly AxisMark[],
+  rowHeight: number,
+): Rows {
   const left = Math.min(200, Math.max(48, ...names.map((name) => textWidth(name)), textWidth(axisTitle(yAxis)))) + 18;
   const right = chartWidth - 24;
   const top = marks.length > 0 ? 42 : 26;
@@ -26,10 +51,10 @@ function rowGrid(names: readonly string[], yAxis: Axis, xAxis: Axis, values: rea
   names.forEach((name, index) => {
     const y = top + index * rowHeight;
     if (index % 2 === 0)
-      parts.push(element('rect', { x: left, y, width: right - left, height: rowHeight, fill: color.paleNeutral, opacity: 0.45 }));
-    parts.push(
-      titled(name, text(left - 10, y + rowHeight / 2 + 4.5, cut(name, left - 18), { 'text-anchor': 'end' })),
-    );
+      parts.push(
+        element('rect', { x: left, y, width: right - left, height: rowHeight, fill: color.paleNeutral, opacity: 0.45 }),
+      );
+    parts.push(titled(name, text(left - 10, y + rowHeight / 2 + 4.5, cut(name, left - 18), { 'text-anchor': 'end' })));
   });
   for (const tick of ticks) {
     parts.push(element('path', { d: `M${x(tick).toFixed(2)} ${top}V${bottom + 5}`, stroke: color.grid }));
@@ -40,7 +65,12 @@ function rowGrid(names: readonly string[], yAxis: Axis, xAxis: Axis, values: rea
   marks.forEach((mark, index) => {
     const at = x(mark.at);
     parts.push(
-      element('path', { d: `M${at.toFixed(2)} ${top - 6}V${bottom}`, stroke: markColor(mark), 'stroke-width': 1.5, 'stroke-dasharray': '4 3' }),
+      element('path', {
+        d: `M${at.toFixed(2)} ${top - 6}V${bottom}`,
+        stroke: markColor(mark),
+        'stroke-width': 1.5,
+        'stroke-dasharray': '4 3',
+      }),
     );
     parts.push(markBadge(at, top - 14, index, mark));
   });
@@ -58,9 +88,21 @@ export function drawGantt(chart: GanttChart): string {
     const width = Math.max(2, rows.x(bar.until) - x);
     const y = rows.top + bar.row * rowHeight + 5;
     const label = bar.label ?? bar.group;
-    const shown = textWidth(label) + 8 <= width ? label : textWidth(bar.label ?? '') + 8 <= width ? (bar.label ?? '') : '';
-    const box = element('rect', { x, y, width, height: rowHeight - 10, rx: 3, fill: seriesColor(groups.indexOf(bar.group)) });
-    const inside = text(x + width / 2, y + 14.5, shown, { 'text-anchor': 'middle', fill: color.onSeries, 'font-size': 12 });
+    const shown =
+      textWidth(label) + 8 <= width ? label : textWidth(bar.label ?? '') + 8 <= width ? (bar.label ?? '') : '';
+    const box = element('rect', {
+      x,
+      y,
+      width,
+      height: rowHeight - 10,
+      rx: 3,
+      fill: seriesColor(groups.indexOf(bar.group)),
+    });
+    const inside = text(x + width / 2, y + 14.5, shown, {
+      'text-anchor': 'middle',
+      fill: color.onSeries,
+      'font-size': 12,
+    });
     const hover = `${chart.rows[bar.row]}: ${label}, ${compactNumber(bar.from)}–${compactNumber(bar.until)} ${chart.x.unit}`;
     return titled(hover, shown === '' ? box : box + inside);
   });
@@ -98,8 +140,15 @@ export function drawLanes(chart: LanesChart): string {
       const middle = rows.top + point.lane * rowHeight + rowHeight / 2;
       if (inside) {
         const dot = element('rect', { x: x - 13, y: middle - 11, width: 26, height: 22, rx: 11, fill });
-        const label = text(x, middle + 4.5, point.label, { 'text-anchor': 'middle', fill: color.onSeries, 'font-size': 12 });
-        return titled(`${chart.lanes[point.lane]}: ${point.label} at ${compactNumber(point.at)} ${chart.x.unit}`, dot + label);
+        const label = text(x, middle + 4.5, point.label, {
+          'text-anchor': 'middle',
+          fill: color.onSeries,
+          'font-size': 12,
+        });
+        return titled(
+          `${chart.lanes[point.lane]}: ${point.label} at ${compactNumber(point.at)} ${chart.x.unit}`,
+          dot + label,
+        );
       }
       const width = textWidth(point.label, 12);
       const start = Math.min(x - width / 2, chartWidth - 8 - width);
@@ -107,7 +156,10 @@ export function drawLanes(chart: LanesChart): string {
       if (free) lastEnd.set(point.lane, start + width + 6);
       const dot = element('circle', { cx: x, cy: middle + 8, r: 5, fill });
       const label = free ? text(start, middle - 4, point.label, { 'font-size': 12 }) : '';
-      return titled(`${chart.lanes[point.lane]}: ${point.label} at ${compactNumber(point.at)} ${chart.x.unit}`, dot + label);
+      return titled(
+        `${chart.lanes[point.lane]}: ${point.label} at ${compactNumber(point.at)} ${chart.x.unit}`,
+        dot + label,
+      );
     });
   const tones = [...new Set(chart.points.map((point) => point.tone ?? 'accent'))];
   return framed({

@@ -95,14 +95,19 @@ export function swatch(fill: string, options: { readonly line?: boolean; readonl
 
 /** The letter that stands for a mark in the picture. */
 export function markLetter(index: number): string {
-  return index < 26 ? String.fromCharCode(65 + index) : `${String.fromCharCode(64 + Math.floor(index / 26))}${String.fromCharCode(65 + (index % 26))}`;
+  return index < 26
+    ? String.fromCharCode(65 + index)
+    : `${String.fromCharCode(64 + Math.floor(index / 26))}${String.fromCharCode(65 + (index % 26))}`;
 }
 
 export function markColor(mark: AxisMark): string {
   return toneColor(mark.tone ?? 'neutral');
 }
 
-function flow(items: readonly { readonly width: number; readonly draw: (x: number, y: number) => string }[], widthMax: number) {
+function flow(
+  items: readonly { readonly width: number; readonly draw: (x: number, y: number) => string }[],
+  widthMax: number,
+) {
   let x = 0;
   let y = 0;
   const drawn = items.map((item) => {
@@ -161,7 +166,11 @@ export function framed(frame: Frame): string {
       return {
         width: 22 + textWidth(name),
         draw: (x: number, row: number) =>
-          element('g', { transform: `translate(${rounded(x)} ${row})` }, markBadge(8, 8, index, mark) + text(22, 12.5, name)),
+          element(
+            'g',
+            { transform: `translate(${rounded(x)} ${row})` },
+            markBadge(8, 8, index, mark) + text(22, 12.5, name),
+          ),
       };
     }),
     width - 16,
@@ -184,6 +193,11 @@ export function framed(frame: Frame): string {
 export function markBadge(x: number, y: number, index: number, mark: AxisMark): string {
   return (
     element('circle', { cx: x, cy: y, r: 8, fill: markColor(mark) }) +
-    text(x, y + 4, markLetter(index), { 'font-size': 11, 'font-weight': 600, 'text-anchor': 'middle', fill: color.onSeries })
+    text(x, y + 4, markLetter(index), {
+      'font-size': 11,
+      'font-weight': 600,
+      'text-anchor': 'middle',
+      fill: color.onSeries,
+    })
   );
 }

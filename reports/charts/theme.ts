@@ -25,7 +25,16 @@ export const color = {
   onSeries: '#ffffff',
 } as const;
 
-export const seriesColors = ['#2f7fd1', '#c56d14', '#25905d', '#8e6bc9', '#cc4343', '#1c8f9f', '#7b8794', '#b0588f'] as const;
+export const seriesColors = [
+  '#2f7fd1',
+  '#c56d14',
+  '#25905d',
+  '#8e6bc9',
+  '#cc4343',
+  '#1c8f9f',
+  '#7b8794',
+  '#b0588f',
+] as const;
 
 /** Pale to deep: the steps of a numeric heat map. */
 export const scaleColors = ['#e3eefa', '#bcd7f3', '#8dbbe8', '#5a9bd8', '#2f7bc0', '#145a9c'] as const;

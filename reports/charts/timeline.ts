@@ -58,13 +58,18 @@ function symbol(kind: Kind, x: number, y: number): string {
     case 'ok':
       return path('M-5 -6H5V6H-5Z');
     case 'fail':
-      return path('M-5 -6H5V6H-5Z') + path('M-3 -3L3 3M3 -3L-3 3', { ...line, stroke: color.onSeries, 'stroke-width': 1.8 });
+      return (
+        path('M-5 -6H5V6H-5Z') + path('M-3 -3L3 3M3 -3L-3 3', { ...line, stroke: color.onSeries, 'stroke-width': 1.8 })
+      );
     case 'info':
       return path('M-5 -6H5V6H-5Z', { fill: color.halo, stroke: fill, 'stroke-width': 2, 'stroke-dasharray': '3 2' });
     case 'message':
       return path('M-6 0H4M0 -4L5 0L0 4', { ...line, 'stroke-width': 2 });
     case 'lost-message':
-      return path('M-6 0H0', { ...line, 'stroke-width': 2, 'stroke-dasharray': '3 3' }) + path('M1 -4L7 4M7 -4L1 4', { ...line, 'stroke-width': 2 });
+      return (
+        path('M-6 0H0', { ...line, 'stroke-width': 2, 'stroke-dasharray': '3 3' }) +
+        path('M1 -4L7 4M7 -4L1 4', { ...line, 'stroke-width': 2 })
+      );
     case 'commit':
       return path('M0 -7L7 0L0 7L-7 0Z');
     case 'effect':
@@ -76,7 +81,9 @@ function symbol(kind: Kind, x: number, y: number): string {
     case 'heal':
       return path('M-6 0L-2 5L6 -5', { ...line, 'stroke-width': 3 });
     case 'violation':
-      return path('M0 -8L8 6H-8Z') + path('M0 -3V1M0 3.4V3.6', { ...line, stroke: color.onSeries, 'stroke-width': 1.8 });
+      return (
+        path('M0 -8L8 6H-8Z') + path('M0 -3V1M0 3.4V3.6', { ...line, stroke: color.onSeries, 'stroke-width': 1.8 })
+      );
     case 'note':
       return element('circle', { cx: x, cy: y, r: 3, fill });
     default:
@@ -85,7 +92,11 @@ function symbol(kind: Kind, x: number, y: number): string {
 }
 
 /** Gives each start a row and each later end half a row, in order of time. */
-function place(events: readonly TimelineEvent[]): { placed: Placed[]; height: number; rows: { timeMs: number; y: number }[] } {
+function place(events: readonly TimelineEvent[]): {
+  placed: Placed[];
+  height: number;
+  rows: { timeMs: number; y: number }[];
+} {
   const moments = events.flatMap((event, index) => {
     const start = { index, timeMs: event.timeMs, isStart: true };
     const until = event.untilMs;
@@ -128,7 +139,8 @@ export function drawTimeline(chart: TimelineChart): string {
   const arrows: string[] = [];
   const front: string[] = [];
   for (const item of placed) {
-    if (item.event.to !== undefined) arrows.push(arrow(item, laneX(item.event.process), laneX(item.event.to), laneWidth));
+    if (item.event.to !== undefined)
+      arrows.push(arrow(item, laneX(item.event.process), laneX(item.event.to), laneWidth));
     else front.push(mark(item, laneX(item.event.process), laneWidth));
   }
   const kinds = [...new Set(chart.events.map((event) => event.kind))];
@@ -153,7 +165,10 @@ function lane(process: string, x: number, laneWidth: number, height: number, pla
     .sort((a, b) => a.y - b.y);
   let from = 26;
   let isUp = true;
-  for (const { event, y } of [...changes.map((item) => ({ event: item.event, y: item.y })), { event: undefined, y: height }]) {
+  for (const { event, y } of [
+    ...changes.map((item) => ({ event: item.event, y: item.y })),
+    { event: undefined, y: height },
+  ]) {
     parts.push(
       element('path', {
         d: `M${x.toFixed(2)} ${from}V${y}`,
@@ -227,10 +242,24 @@ function arrow({ event, y, endY }: Placed, fromX: number, toX: number, laneWidth
     }),
   ];
   if (lost)
-    parts.push(element('path', { d: 'M-5 -5L5 5M5 -5L-5 5', transform: `translate(${endX.toFixed(2)} ${finalY.toFixed(2)})`, stroke, 'stroke-width': 2.2, fill: 'none' }));
+    parts.push(
+      element('path', {
+        d: 'M-5 -5L5 5M5 -5L-5 5',
+        transform: `translate(${endX.toFixed(2)} ${finalY.toFixed(2)})`,
+        stroke,
+        'stroke-width': 2.2,
+        fill: 'none',
+      }),
+    );
   else {
     const angle = (Math.atan2(finalY - y, toX - fromX) * 180) / Math.PI;
-    parts.push(element('path', { d: 'M0 0L-9 -4.5V4.5Z', transform: `translate(${(toX - direction).toFixed(2)} ${finalY.toFixed(2)}) rotate(${angle.toFixed(1)})`, fill: stroke }));
+    parts.push(
+      element('path', {
+        d: 'M0 0L-9 -4.5V4.5Z',
+        transform: `translate(${(toX - direction).toFixed(2)} ${finalY.toFixed(2)}) rotate(${angle.toFixed(1)})`,
+        fill: stroke,
+      }),
+    );
   }
   const widthMax = Math.max(laneWidth - 24, Math.abs(toX - fromX) - 28);
   parts.push(label(event, Math.min(fromX, toX) + 13, y - 9, widthMax));
