@@ -1,0 +1,37 @@
+import { api, array, int8, int16, int32, int64, string, uuid } from '../schema.ts';
+
+/** WriteShareGroupState: the changed state of a share partition (KIP-932). v1 adds the count of finished deliveries (KIP-1226). */
+export const WriteShareGroupState = api(
+  85,
+  'WriteShareGroupState',
+  { versions: '0-1', flexible: '0+' },
+  {
+    groupId: string(),
+    topics: array({
+      topicId: uuid(),
+      partitions: array({
+        partition: int32(),
+        stateEpoch: int32(),
+        leaderEpoch: int32(),
+        startOffset: int64(),
+        deliveryCompleteCount: int32('1+', { default: -1 }),
+        stateBatches: array({
+          firstOffset: int64(),
+          lastOffset: int64(),
+          deliveryState: int8(),
+          deliveryCount: int16(),
+        }),
+      }),
+    }),
+  },
+  {
+    results: array({
+      topicId: uuid(),
+      partitions: array({
+        partition: int32(),
+        errorCode: int16(),
+        errorMessage: string('0+', { nullable: '0+', default: null }),
+      }),
+    }),
+  },
+);
