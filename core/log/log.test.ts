@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../protocol/errors.ts';
-import { batch, readAll, T0, TestFolder } from './testing.ts';
+import { batch, readAll, T0, TestFolder } from './test/fixture.ts';
 
 test('what was appended is read back, across segments and after a clean restart', async () => {
   using folder = new TestFolder();
