@@ -5,8 +5,8 @@
  * needed. A file that does not parse fails with its name and the line; an unknown key field lists the fields that are there.
  */
 import { createReadStream } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
+import { packageFolder } from './package-folder.ts';
 
 export interface InputRecord {
   readonly key: string;
@@ -23,7 +23,7 @@ export interface InputOptions {
 
 export const RECORDS_MAX = 20_000;
 export const RECORD_CHARACTERS_MAX = 1024 * 1024;
-const DEFAULT_FILE = 'vega-datasets/data/flights-20k.json';
+const DEFAULT_FILE = 'data/flights-20k.json';
 const DEFAULT_KEY = 'origin';
 
 /** Wrong input of the user: a message to print, exit code 2. */
@@ -35,7 +35,7 @@ export class InputError extends Error {
 }
 
 export async function readInput(options: InputOptions = {}): Promise<InputRecord[]> {
-  const file = options.file ?? createRequire(import.meta.url).resolve(DEFAULT_FILE);
+  const file = options.file ?? join(packageFolder('vega-datasets'), DEFAULT_FILE);
   const key = options.key ?? (options.file === undefined ? DEFAULT_KEY : undefined);
   const recordsMax = options.recordsMax ?? RECORDS_MAX;
   const name = basename(file);

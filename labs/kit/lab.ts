@@ -52,6 +52,8 @@ export interface Scenario<Plan = unknown> {
   readonly expected: RunVerdict;
   /** Plans: plain data (JSON) without `undefined`, `NaN` or classes. Shrinks towards fewer operations and faults. */
   readonly plan: Arbitrary<Plan>;
+  /** Candidates for the last part of shrinking, where several things change at once; `smallerPlans` otherwise. */
+  readonly smaller?: (plan: Plan) => Iterable<unknown>;
   /** An operation or a fault a line. */
   readonly describe: (plan: Plan) => readonly PlanOperation[];
   readonly checks: readonly Check[];
@@ -62,6 +64,8 @@ export interface Scenario<Plan = unknown> {
   readonly runs?: Partial<Readonly<Record<Profile, Partial<Readonly<Record<TargetKind, number>>>>>>;
   /** Id of the `before` scenario that this one cures, with the same type of plan: its counterexample is run first. */
   readonly fixes?: string;
+  /** The scenario is about the application alone: no broker is started. */
+  readonly withoutBroker?: boolean;
   /** Settings of the broker under test. */
   readonly broker?: Readonly<Record<string, string>>;
   /** Why it is so and where it broke, in a sentence: the head of a witness. */

@@ -212,6 +212,7 @@ async function applyFault(fault: Fault, target: Target, recorder: Recorder): Pro
       return;
     case 'cut-link':
       target.cutLink(app());
+      later(() => target.healLink(app()));
       return;
     case 'drop-response':
       target.dropNextResponse(app());

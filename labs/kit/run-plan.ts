@@ -45,6 +45,7 @@ export async function runPlan<Plan>(scenario: Scenario<Plan>, plan: Plan, settin
   const open = settings.open ?? openTarget;
   const target = await open(settings.target, {
     seed: settings.seed,
+    ...(scenario.withoutBroker === true ? { withoutBroker: true } : {}),
     ...(scenario.broker === undefined ? {} : { broker: scenario.broker }),
     ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
   });

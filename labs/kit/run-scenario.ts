@@ -187,6 +187,7 @@ async function shrinkViolation(
       ? await shrink({
           arbitrary: scenario.plan,
           planSeed: seed,
+          ...(scenario.smaller === undefined ? {} : { smaller: scenario.smaller }),
           run: async (plan) => (await run({ plan, seed })).outcome,
           onRun: (runs) => settings.progress(runs, runs, 'shrink'),
         })

@@ -2,12 +2,14 @@
  * Search: plans by number, and the shrinking of the first that breaks something.
  *
  * Invariant: plan number i of a seed is the same whoever makes it and in whatever order: its own seed is derived from both. Shrinking runs
- * candidates one after the other and keeps what still shows one of the violations that were found, so seed and number decide the witness too.
+ * candidates one after the other and keeps what still shows the first violation that was found (checks stand in order of importance), so seed
+ * and number decide the witness too.
  * It is bounded by a count of runs, not by time.
  *
  * Left to others: what a run is (`run-plan.ts`), many runs on many cores (`campaign.ts`).
  */
 import fc from 'fast-check';
+import { smallerPlans } from './smaller-plans.ts';
 import type { RunOutcome } from './verdict.ts';
 
 export const SHRINK_RUNS_MAX = 600;
@@ -43,26 +45,42 @@ export interface ShrinkOptions<Plan> {
   readonly arbitrary: fc.Arbitrary<Plan>;
   readonly planSeed: number;
   readonly run: (plan: Plan) => Promise<RunOutcome>;
+  /** Candidates when nothing single can shrink any more. Default: `smallerPlans`. */
+  readonly smaller?: (plan: Plan) => Iterable<unknown>;
   readonly runsMax?: number;
   readonly onRun?: (runs: number) => void;
 }
 
-/** The smallest plan that still shows one of the violations of the plan of `planSeed`; null when that one shows none. */
+/** The smallest plan that still shows the first violation of the plan of `planSeed`; null when that one shows none. */
 export async function shrink<Plan>(options: ShrinkOptions<Plan>): Promise<Shrunk<Plan> | null> {
   const runsMax = options.runsMax ?? SHRINK_RUNS_MAX;
-  let wanted: ReadonlySet<string> | null = null;
+  let wanted: string | null = null;
   let runs = 0;
   const property = fc.asyncProperty(options.arbitrary, async (plan) => {
     if (runs >= runsMax) return true;
     runs++;
     options.onRun?.(runs);
     const { violations } = await options.run(plan);
-    if (wanted === null) wanted = new Set(violations);
-    return !violations.some((name) => wanted!.has(name));
+    wanted ??= violations[0] ?? null;
+    return wanted === null || !violations.some((name) => name === wanted);
   });
   const details = await fc.check(property, { seed: generatorSeed(options.planSeed), numRuns: 1 });
   if (!details.failed) return null;
-  return { plan: details.counterexample![0], runs, isBounded: runs >= runsMax };
+  let plan = details.counterexample![0];
+  for (let isSmaller = true; isSmaller; ) {
+    isSmaller = false;
+    for (const candidate of (options.smaller ?? smallerPlans)(plan) as Iterable<Plan>) {
+      if (runs >= runsMax) return { plan, runs, isBounded: true };
+      runs++;
+      options.onRun?.(runs);
+      const { violations } = await options.run(candidate);
+      if (!violations.some((name) => name === wanted)) continue;
+      plan = candidate;
+      isSmaller = true;
+      break;
+    }
+  }
+  return { plan, runs, isBounded: false };
 }
 
 export interface Counterexample<Plan> extends Shrunk<Plan> {

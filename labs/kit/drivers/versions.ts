@@ -1,29 +1,13 @@
 /** Versions of the clients under test, from the packages that are installed. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../package-folder.ts';
 import type { ClientName } from './driver.ts';
 
-const require = createRequire(import.meta.url);
-
-/** Walks up from the package's entry to its package.json: `exports` may hide it. */
 function installedVersion(name: string): string {
-  let folder = dirname(require.resolve(name));
-  for (;;) {
-    try {
-      const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-        name?: string;
-        version?: string;
-      };
-      if (manifest.name === name && manifest.version !== undefined) return manifest.version;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-    const parent = dirname(folder);
-    if (parent === folder) throw new Error(`${name} has no package.json`);
-    folder = parent;
-  }
+  const manifest = JSON.parse(readFileSync(join(packageFolder(name), 'package.json'), 'utf8')) as { version: string };
+  return manifest.version;
 }
 
 function ownVersion(): string {

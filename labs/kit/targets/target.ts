@@ -26,6 +26,8 @@ export interface TargetSettings {
   readonly seed: number;
   /** Kafka's property names; the broker's defaults otherwise. */
   readonly broker?: Readonly<Record<string, string>>;
+  /** No broker is started: the scenario is about the application alone. */
+  readonly withoutBroker?: boolean;
   /** external: `HOST:PORT`. */
   readonly bootstrap?: string;
 }
@@ -34,6 +36,8 @@ export interface AppProcess {
   readonly name: string;
   readonly ports: Ports;
   client(name: ClientName): ClientDriver;
+  /** Runs application code in this process; it ends with the process. What it throws is a bug of the lab and ends the run. */
+  spawn(body: (ports: Ports) => void | Promise<void>): void;
   /** False once crashed: code that finds it false must stop. In the simulator it never gets to ask. */
   readonly alive: boolean;
 }
@@ -59,11 +63,13 @@ export interface Target {
   killBroker(): Promise<void>;
   /** Everything not flushed is gone too. */
   powerCutBroker(): Promise<void>;
+  /** Resolves when clients can connect; at once when it runs. */
   startBroker(): Promise<void>;
   pauseBroker(): void;
   resumeBroker(): void;
   /** Bytes between the application and the broker stop, in both directions or one, without either being told. */
   cutLink(app: string, direction?: 'both' | 'to-broker' | 'to-app'): void;
+  healLink(app: string): void;
   /** The next answer of the broker to this application is lost, with its connection. */
   dropNextResponse(app: string): void;
   /** All links whole, broker running, nothing paused. */
