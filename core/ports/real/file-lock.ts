@@ -16,11 +16,10 @@ const held = new Set<string>();
 type SystemLock = (fd: number, exclusive: boolean) => number;
 
 /** Null when another process, or this one, holds the lock. */
-export function lockFile(path: string): FileLock | null {
+export function lockFile(path: string, system: SystemLock | null = posix()?.lock ?? null): FileLock | null {
   const existing = identify(path);
   // Asked before opening: closing a second descriptor of the file would drop the lock that this process holds.
   if (existing !== null && held.has(existing)) return null;
-  const system = posix()?.lock ?? null;
   const release = system === null ? holdPidFile(`${path}.pid`) : holdRecordLock(path, system);
   if (release === null) return null;
   if (system === null) fs.closeSync(openOrCreate(path));
