@@ -10,6 +10,7 @@ import {
   RecordBatch,
   writeBatchHeader,
 } from '../protocol/record-batch.ts';
+import { WireError } from '../protocol/wire-error.ts';
 import { type AppendOrigin, type RecordError, type Rejected, rejected } from './append-result.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
 
@@ -39,6 +40,15 @@ export function validateBatch(
   config: LogConfig,
   nowMs: number,
 ): ValidBatch | Rejected {
+  try {
+    return validate(records, origin, config, nowMs);
+  } catch (error) {
+    if (error instanceof WireError) return invalid(`The batch's records cannot be read: ${error.message}.`);
+    throw error;
+  }
+}
+
+function validate(records: Buffer, origin: AppendOrigin, config: LogConfig, nowMs: number): ValidBatch | Rejected {
   const framing = checkFraming(records);
   if (framing !== null) return framing;
   let batch = new RecordBatch(records);

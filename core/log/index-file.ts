@@ -29,6 +29,8 @@ export class IndexFile {
   private writtenCount: number;
   private tailCount = 0;
   private tail: Buffer | null = null;
+  /** Changed since the last flush. */
+  private isDirty = false;
 
   /** `size` is the file's length in bytes as found on disk, 0 when it is absent. */
   constructor(files: Files, path: string, entryBytes: number, bytesMax: number, size: number) {
@@ -111,6 +113,7 @@ export class IndexFile {
       this.open().truncate(count * this.entryBytes);
       this.writtenCount = count;
       this.tailCount = 0;
+      this.isDirty = true;
       this.forgetPage();
     } else {
       this.tailCount = count - this.writtenCount;
@@ -125,12 +128,15 @@ export class IndexFile {
     file.append([this.tail!.subarray(0, this.tailCount * this.entryBytes)]);
     this.writtenCount += this.tailCount;
     this.tailCount = 0;
+    this.isDirty = true;
     this.forgetPage();
   }
 
-  /** After `write`: until all entries are on the device. */
+  /** Writes, and waits until all entries are on the device. */
   async flush(): Promise<void> {
     this.write();
+    if (!this.isDirty) return;
+    this.isDirty = false;
     await this.open().flush();
   }
 

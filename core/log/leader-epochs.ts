@@ -57,8 +57,8 @@ export class LeaderEpochs {
   }
 
   /**
-   * For OffsetForLeaderEpoch: the largest known epoch not above `epoch`, and the offset where it ends. (−1, −1) when `epoch` is unknown here,
-   * later than all that are known, or before the first.
+   * For OffsetForLeaderEpoch: the largest known epoch not above `epoch`, and the offset where it ends. (−1, −1) when `epoch` is
+   * later than all that are known.
    */
   endOffsetFor(epoch: number, logEndOffset: number): { readonly epoch: number; readonly endOffset: number } {
     const latest = this.latestEpoch;

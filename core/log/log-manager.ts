@@ -61,6 +61,9 @@ const DEFAULT_INTERVALS: LogManagerIntervals = {
 /** Timers cannot wait longer; what is set higher never comes due. */
 const TIMER_MS_MAX = 0x7fff_ffff;
 
+/** Logs whose flushes wait for the device together. */
+const CLOSES_AT_ONCE_MAX = 32;
+
 interface ManagedLog {
   readonly log: Log;
   readonly directory: LogDirectory;
@@ -277,14 +280,15 @@ export class LogManager {
     this.isClosing = true;
     for (const timer of this.timers) timer.cancel();
     const failed = new Set<LogDirectory>();
-    for (const { log, directory } of this.managed.values()) {
-      try {
+    const waiting = this.managed.values();
+    const closeNext = async (): Promise<void> => {
+      // One iterator for all workers: each takes the next log.
+      for (const { log, directory } of waiting) {
         if (log.offline !== null) failed.add(directory);
-        await log.close();
-      } catch {
-        failed.add(directory); // Reported when the log went offline.
+        await log.close().catch(() => failed.add(directory)); // Reported when the log went offline.
       }
-    }
+    };
+    await Promise.all(Array.from({ length: CLOSES_AT_ONCE_MAX }, closeNext));
     await this.checkpoint('recoveryPoints');
     await this.checkpoint('logStarts');
     await this.checkpoint('highWatermarks');

@@ -124,6 +124,7 @@ export class Log {
       onProblem: this.onProblem,
     });
     this.list = loaded.segments;
+    this.unflushedSealed = this.list.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
     this.endOffset = loaded.logEndOffset;
     this.startOffset = Math.min(Math.max(options.logStartOffset, this.list[0]!.baseOffset), this.endOffset);
     this.epochs.truncateFromEnd(this.endOffset);

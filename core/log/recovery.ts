@@ -58,7 +58,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   const rebuilt = new Set<Segment>();
   let logEndOffset = options.logStartOffset;
   for (const [index, base] of bases.entries()) {
-    const segment = new Segment(files, directory, base, config, nowMs);
+    const segment = new Segment(files, directory, base, config, nowMs, options.isClean || base < options.recoveryPoint);
     segments.push(segment);
     const nextBase = bases[index + 1];
     const isUnflushed = !options.isClean && (nextBase === undefined || nextBase > options.recoveryPoint);

@@ -1,6 +1,7 @@
 import { type File, FileSlice, type Files } from '../ports/files.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
+import { WireError } from '../protocol/wire-error.ts';
 import { AbortedIndex } from './aborted-index.ts';
 import { readBatch, scanHeaders } from './batch-scan.ts';
 import {
@@ -55,12 +56,22 @@ export class Segment {
   private suffix = '';
   /** Deleted or closed: nothing is written any more. */
   private isRemoved = false;
+  /** Batches changed since the last flush began. */
+  private isDirty = true;
 
-  constructor(files: Files, directory: string, baseOffset: number, config: LogConfig, nowMs: number) {
+  constructor(
+    files: Files,
+    directory: string,
+    baseOffset: number,
+    config: LogConfig,
+    nowMs: number,
+    isFlushed = false,
+  ) {
     this.files = files;
     this.directory = directory;
     this.baseOffset = baseOffset;
     this.createdAtMs = nowMs;
+    this.isDirty = !isFlushed;
     this.indexIntervalBytes = config.indexIntervalBytes;
     this.log = files.open(this.path(LOG_SUFFIX), 'create');
     const indexBytes = config.segmentIndexBytes;
@@ -111,6 +122,7 @@ export class Segment {
   /** Writes `records`, whole batches, in one gathered write, and notes them in the indexes. */
   append(records: Buffer): void {
     let position = this.log.append([records]);
+    this.isDirty = true;
     for (let at = 0; at < records.length; ) {
       const batch = new RecordBatch(records, at);
       const bytes = batchBytesAt(records, at);
@@ -210,13 +222,8 @@ export class Segment {
       });
       const hit = candidate as { position: number; bytes: number } | null;
       if (hit === null) return null;
-      const batch = readBatch(this.log, hit.position, hit.bytes);
-      for (const record of recordsOf(batch)) {
-        const time = batch.isLogAppendTime ? batch.maxTimestamp : record.timestamp;
-        if (time >= timestamp && record.offset >= startOffset) {
-          return { offset: record.offset, timestamp: time, leaderEpoch: batch.partitionLeaderEpoch };
-        }
-      }
+      const found = firstRecord(readBatch(this.log, hit.position, hit.bytes), timestamp, startOffset);
+      if (found !== null) return found;
       position = hit.position + hit.bytes;
     }
   }
@@ -243,6 +250,7 @@ export class Segment {
     this.timeIndex.truncateTo(offset);
     this.abortedIndex.truncateTo(offset);
     if (batch !== null) this.log.truncate(batch.position);
+    this.isDirty = true;
     if (this.size === 0) this.firstBatchTimestamp = undefined;
     this.maxTimestampSoFar = this.timeIndex.last();
     this.loadTail();
@@ -268,8 +276,10 @@ export class Segment {
   }
 
   /** The batches only: enough for the active segment, whose indexes are rebuilt after an unclean end. */
-  flushLog(): Promise<void> {
-    return this.isRemoved ? Promise.resolve() : this.log.flush();
+  async flushLog(): Promise<void> {
+    if (this.isRemoved || !this.isDirty) return;
+    this.isDirty = false;
+    await this.log.flush();
   }
 
   /** Batches and indexes. */
@@ -327,6 +337,22 @@ export interface FoundRecord {
   readonly offset: number;
   readonly timestamp: number;
   readonly leaderEpoch: number;
+}
+
+/** Where a producer sent a block that cannot be unpacked, the header answers for the batch. */
+function firstRecord(batch: RecordBatch, timestamp: number, startOffset: number): FoundRecord | null {
+  const leaderEpoch = batch.partitionLeaderEpoch;
+  try {
+    for (const record of recordsOf(batch)) {
+      if (record.timestamp >= timestamp && record.offset >= startOffset) {
+        return { offset: record.offset, timestamp: record.timestamp, leaderEpoch };
+      }
+    }
+    return null;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    return { offset: Math.max(batch.baseOffset, startOffset), timestamp: batch.maxTimestamp, leaderEpoch };
+  }
 }
 
 function sizeOf(files: Files, path: string): number {
