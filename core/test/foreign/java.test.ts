@@ -1,6 +1,8 @@
 // The broker as Apache Kafka's own tools see it, and its data folder as their dump-log reads it.
 // Skipped, with a printed reason, where java or Kafka's jars are not here (see java.ts for where they are looked for).
 // One JVM a call: the tests are few, and each asks much of its call.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codecs, flights } from './flights.ts';
@@ -124,16 +126,23 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
         await producer.connect();
         for (let from = 0, batch = 0; from < records.length; from += 500, batch++) {
           const messages = records.slice(from, from + 500).map(({ key, value }) => ({ key, value }));
-          await producer.send({ topic, messages, compression: compressionTypes[codecs[batch % codecs.length]!] });
+          await producer.send({
+            topic,
+            messages,
+            compression: idempotent ? compressionTypes[codecs[batch % codecs.length]!] : 0,
+          });
         }
         await producer.disconnect();
       }
       await broker.kill();
       await logsAreClean(records.length * 2);
+      const segments = dataFiles(broker.dataDir).logs.filter((path) => path.includes(topic));
+      expect(segments.length).toBeGreaterThan(2);
       await broker.restart();
       expect(await broker.stop()).toBe(0);
       await logsAreClean(records.length * 2);
       await indexesAreClean();
+      await damageIsSeen(topic);
       await broker.restart();
     },
   );
@@ -151,6 +160,40 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
     expect(offsets.complaints).toEqual([]);
     expect(offsets.stdout).toMatch(/key: \{"type":"1","data":\{"group":.*payload: \{"version":"4"/);
     expect(offsets.stdout).toMatch(/key: \{"type":"2","data":\{"group":.*"protocolType":"consumer"/);
+  }
+
+  /** The judge judged: a flipped bit, a torn tail and a wrong index entry, each in a copy, are complaints. */
+  async function damageIsSeen(topic: string): Promise<void> {
+    const from = join(broker.dataDir, `${topic}-0`);
+    const sizeOf = (name: string) => statSync(join(from, name)).size;
+    const indexes = readdirSync(from).filter((name) => /^\d{20}\.index$/.test(name));
+    const index = indexes.sort((a, b) => sizeOf(b) - sizeOf(a))[0]!;
+    expect(sizeOf(index)).toBeGreaterThan(8);
+    const log = index.replace('.index', '.log');
+    const copies = join(broker.dataDir, 'damaged');
+    const damage = (kind: string, name: string, change: (bytes: Buffer) => Buffer): string => {
+      const dir = join(copies, kind, `${topic}-0`);
+      mkdirSync(dir, { recursive: true });
+      for (const each of [log, index]) copyFileSync(join(from, each), join(dir, each));
+      writeFileSync(join(dir, name), change(readFileSync(join(dir, name))));
+      return join(dir, name);
+    };
+    const flip = (at: number) => (bytes: Buffer) => {
+      bytes[at]! ^= 1;
+      return bytes;
+    };
+    try {
+      const [flipped, torn, wrong] = await Promise.all([
+        dumpLog([damage('flipped', log, flip(200))], '--deep-iteration'),
+        dumpLog([damage('torn', log, (bytes) => bytes.subarray(0, -7))], '--deep-iteration'),
+        dumpLog([damage('wrong', index, flip(3))], '--verify-index-only'),
+      ]);
+      expect(flipped.complaints.join('\n')).toMatch(/isvalid: false|Exception/);
+      expect(torn.complaints.join('\n')).toMatch(/invalid bytes at the end/);
+      expect(wrong.complaints.join('\n'), wrong.stdout).toMatch(/Mismatches in/);
+    } finally {
+      rmSync(copies, { recursive: true, force: true });
+    }
   }
 
   /** After a clean shutdown only: a killed broker may leave indexes preallocated, which dump-log itself cannot read. */

@@ -92,16 +92,24 @@ const goodLines: readonly RegExp[] = [
   /^producerId: \d+ producerEpoch: /,
   / passed sanity check\.$/,
   / is empty\.$/,
+  /^Picked up (JAVA_TOOL|JDK_JAVA)_OPTIONS: /,
   /^$/,
 ];
+
+// dump-log 4.3 starts counting at -1, and so finds fault with the first record of every segment but the first, also in files that
+// Apache Kafka wrote. Only that pair is forgiven, and only where the record is the one that the file is named by.
+const firstOfSegment = /^Non-consecutive offsets in .*\/(\d{20})\.log\n {2}-1 is followed by (\d+)\n/gm;
 
 /** Runs dump-log over `files` and sorts its lines. `decoder` is one of its switches, `--offsets-decoder` for one. */
 export async function dumpLog(files: readonly string[], ...switches: readonly string[]): Promise<DumpLogResult> {
   const { code, stdout, stderr } = await java('dumpLog', ['--files', files.join(','), ...switches], '', 60_000);
-  const lines = stdout.split('\n');
+  // Mismatches and gaps come on stderr, with exit code 0: both streams are read alike.
+  const text = `${stdout}\n${stderr}`.replaceAll(firstOfSegment, (whole, base, first) =>
+    BigInt(base) === BigInt(first) ? '' : whole,
+  );
+  const lines = text.split('\n');
   const complaints = lines.filter((line) => !goodLines.some((good) => good.test(line)));
-  if (code !== 0 || /Exception|ERROR/.test(stderr))
-    complaints.push(`exit ${code} after ${lines.slice(-4).join(' / ')}: ${stderr.slice(-2000)}`);
+  if (code !== 0) complaints.push(`exit ${code} after ${stdout.trimEnd().split('\n').at(-1)}`);
   return {
     batches: lines.filter((line) => line.startsWith('baseOffset: ')).length,
     records: lines.filter((line) => line.startsWith('| offset: ')).length,
