@@ -1,0 +1,269 @@
+import { fc, test as property } from '@fast-check/vitest';
+import { expect, test } from 'vitest';
+import { sleep } from '../ports/clock.ts';
+import { SimWorld } from '../ports/sim/world.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import { GroupCoordinator, type GroupCoordinatorConfig, groupPartition } from './group-coordinator.ts';
+import type { CoordinatorLog } from './group-shard.ts';
+import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+
+const CONFIG: GroupCoordinatorConfig = {
+  initialRebalanceDelayMs: 100,
+  sessionTimeoutMinMs: 1000,
+  sessionTimeoutMaxMs: 60_000,
+  sizeMax: 100,
+  offsetsPartitions: 1,
+  offsetMetadataBytesMax: 16,
+  offsetsRetentionMs: 60_000,
+  offsetsRetentionCheckIntervalMs: 10_000,
+};
+
+/** `__consumer_offsets` in memory; each append is committed after a while. */
+class MemoryLog implements CoordinatorLog {
+  readonly records: CoordinatorRecord[] = [];
+  errorCode: number = ErrorCode.NONE;
+  private readonly world: SimWorld;
+
+  constructor(world: SimWorld) {
+    this.world = world;
+  }
+
+  append(records: readonly CoordinatorRecord[]): Promise<number> {
+    const { errorCode } = this;
+    return new Promise((resolve) => {
+      this.world.after(3, () => {
+        if (errorCode === ErrorCode.NONE) this.records.push(...records);
+        resolve(errorCode);
+      });
+    });
+  }
+
+  readAll(visit: (key: Buffer, value: Buffer | null) => void): void {
+    for (const { key, value } of this.records) visit(key, value);
+  }
+}
+
+function open(seed = 1) {
+  const world = new SimWorld({ seed });
+  const { ports } = world.process('broker');
+  const log = new MemoryLog(world);
+  const start = (): GroupCoordinator => {
+    const groups = new GroupCoordinator({ clock: ports.clock, random: ports.random, config: CONFIG });
+    groups.elected(0, log);
+    return groups;
+  };
+  return { world, ports, log, start, groups: start() };
+}
+
+const NOBODY = { memberId: '', groupInstanceId: null, generationId: -1 };
+const COMMIT = { apiVersion: 8, retentionMs: null };
+const at = (partition: number, offset: number, metadata = '') => ({
+  topic: 't',
+  partition,
+  offset,
+  leaderEpoch: 0,
+  metadata,
+});
+
+test('a group lands in the partition where Kafka looks for it', () => {
+  // "console-consumer-1".hashCode() and friends, computed by Java.
+  expect(groupPartition('a', 50)).toBe(97 % 50);
+  expect(groupPartition('group', 50)).toBe(98_629_247 % 50);
+  expect(groupPartition('polygenelubricants', 50)).toBe(0);
+});
+
+test('44: offsets come back with their metadata, also after a restart; too much metadata is refused for that partition only', async () => {
+  const { world, groups, start } = open();
+  const result = await world.settle(
+    groups.commitOffsets('g', NOBODY, [at(0, 7, 'näh'), at(1, 8, 'x'.repeat(17))], COMMIT),
+    { untilTimeMs: 1000 },
+  );
+  expect(result.offsetErrorCodes).toEqual([ErrorCode.NONE, ErrorCode.OFFSET_METADATA_TOO_LARGE]);
+  for (const each of [groups, start()]) {
+    const { offsets } = each.fetchOffsets('g');
+    expect(offsets.get('t', 0)).toMatchObject({ offset: 7, metadata: 'näh' });
+    expect(offsets.get('t', 1)).toBeUndefined();
+  }
+});
+
+test('an offset is not visible before its record is committed, and never when it could not be', async () => {
+  const { world, groups, log } = open();
+  const pending = groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT);
+  expect(groups.fetchOffsets('g').offsets.get('t', 0)).toBeUndefined();
+  await world.settle(pending, { untilTimeMs: 1000 });
+  log.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
+  const refused = await world.settle(groups.commitOffsets('g', NOBODY, [at(0, 9)], COMMIT), { untilTimeMs: 2000 });
+  expect(refused.offsetErrorCodes).toEqual([ErrorCode.KAFKA_STORAGE_ERROR]);
+  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+});
+
+test('44: offsets of a group without members expire after their retention, and the group with them', async () => {
+  const { world, groups, log } = open();
+  await world.settle(groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT), { untilTimeMs: 1000 });
+  await world.run({ untilTimeMs: 59_000 });
+  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+  await world.run({ untilTimeMs: 75_000 });
+  expect(groups.fetchOffsets('g').offsets.get('t', 0)).toBeUndefined();
+  expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
+  expect(log.records.at(-1)?.value).toBeNull();
+});
+
+test('51: a group with members is not deleted, an empty one is, a missing one is not found', async () => {
+  const { world, groups } = open();
+  void groups.joinGroup('g', joinOf('', 'instance'));
+  await world.run({ untilTimeMs: 500 });
+  const results = Promise.all([groups.deleteGroup('g'), groups.deleteGroup('nope'), groups.deleteGroup('')]);
+  expect(await world.settle(results, { untilTimeMs: 600 })).toEqual([
+    ErrorCode.NON_EMPTY_GROUP,
+    ErrorCode.GROUP_ID_NOT_FOUND,
+    ErrorCode.INVALID_GROUP_ID,
+  ]);
+  await world.run({ untilTimeMs: 20_000 });
+  expect(groups.describeGroup('g').state).toBe('Empty');
+  expect(await world.settle(groups.deleteGroup('g'), { untilTimeMs: 21_000 })).toBe(ErrorCode.NONE);
+});
+
+test('46: session time-outs outside the bounds are refused with 26; who leads no partition says 16', async () => {
+  const { world, groups } = open();
+  for (const sessionTimeoutMs of [999, 60_001]) {
+    const answer = await world.settle(groups.joinGroup('g', { ...joinOf(''), sessionTimeoutMs }), {
+      untilTimeMs: 1000,
+    });
+    expect(answer.errorCode).toBe(ErrorCode.INVALID_SESSION_TIMEOUT);
+  }
+  void groups.joinGroup('g', joinOf(''));
+  groups.resigned(0);
+  const moved = await world.settle(groups.joinGroup('g', joinOf('')), { untilTimeMs: 2000 });
+  expect(moved.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
+});
+
+function joinOf(memberId: string, groupInstanceId: string | null = null) {
+  return {
+    memberId,
+    groupInstanceId,
+    clientId: 'c',
+    clientHost: '/127.0.0.1',
+    sessionTimeoutMs: 6000,
+    rebalanceTimeoutMs: 8000,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.from('m') }],
+    requireKnownMemberId: groupInstanceId === null,
+    supportsSkipAssignment: true,
+  };
+}
+
+test('records survive encode and decode', () => {
+  const offset = { offset: 5, leaderEpoch: 3, metadata: 'm', commitTimestampMs: 10, expireTimestampMs: null };
+  const o = offsetRecord('g', 't', 2, offset);
+  expect(decodeGroupRecord(o.key, o.value)).toEqual({
+    type: 'offset',
+    groupId: 'g',
+    topic: 't',
+    partition: 2,
+    value: offset,
+  });
+  const expiring = offsetRecord('g', 't', 2, { ...offset, leaderEpoch: -1, expireTimestampMs: 99 });
+  expect(decodeGroupRecord(expiring.key, expiring.value)).toMatchObject({ value: { expireTimestampMs: 99 } });
+  const gone = groupRecord('g', null);
+  expect(decodeGroupRecord(gone.key, gone.value)).toEqual({ type: 'group', groupId: 'g', value: null });
+  expect(decodeGroupRecord(Buffer.from([0, 99]), null)).toEqual({ type: 'unknown', typeId: 99 });
+});
+
+/** A member as a client is one: joins, syncs, sends heartbeats, and starts again when told to. */
+async function memberLife(
+  groups: () => GroupCoordinator,
+  clock: Parameters<typeof sleep>[0],
+  state: { stop: boolean; frozen: boolean; settled: string },
+) {
+  let memberId = '';
+  while (!state.stop) {
+    while (state.frozen) await sleep(clock, 50);
+    const joined = await groups().joinGroup('g', joinOf(memberId));
+    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) {
+      memberId = joined.memberId;
+      continue;
+    }
+    if (joined.errorCode !== ErrorCode.NONE) {
+      if (joined.errorCode === ErrorCode.UNKNOWN_MEMBER_ID) memberId = '';
+      await sleep(clock, 20);
+      continue;
+    }
+    memberId = joined.memberId;
+    const assignments = joined.members.map((each) => ({
+      memberId: each.memberId,
+      assignment: Buffer.from(`${joined.generationId}:${each.memberId}`),
+    }));
+    const identity = { memberId, groupInstanceId: null, generationId: joined.generationId };
+    const synced = await groups().syncGroup('g', { ...identity, protocolType: null, protocolName: null, assignments });
+    if (synced.errorCode !== ErrorCode.NONE) {
+      if (synced.errorCode === ErrorCode.UNKNOWN_MEMBER_ID) memberId = '';
+      await sleep(clock, 20);
+      continue;
+    }
+    expect(synced.assignment.toString()).toBe(`${joined.generationId}:${memberId}`);
+    state.settled = synced.assignment.toString();
+    for (;;) {
+      await sleep(clock, 500);
+      while (state.frozen) await sleep(clock, 50);
+      if (state.stop) {
+        groups().leaveGroup('g', [{ memberId, groupInstanceId: null }]);
+        return;
+      }
+      const errorCode = groups().heartbeat('g', identity);
+      if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) memberId = '';
+      if (errorCode !== ErrorCode.NONE) break;
+    }
+    state.settled = '';
+  }
+}
+
+const step = fc.record({
+  who: fc.integer({ min: 0, max: 4 }),
+  act: fc.constantFrom('start', 'stop', 'freeze', 'thaw', 'restart-coordinator', 'fail-log', 'heal-log'),
+  waitMs: fc.integer({ min: 0, max: 9000 }),
+});
+
+property.prop([fc.integer({ min: 0, max: 0xffff }), fc.array(step, { maxLength: 14 })], { numRuns: 60 })(
+  'whatever members and coordinator do, once it is quiet every live member has an assignment of one common generation',
+  async (seed, steps) => {
+    const opened = open(seed);
+    const { world, ports, log } = opened;
+    let groups = opened.groups;
+    const members = new Map<number, { stop: boolean; frozen: boolean; settled: string }>();
+    const begin = (who: number): void => {
+      if (members.has(who)) return;
+      const state = { stop: false, frozen: false, settled: '' };
+      members.set(who, state);
+      void memberLife(() => groups, ports.clock, state);
+    };
+    begin(0);
+    let time = 0;
+    for (const { who, act, waitMs } of steps) {
+      const member = members.get(who);
+      if (act === 'start') begin(who);
+      else if (act === 'stop' && member !== undefined && who !== 0) {
+        member.stop = true;
+        members.delete(who);
+      } else if (act === 'freeze' && member !== undefined) member.frozen = true;
+      else if (act === 'thaw' && member !== undefined) member.frozen = false;
+      else if (act === 'fail-log') log.errorCode = ErrorCode.NOT_COORDINATOR;
+      else if (act === 'heal-log') log.errorCode = ErrorCode.NONE;
+      else if (act === 'restart-coordinator') {
+        groups.close();
+        groups = opened.start();
+      }
+      time += waitMs;
+      await world.run({ untilTimeMs: time });
+    }
+    for (const member of members.values()) member.frozen = false;
+    log.errorCode = ErrorCode.NONE;
+    await world.run({ untilTimeMs: time + 40_000 });
+    const described = groups.describeGroup('g');
+    expect(described.state).toBe('Stable');
+    expect(described.members).toHaveLength(members.size);
+    const generations = new Set([...members.values()].map((member) => member.settled.split(':')[0]));
+    expect(generations.size).toBe(1);
+    expect([...generations][0]).not.toBe('');
+    groups.close();
+  },
+);
