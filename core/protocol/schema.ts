@@ -204,34 +204,41 @@ type RecordsField = Field<Buffer | null, RecordsInput, false>;
 /** Record batches, back to back: decoded as a view of the frame; encoded from parts that are not copied (buffers, file slices). */
 export type RecordsInput = Uint8Array | readonly (Uint8Array | ExternalBytes)[] | null;
 
-export function records(versions: Versions = '0+', options: { readonly tag?: number } = {}): RecordsField {
-  const write = (w: Writer, v: RecordsInput, compact: boolean): void => {
-    if (v === null) return compact ? w.unsignedVarint(0) : w.int32(-1);
-    const parts = v instanceof Uint8Array ? [v] : v;
-    let length = 0;
-    for (const part of parts) length += part.length;
-    if (compact) w.unsignedVarint(length + 1);
-    else w.int32(length);
-    w.external(parts);
-  };
-  const plain: Codec<RecordsInput> = {
-    bytesMin: 4,
-    write: (w, v) => write(w, v, false),
-    read: (r) => r.nullableBytes(),
-  };
-  const compact: Codec<RecordsInput> = {
-    bytesMin: 1,
-    write: (w, v) => write(w, v, true),
-    read: (r) => r.compactNullableBytes(),
-  };
+/** Nullable unless `nullable` says otherwise; where it is not, null is written as no bytes. */
+export function records(
+  versions: Versions = '0+',
+  options: { readonly tag?: number; readonly nullable?: Versions } = {},
+): RecordsField {
+  const nullableVersions = options.nullable ?? '0+';
   return {
     versions,
-    nullable: '0+',
+    nullable: nullableVersions,
     tag: options.tag,
     defaultValue: null,
     shape: { kind: 'primitive', name: 'records' },
-    codec: (_version, flexible) => (flexible ? compact : plain) as Codec<Buffer | null>,
+    codec: (version, flexible) => recordsCodec(includes(nullableVersions, version), flexible),
   };
+}
+
+function recordsCodec(nullable: boolean, flexible: boolean): Codec<Buffer | null> {
+  const codec: Codec<RecordsInput> = {
+    bytesMin: flexible ? 1 : 4,
+    write(w, value) {
+      if (value === null && nullable) return flexible ? w.unsignedVarint(0) : w.int32(-1);
+      const parts = value instanceof Uint8Array ? [value] : (value ?? []);
+      let length = 0;
+      for (const part of parts) length += part.length;
+      if (flexible) w.unsignedVarint(length + 1);
+      else w.int32(length);
+      w.external(parts);
+    },
+    read(r) {
+      const value = flexible ? r.compactNullableBytes() : r.nullableBytes();
+      if (value === null && !nullable) throw new WireError(`null records before ${r.position}`);
+      return value;
+    },
+  };
+  return codec as Codec<Buffer | null>;
 }
 
 /** An array of structs (given their fields) or of a primitive field. */

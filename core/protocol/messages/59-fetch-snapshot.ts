@@ -45,7 +45,7 @@ export const FetchSnapshot = api(
         ),
         size: int64(),
         position: int64(),
-        unalignedRecords: records(),
+        unalignedRecords: records('0+', { nullable: 'none' }),
       }),
     }),
     nodeEndpoints: array(

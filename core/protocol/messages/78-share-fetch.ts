@@ -52,7 +52,7 @@ export const ShareFetch = api(
           leaderId: int32(),
           leaderEpoch: int32(),
         }),
-        records: records(),
+        records: records('0+', { nullable: 'none' }),
         acquiredRecords: array({
           firstOffset: int64(),
           lastOffset: int64(),
