@@ -17,14 +17,13 @@ import {
 } from './topic-decisions.ts';
 
 /**
- * The active controller: asks the pure decisions, appends the records they give, replays them into the image, and answers once they are committed.
+ * The active controller: asks the pure decisions, has the records they give committed and replayed into the image, and answers then.
  *
  * Invariant: decisions are made one after another, each on an image that has all records of the one before.
- * `log` decides what "committed" means: here one local log, whose append has committed when it returns.
  */
 export interface MetadataLogWriter {
-  /** Appends the records as one batch and has them committed and replayed into the image before it returns. */
-  append(records: readonly NewMetadataRecord[]): void;
+  /** Resolves once the records, one batch, are committed and replayed into the image. Rejects when the disk fails. */
+  append(records: readonly NewMetadataRecord[]): Promise<void>;
 }
 
 /** Kafka's size of the blocks in which producer ids are handed to brokers. */
@@ -50,6 +49,8 @@ export class Controller {
   private readonly log: MetadataLogWriter;
   private readonly draws: Draws;
   private readonly rules: BrokerConfigRules;
+  /** The decision before the next one. */
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(image: ClusterImage, log: MetadataLogWriter, random: Random, rules: BrokerConfigRules) {
     this.image = image;
@@ -62,33 +63,32 @@ export class Controller {
   }
 
   /** First records of a new cluster's log, or nothing when the log has some. */
-  bootstrap(features: ReadonlyMap<string, number>): void {
-    const records: NewMetadataRecord[] = [];
-    for (const [name, featureLevel] of features) {
-      if (this.image.features.get(name) !== featureLevel) records.push({ kind: 'featureLevel', name, featureLevel });
-    }
-    this.commit({ records, response: undefined });
+  bootstrap(features: ReadonlyMap<string, number>): Promise<void> {
+    return this.commit(() => {
+      const records: NewMetadataRecord[] = [];
+      for (const [name, featureLevel] of features) {
+        if (this.image.features.get(name) !== featureLevel) records.push({ kind: 'featureLevel', name, featureLevel });
+      }
+      return { records, response: undefined };
+    });
   }
 
   /** The broker's new life: its address and incarnation from now on. Returns its epoch. */
-  registerBroker(broker: BrokerToRegister): number {
-    const before = this.image.brokers.get(broker.brokerId);
-    const brokerEpoch = (before?.brokerEpoch ?? -1) + 1;
-    return this.commit({
-      records: [
-        {
-          kind: 'registerBroker',
-          brokerId: broker.brokerId,
-          incarnationId: broker.incarnationId,
-          brokerEpoch,
-          endPoints: broker.endPoints.map((each) => ({ ...each, securityProtocol: PLAINTEXT_PROTOCOL })),
-          features: [],
-          rack: broker.rack,
-          fenced: false,
-          logDirs: broker.logDirs,
-        },
-      ],
-      response: brokerEpoch,
+  registerBroker(broker: BrokerToRegister): Promise<number> {
+    return this.commit(() => {
+      const brokerEpoch = (this.image.brokers.get(broker.brokerId)?.brokerEpoch ?? -1) + 1;
+      const record: NewMetadataRecord = {
+        kind: 'registerBroker',
+        brokerId: broker.brokerId,
+        incarnationId: broker.incarnationId,
+        brokerEpoch,
+        endPoints: broker.endPoints.map((each) => ({ ...each, securityProtocol: PLAINTEXT_PROTOCOL })),
+        features: [],
+        rack: broker.rack,
+        fenced: false,
+        logDirs: broker.logDirs,
+      };
+      return { records: [record], response: brokerEpoch };
     });
   }
 
@@ -96,42 +96,50 @@ export class Controller {
     topics: readonly TopicToCreate[],
     defaults: TopicDefaults,
     options: { readonly validateOnly: boolean },
-  ): readonly CreatedTopic[] {
-    return this.commit(createTopics(this.image, topics, defaults, this.draws), options.validateOnly);
+  ): Promise<readonly CreatedTopic[]> {
+    return this.commit(() => createTopics(this.image, topics, defaults, this.draws), options.validateOnly);
   }
 
-  deleteTopics(topics: readonly TopicToDelete[]): readonly DeletedTopic[] {
-    return this.commit(deleteTopics(this.image, topics));
+  deleteTopics(topics: readonly TopicToDelete[]): Promise<readonly DeletedTopic[]> {
+    return this.commit(() => deleteTopics(this.image, topics));
   }
 
   createPartitions(
     topics: readonly TopicToGrow[],
     options: { readonly validateOnly: boolean },
-  ): readonly (Outcome & { readonly name: string })[] {
-    return this.commit(createPartitions(this.image, topics, this.draws), options.validateOnly);
+  ): Promise<readonly (Outcome & { readonly name: string })[]> {
+    return this.commit(() => createPartitions(this.image, topics, this.draws), options.validateOnly);
   }
 
   alterConfigs(
     resources: readonly ResourceChange[],
     mode: 'incremental' | 'replace',
     options: { readonly validateOnly: boolean },
-  ): readonly AlteredResource[] {
-    return this.commit(alterConfigs(this.image, resources, this.rules, mode), options.validateOnly);
+  ): Promise<readonly AlteredResource[]> {
+    return this.commit(() => alterConfigs(this.image, resources, this.rules, mode), options.validateOnly);
   }
 
   /** Producer ids that no other broker gets. */
-  allocateProducerIds(brokerId: number): ProducerIdBlock {
-    const first = this.image.nextProducerId;
-    const brokerEpoch = this.image.brokers.get(brokerId)?.brokerEpoch ?? -1;
-    return this.commit({
-      records: [{ kind: 'producerIds', brokerId, brokerEpoch, nextProducerId: first + PRODUCER_ID_BLOCK }],
-      response: { first, count: PRODUCER_ID_BLOCK },
+  allocateProducerIds(brokerId: number): Promise<ProducerIdBlock> {
+    return this.commit(() => {
+      const first = this.image.nextProducerId;
+      const brokerEpoch = this.image.brokers.get(brokerId)?.brokerEpoch ?? -1;
+      return {
+        records: [{ kind: 'producerIds', brokerId, brokerEpoch, nextProducerId: first + PRODUCER_ID_BLOCK }],
+        response: { first, count: PRODUCER_ID_BLOCK },
+      };
     });
   }
 
-  private commit<Response>(decision: Decision<Response>, validateOnly = false): Response {
-    if (!validateOnly && decision.records.length > 0) this.log.append(decision.records);
-    return decision.response;
+  /** The decision is made when those before it are in the image. */
+  private commit<Response>(decide: () => Decision<Response>, validateOnly = false): Promise<Response> {
+    const done = this.last.then(async () => {
+      const { records, response } = decide();
+      if (!validateOnly && records.length > 0) await this.log.append(records);
+      return response;
+    });
+    this.last = done.catch(() => {});
+    return done;
   }
 }
 

@@ -25,6 +25,8 @@ export interface LogManagerOptions {
   /** The settings of a topic that lies in log.dirs at the start. */
   readonly configOf: (topic: string) => LogConfig;
   readonly onProblem: (message: string) => void;
+  /** Called when the folders are locked and before any log is opened: here the metadata log is read, which `configOf` needs. */
+  readonly whenLocked?: (directories: readonly LogDirectory[]) => void;
   readonly intervals?: Partial<LogManagerIntervals>;
 }
 
@@ -93,6 +95,7 @@ export class LogManager {
           await LogDirectory.open(options.files, options.random, path, options.nodeId, options.clusterId),
         );
       }
+      options.whenLocked?.(directories);
     } catch (error) {
       for (const directory of directories) await directory.close(false);
       throw error;
@@ -140,7 +143,19 @@ export class LogManager {
   ): Log {
     const { files, clock, random, onProblem } = this.options;
     const path = joinPath(directory.path, folderName(topic, partition));
-    return new Log({ files, clock, random, directory: path, topic, partition, config, onProblem, ...state });
+    const onTruncated = () => void this.checkpoint('recoveryPoints');
+    return new Log({
+      files,
+      clock,
+      random,
+      directory: path,
+      topic,
+      partition,
+      config,
+      onProblem,
+      onTruncated,
+      ...state,
+    });
   }
 
   get(topic: string, partition: number): Log | undefined {

@@ -1,0 +1,187 @@
+import { type ConfigDefinition, type ConfigValue, nearestName, parseConfig } from '../controller/config-definition.ts';
+import { checkTopicConfigs, TOPIC_CONFIGS } from '../controller/topic-config.ts';
+import { BROKER_CONFIGS, type BrokerConfigDefinition } from './config-definitions.ts';
+import { KNOWN_KAFKA_CONFIGS } from './config-known.ts';
+import { type EndPoint, isWildcard, parseEndPoint, parseProtocolMap } from './listeners.ts';
+
+/**
+ * The settings that a broker starts with. Kafka's names; text in, values out.
+ *
+ * Invariant: a BrokerConfig that exists is valid: every name is known, every value parsed, and the rules between settings hold. What cannot be carried
+ * out here (TLS, SASL, authorizers, a controller without broker) is refused, since to ignore it would be a lie.
+ */
+export type ParsedBrokerConfig =
+  | { readonly ok: true; readonly config: BrokerConfig; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly errors: readonly string[] };
+
+const DEFINITIONS: ReadonlyMap<string, BrokerConfigDefinition> = new Map(
+  BROKER_CONFIGS.map((each) => [each.name, each]),
+);
+const KNOWN: ReadonlyMap<string, ConfigDefinition> = new Map(KNOWN_KAFKA_CONFIGS.map((each) => [each.name, each]));
+/** Names that Kafka builds at run time: settings of one listener, of plug-ins. */
+const OPEN_PREFIXES: readonly string[] = ['listener.name.', 'config.providers.', 'rsm.config.', 'rlmm.config.'];
+
+export function brokerConfigDefinition(name: string): BrokerConfigDefinition | undefined {
+  return DEFINITIONS.get(name) ?? KNOWN.get(name);
+}
+
+export class BrokerConfig {
+  /** What was given, as text. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly endPoints: readonly EndPoint[];
+  /** By listener name; a listener without one advertises where it listens. */
+  readonly advertised: ReadonlyMap<string, EndPoint>;
+
+  private constructor(
+    given: ReadonlyMap<string, string>,
+    endPoints: readonly EndPoint[],
+    advertised: ReadonlyMap<string, EndPoint>,
+  ) {
+    this.given = given;
+    this.endPoints = endPoints;
+    this.advertised = advertised;
+  }
+
+  static parse(given: ReadonlyMap<string, string>): ParsedBrokerConfig {
+    const errors: string[] = [];
+    const warnings: string[] = [];
+    for (const [name, text] of given) checkSetting(name, text, errors, warnings);
+    if (errors.length > 0) return { ok: false, errors };
+    const config = new BrokerConfig(given, [], new Map());
+    const listeners = parseListeners(config, errors, warnings);
+    checkRules(config, errors);
+    if (errors.length > 0) return { ok: false, errors };
+    return { ok: true, config: new BrokerConfig(given, listeners.endPoints, listeners.advertised), warnings };
+  }
+
+  get nodeId(): number {
+    const brokerId = this.number('broker.id');
+    return !this.given.has('node.id') && brokerId >= 0 ? brokerId : this.number('node.id');
+  }
+
+  get logDirs(): readonly string[] {
+    const logDirs = this.list('log.dirs');
+    return logDirs.length > 0 ? logDirs : this.list('log.dir');
+  }
+
+  /** As text, or null when neither given nor with a default. */
+  text(name: string): string | null {
+    const definition = brokerConfigDefinition(name);
+    if (definition === undefined) throw new Error(`no setting is called ${name}`);
+    return this.given.get(name) ?? definition.defaultValue;
+  }
+
+  number(name: string): number {
+    return this.value(name) as number;
+  }
+
+  boolean(name: string): boolean {
+    return this.value(name) as boolean;
+  }
+
+  list(name: string): readonly string[] {
+    return (this.value(name) as readonly string[] | null) ?? [];
+  }
+
+  private value(name: string): ConfigValue | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const parsed = parseConfig(brokerConfigDefinition(name)!, text);
+    if (!parsed.ok) throw new Error(parsed.message);
+    return parsed.value;
+  }
+}
+
+function checkSetting(name: string, text: string, errors: string[], warnings: string[]): void {
+  const definition = brokerConfigDefinition(name);
+  if (definition === undefined) {
+    if (OPEN_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+      warnings.push(`${name} has no effect here`);
+      return;
+    }
+    const near = nearestName(name, [...DEFINITIONS.keys(), ...KNOWN.keys()]);
+    errors.push(`Unknown configuration ${name}${near === null ? '' : `; did you mean ${near}?`}`);
+    return;
+  }
+  const parsed = parseConfig(definition, text);
+  if (!parsed.ok) {
+    errors.push(parsed.message);
+    return;
+  }
+  if (KNOWN.has(name) && text.trim() !== (definition.defaultValue ?? '')) warnings.push(`${name} has no effect here`);
+}
+
+function checkRules(config: BrokerConfig, errors: string[]): void {
+  if (!config.list('process.roles').includes('broker')) {
+    errors.push(`Invalid value ${config.text('process.roles')} for configuration process.roles: it must name broker`);
+  }
+  if (config.logDirs.length === 0) errors.push("Invalid value '' for configuration log.dirs: at least one folder");
+  if ((config.text('authorizer.class.name') ?? '') !== '') {
+    errors.push('Invalid value for configuration authorizer.class.name: this broker has no authorizer; leave it empty');
+  }
+  for (const definition of TOPIC_CONFIGS.values()) {
+    for (const { name } of definition.brokerSynonyms) {
+      const text = config.given.get(name);
+      if (text === undefined || brokerConfigDefinition(name) === undefined) continue;
+      // The same limits as for the topic's own setting, where the units are the same.
+      const { factor } = definition.brokerSynonyms.find((each) => each.name === name)!;
+      const problem = factor === undefined ? checkTopicConfigs(new Map([[definition.name, text]])) : null;
+      if (problem !== null) errors.push(problem.replace(definition.name, name));
+    }
+  }
+}
+
+function parseListeners(
+  config: BrokerConfig,
+  errors: string[],
+  warnings: string[],
+): { readonly endPoints: EndPoint[]; readonly advertised: Map<string, EndPoint> } {
+  const protocols = parseProtocolMap(config.text('listener.security.protocol.map') ?? '');
+  const controllerNames = new Set(config.list('controller.listener.names').map((name) => name.toUpperCase()));
+  const endPoints: EndPoint[] = [];
+  for (const text of config.list('listeners')) {
+    const endPoint = parseEndPoint(text);
+    if (endPoint === null) {
+      errors.push(`Invalid value ${text} for configuration listeners: NAME://HOST:PORT is expected`);
+      continue;
+    }
+    if (controllerNames.has(endPoint.name)) continue; // The controller lives in this process.
+    const protocol = protocols.get(endPoint.name);
+    if (protocol !== 'PLAINTEXT') {
+      errors.push(
+        protocol === undefined
+          ? `Invalid value ${text} for configuration listeners: ${endPoint.name} is not in listener.security.protocol.map`
+          : `Invalid value ${text} for configuration listeners: the security protocol ${protocol} is not supported, only PLAINTEXT`,
+      );
+      continue;
+    }
+    if (endPoints.some((each) => each.name === endPoint.name)) {
+      errors.push(`Invalid value ${text} for configuration listeners: ${endPoint.name} is named twice`);
+      continue;
+    }
+    endPoints.push(endPoint);
+  }
+  if (endPoints.length === 0 && errors.length === 0) {
+    errors.push(`Invalid value ${config.text('listeners')} for configuration listeners: no listener for clients`);
+  }
+  const advertised = new Map<string, EndPoint>();
+  for (const text of config.list('advertised.listeners')) {
+    const endPoint = parseEndPoint(text);
+    if (endPoint === null || isWildcard(endPoint.host)) {
+      errors.push(`Invalid value ${text} for configuration advertised.listeners: NAME://HOST:PORT is expected`);
+    } else if (endPoints.some((each) => each.name === endPoint.name)) advertised.set(endPoint.name, endPoint);
+    else if (!controllerNames.has(endPoint.name)) {
+      errors.push(
+        `Invalid value ${text} for configuration advertised.listeners: no listener is called ${endPoint.name}`,
+      );
+    }
+  }
+  for (const endPoint of endPoints) {
+    if (isWildcard(endPoint.host) && !advertised.has(endPoint.name)) {
+      warnings.push(
+        `listeners ${endPoint.name} is on every interface and advertised.listeners is not set: clients are told localhost`,
+      );
+    }
+  }
+  return { endPoints, advertised };
+}
