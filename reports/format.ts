@@ -75,12 +75,12 @@ export function compactNumber(value: number): string {
 
 function joined(number: string, unit: string): string {
   if (unit === '' || unit === 'count') return number;
-  if (unit === '%') return `${number} %`;
+  if (unit === '%') return `${number}\u00a0%`;
   if (unit === 'ratio') return `${number}×`;
-  return `${number} ${unit}`;
+  return `${number}\u00a0${unit}`;
 }
 
-/** `1,234 records/s`. */
+/** `1,234 records/s`; the space is one that does not break. */
 export function formatQuantity(value: number, unit: string): string {
   const scaled = scaleOf(value, unit);
   return joined(formatNumber(value * scaled.factor), scaled.unit);
@@ -114,7 +114,7 @@ export function formatChange(before: Figure, after: Figure): string {
   if (ratio >= 2 || ratio <= 0.5) return `${formatNumber(Number(ratio.toPrecision(3)))}×`;
   const percent = (ratio - 1) * 100;
   const sign = percent < 0 ? '−' : '+';
-  return `${sign}${formatNumber(Number(Math.abs(percent).toPrecision(2)))} %`;
+  return `${sign}${formatNumber(Number(Math.abs(percent).toPrecision(2)))}\u00a0%`;
 }
 
 /** `2026-01-31 12:00 UTC`. */

@@ -74,8 +74,8 @@ function claimTable(entries: readonly Judged[]): string {
   return markdownTable(
     [
       { name: 'Id' },
-      { name: 'Claim' },
       { name: 'Verdict' },
+      { name: 'Claim' },
       { name: 'Lab' },
       { name: 'Runs', align: 'right' },
       { name: 'Seed' },
@@ -86,8 +86,8 @@ function claimTable(entries: readonly Judged[]): string {
       if (telling === undefined) throw new Error(`no verdict on ${claim.id}`);
       return [
         claim.id,
-        markdownText(shortClaimText(claim.text)),
         claimVerdictText(telling.claimVerdict),
+        markdownText(shortClaimText(claim.text)),
         `[${run.lab}](${run.lab}.md)`,
         formatNumber(rows.reduce((sum, row) => sum + row.runs, 0)),
         markdownCellCode(telling.seed),

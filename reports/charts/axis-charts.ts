@@ -93,7 +93,7 @@ function markLines(marks: readonly AxisMark[] | undefined): Option {
 }
 
 function grid(hasMarks: boolean): Option {
-  return { left: 64, right: 28, top: hasMarks ? 58 : 34, bottom: 52 };
+  return { left: 64, right: 28, top: hasMarks ? 58 : 34, bottom: 52, outerBoundsMode: 'none' };
 }
 
 export function drawLine(id: string, chart: LineChart): string {
@@ -141,7 +141,7 @@ export function drawScatter(id: string, chart: ScatterChart): string {
       data: series.points,
       symbol: shapes[index % shapes.length],
       symbolSize: series.points.length > 300 ? 5 : 9,
-      itemStyle: { color: colorOf(index) },
+      itemStyle: { color: colorOf(index), opacity: 1 },
       ...(index === 0 ? markLines(chart.marks) : {}),
     })),
   });
@@ -247,7 +247,13 @@ export function drawBar(id: string, chart: BarChart): string {
       ? []
       : chart.series.map((series, index) => ({ name: series.name, symbol: swatch(seriesColor(index)) }));
   const body = plot(id, height, {
-    grid: { left: chart.horizontal ? labelWidth + 24 : 64, right: chart.horizontal ? 64 : 20, top: 40, bottom: 54 },
+    grid: {
+      left: chart.horizontal ? labelWidth + 24 : 64,
+      right: chart.horizontal ? 64 : 20,
+      top: 40,
+      bottom: 54,
+      outerBoundsMode: 'none',
+    },
     xAxis: chart.horizontal ? valuesAxis : categoryAxis,
     yAxis: chart.horizontal ? categoryAxis : valuesAxis,
     series: [
@@ -273,7 +279,7 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
     return Math.max(0, Math.min(scaleColors.length - 1, Math.floor(share * scaleColors.length)));
   };
   const rowLabelWidth = Math.min(220, Math.max(...chart.rows.map((name) => textWidth(name))) + 8);
-  const left = rowLabelWidth + 16;
+  const left = Math.max(rowLabelWidth, textWidth(axisTitle(chart.y))) + 16;
   const cellWidth = (chartWidth - left - 20) / chart.columns.length;
   const height = 96 + chart.rows.length * 40;
   const category = (names: readonly string[], name: string, extra: Option): Option => ({
@@ -287,7 +293,7 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
     ...extra,
   });
   const body = plot(id, height, {
-    grid: { left, right: 20, top: 34, bottom: 58 },
+    grid: { left, right: 20, top: 34, bottom: 58, outerBoundsMode: 'none' },
     xAxis: category(chart.columns, axisTitle(chart.x), {
       nameLocation: 'middle',
       nameGap: 36,

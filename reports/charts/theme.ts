@@ -4,7 +4,7 @@
  * SVG file serves both, in a page as in an `<img>`.
  *
  * Invariant: a colour of the left column is used for one role only, for the rules go by its value. Series colours are
- * mid-tones with at least 3:1 against both backgrounds and are the same in both.
+ * mid-tones, the same in both: at least 3:1 against either background, and white text on them has 4.5:1.
  */
 import type { Tone } from '../chart-spec.ts';
 
@@ -26,14 +26,14 @@ export const color = {
 } as const;
 
 export const seriesColors = [
-  '#2f7fd1',
-  '#c56d14',
-  '#25905d',
-  '#8e6bc9',
+  '#2c77c4',
+  '#af6112',
+  '#228556',
+  '#8564bc',
   '#cc4343',
-  '#1c8f9f',
-  '#7b8794',
-  '#b0588f',
+  '#19808f',
+  '#6c7682',
+  '#ae578d',
 ] as const;
 
 /** Pale to deep: the steps of a numeric heat map. */

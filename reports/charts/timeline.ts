@@ -137,11 +137,14 @@ export function drawTimeline(chart: TimelineChart): string {
     );
   for (const process of chart.processes) behind.push(lane(process, laneX(process), laneWidth, height, placed));
   const arrows: string[] = [];
-  const front: string[] = [];
+  const marks: string[] = [];
+  const labels: string[] = [];
   for (const item of placed) {
-    if (item.event.to !== undefined)
-      arrows.push(arrow(item, laneX(item.event.process), laneX(item.event.to), laneWidth));
-    else front.push(mark(item, laneX(item.event.process), laneWidth));
+    const x = laneX(item.event.process);
+    const to = item.event.to;
+    if (to === undefined) marks.push(mark(item, x));
+    else arrows.push(arrow(item, x, laneX(to)));
+    labels.push(label(item, to === undefined ? { x } : { x, toX: laneX(to) }, laneWidth, width - 8));
   }
   const kinds = [...new Set(chart.events.map((event) => event.kind))];
   return framed({
@@ -149,7 +152,7 @@ export function drawTimeline(chart: TimelineChart): string {
     width,
     legend: kinds.map((kind) => ({ name: kindWords[kind], symbol: symbol(kind, 7, 7) })),
     bodyHeight: height + 6,
-    body: behind.join('') + arrows.join('') + front.join(''),
+    body: behind.join('') + arrows.join('') + marks.join('') + labels.join(''),
   });
 }
 
@@ -183,8 +186,8 @@ function lane(process: string, x: number, laneWidth: number, height: number, pla
   return titled(process, parts.join(''));
 }
 
-/** A symbol on the lane, a bar when it lasts, and its label to the right. */
-function mark({ event, y, endY }: Placed, x: number, laneWidth: number): string {
+/** A symbol on the lane, and a bar when it lasts. */
+function mark({ event, y, endY }: Placed, x: number): string {
   const parts: string[] = [];
   if (endY > y) {
     const unknown = event.kind === 'info';
@@ -202,16 +205,31 @@ function mark({ event, y, endY }: Placed, x: number, laneWidth: number): string 
     );
   }
   parts.push(symbol(event.kind, x, y));
-  parts.push(label(event, x + 13, y, laneWidth - 24));
   return titled(`${event.process}: ${event.label} (${kindWords[event.kind]})`, parts.join(''));
 }
 
-function label(event: TimelineEvent, x: number, y: number, widthMax: number): string {
-  const lines = wrap(event.label, widthMax, 2, 12);
+/**
+ * The label of a symbol stands right of it, that of an arrow above its left end. It keeps to its lane while it fits
+ * there; a longer one runs over the next lanes, for no other event has its row.
+ */
+function label(
+  { event, y }: Placed,
+  lane: { readonly x: number; readonly toX?: number },
+  laneWidth: number,
+  right: number,
+): string {
+  const isArrow = lane.toX !== undefined;
+  const x = Math.min(lane.x, lane.toX ?? lane.x) + 13;
+  const own = Math.max(laneWidth - 24, isArrow ? Math.abs((lane.toX ?? 0) - lane.x) - 28 : 0);
+  const fits = !wrap(event.label, own, isArrow ? 1 : 2, 12)
+    .at(-1)
+    ?.endsWith('…');
+  const lines = wrap(event.label, fits ? own : Math.max(own, right - x), isArrow ? 1 : 2, 12);
+  const top = isArrow ? y - 5 : lines.length === 1 ? y + 4 : y - 2.5;
   const isLoud = event.kind === 'violation';
   return lines
     .map((line, index) =>
-      text(x, y + (lines.length === 1 ? 4 : -2.5 + index * 13.5), line, {
+      text(x, top + index * 13.5, line, {
         'font-size': 12,
         'font-weight': isLoud ? 600 : undefined,
         fill: isLoud ? color.badText : color.text,
@@ -225,7 +243,7 @@ function label(event: TimelineEvent, x: number, y: number, widthMax: number): st
 }
 
 /** A message: from its lane to the other; a lost one stops half way. */
-function arrow({ event, y, endY }: Placed, fromX: number, toX: number, laneWidth: number): string {
+function arrow({ event, y, endY }: Placed, fromX: number, toX: number): string {
   const lost = event.kind === 'lost-message' || event.kind === 'fail';
   const stroke = kindColor[lost ? 'lost-message' : event.kind];
   const downTo = endY > y ? endY : y;
@@ -261,7 +279,5 @@ function arrow({ event, y, endY }: Placed, fromX: number, toX: number, laneWidth
       }),
     );
   }
-  const widthMax = Math.max(laneWidth - 24, Math.abs(toX - fromX) - 28);
-  parts.push(label(event, Math.min(fromX, toX) + 13, y - 9, widthMax));
   return titled(`${event.process} → ${event.to}: ${event.label} (${kindWords[event.kind]})`, parts.join(''));
 }

@@ -63,6 +63,16 @@ function inlined(svg: string): string {
   return svg.replace(/<style>[\s\S]*?<\/style>/, '').trim();
 }
 
+/** A command wraps between its words, not inside `--target`. */
+function wordsKept(code: string): string {
+  return code
+    .split(' ')
+    .map((word) =>
+      /^-./.test(word) && word.length <= 24 ? `<span class="word">${escapeXml(word)}</span>` : escapeXml(word),
+    )
+    .join(' ');
+}
+
 export function renderFragment(document: PageDocument, charts: ReadonlyMap<string, string>): Fragment {
   const markdown = new MarkdownIt({ html: false, linkify: false, typographer: false });
   const headings: Heading[] = [];
@@ -89,6 +99,8 @@ export function renderFragment(document: PageDocument, charts: ReadonlyMap<strin
         const found = signClasses.find(([sign]) => content.startsWith(sign));
         if (found !== undefined) token.attrJoin('class', `tone-${found[1]}`);
         if (/^`/.test(content)) token.attrJoin('class', 'code');
+        if (content.length > 40) token.attrJoin('class', 'long');
+        else if (content.length <= 24) token.attrJoin('class', 'short');
       }
     });
   });
@@ -101,6 +113,7 @@ export function renderFragment(document: PageDocument, charts: ReadonlyMap<strin
     if (svg === undefined) return `<em>${escapeXml(token?.content ?? 'picture')}</em>`;
     return `<span class="picture" tabindex="0">${inlined(svg)}</span>`;
   };
+  markdown.renderer.rules.code_inline = (tokens, index) => `<code>${wordsKept(tokens[index]?.content ?? '')}</code>`;
   markdown.renderer.rules.link_open = (tokens, index, options, _env, self) => {
     const token = tokens[index];
     const href = String(token?.attrGet('href') ?? '');

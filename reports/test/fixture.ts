@@ -61,7 +61,7 @@ Hash the key to a queue; a worker owns a queue.
 
 ## {{section:not-fixed}}
 
-A hot key still waits for its one worker, and a crash repeats: see {{claim:C75}}
+A hot key still waits for its one worker, and a crash repeats: the claim says “{{claim:C75}}”
 
 ## {{section:price}}
 
@@ -73,7 +73,7 @@ The watermark costs a bitmap per partition; the tail latency moves from {{figure
 
 ### Why not more partitions?
 
-That is the better answer when the count can be chosen in time; {{version:kafkajs}} reads each partition in order.
+That is the better answer when the count can be chosen in time; kafkajs {{version:kafkajs}} reads each partition in order.
 
 {{table:policies}}
 `;
