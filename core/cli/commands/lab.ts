@@ -1,0 +1,192 @@
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { Progress } from '../progress.ts';
+import { oneOf, UsageError, wholeNumber } from '../usage-error.ts';
+
+/**
+ * `mqlab lab list` and `mqlab lab run`. The labs are loaded only when asked for: a broker must not carry them.
+ */
+interface RunFlags {
+  readonly all?: boolean;
+  readonly target?: string[];
+  readonly bootstrapServer?: string;
+  readonly client?: string[];
+  readonly profile: string;
+  readonly seed?: string;
+  readonly runs?: string;
+  readonly replay?: string;
+  readonly input?: string;
+  readonly key?: string;
+  readonly out: string;
+  readonly redis?: string;
+  readonly postgres?: string;
+  readonly history?: string;
+  readonly json?: boolean;
+}
+
+/** Where generated reports go: the checkout's `reports/out`. */
+export const REPORTS_OUT = resolve(import.meta.dirname, '../../../reports/out');
+
+export function labCommand(): Command {
+  const lab = new Command('lab').description('run what is said about queues, and see');
+  lab
+    .command('list')
+    .description('the labs, their questions and claims')
+    .option('--json', 'one JSON object a line')
+    .action(async (flags: { json?: boolean }) => {
+      const { labNames, loadLab } = await import('@mqlab/labs/kit/registry.ts');
+      for (const name of labNames()) {
+        const { title, question, claims, scenarios } = await loadLab(name);
+        if (flags.json) {
+          console.log(
+            JSON.stringify({ lab: name, title, question, claims, scenarios: scenarios.map((each) => each.id) }),
+          );
+        } else {
+          console.log(`${name.padEnd(18)} ${question}\n${' '.repeat(19)}claims ${claims.join(', ')}\n`);
+        }
+      }
+    });
+  lab
+    .command('run [names...]')
+    .description('run labs and write their reports')
+    .option('--all', 'every lab')
+    .option('--target <targets...>', 'sim, local, external (default: sim and local)')
+    .option('--bootstrap-server <host:port>', 'run against a cluster that is already there: target external')
+    .option('--client <clients...>', 'mqlab, kafkajs, platformatic (default: each that a lab names)')
+    .option('--profile <profile>', 'quick or full', 'quick')
+    .option('--seed <n>', 'the seed of the search')
+    .option('--runs <n>', 'plans for each scenario')
+    .option('--replay <token>', 'one run, from the token that a verdict names')
+    .option('--input <file>', 'records of your own: NDJSON or CSV')
+    .option('--key <field>', 'the field that is the key')
+    .option('--redis <url>', 'a Redis server for the labs that use one')
+    .option('--postgres <url>', 'a PostgreSQL server for the labs that use one')
+    .option('--out <dir>', 'where reports are written', REPORTS_OUT)
+    .option('--history <file>', 'with --replay: write the history to this file')
+    .option('--json', 'one JSON object a line for each verdict')
+    .action(async (names: string[], flags: RunFlags) => {
+      process.exitCode = flags.replay === undefined ? await runLabs(names, flags) : await replay(names, flags);
+    });
+  return lab;
+}
+
+function inputOf(flags: RunFlags) {
+  if (flags.input === undefined && flags.key !== undefined)
+    throw new UsageError('--key names a field of --input FILE: give both');
+  return {
+    ...(flags.input === undefined ? {} : { file: flags.input }),
+    ...(flags.key === undefined ? {} : { key: flags.key }),
+  };
+}
+
+function serversOf(flags: RunFlags): Record<string, string> {
+  return {
+    ...(flags.redis === undefined ? {} : { redis: flags.redis }),
+    ...(flags.postgres === undefined ? {} : { postgres: flags.postgres }),
+  };
+}
+
+async function namesOf(names: readonly string[], flags: RunFlags): Promise<string[]> {
+  const { labModule, labNames } = await import('@mqlab/labs/kit/registry.ts');
+  if (flags.all) {
+    if (names.length > 0) throw new UsageError('name labs or say --all, not both');
+    return labNames();
+  }
+  if (names.length === 0) throw new UsageError(`name a lab or say --all; labs: ${labNames().join(', ')}`);
+  for (const name of names) labModule(name);
+  return [...new Set(names)];
+}
+
+async function runLabs(named: readonly string[], flags: RunFlags): Promise<number> {
+  const { TARGET_KINDS } = await import('@mqlab/labs/kit/targets/target.ts');
+  const { CLIENT_NAMES } = await import('@mqlab/labs/kit/drivers/driver.ts');
+  const { runLab } = await import('@mqlab/labs/kit/run-lab.ts');
+  const { exitCodeOf, verdictLine } = await import('@mqlab/labs/kit/verdict.ts');
+  const { buildReports } = await import('@mqlab/reports/index.ts');
+  const names = await namesOf(named, flags);
+  const targets = flags.target?.map((each) => oneOf('--target', each, TARGET_KINDS));
+  if (targets?.includes('external') && flags.bootstrapServer === undefined) {
+    throw new UsageError('--target external needs --bootstrap-server HOST:PORT');
+  }
+  const options = {
+    profile: oneOf('--profile', flags.profile, ['quick', 'full']),
+    ...(targets === undefined ? {} : { targets }),
+    ...(flags.client === undefined
+      ? {}
+      : { clients: flags.client.map((each) => oneOf('--client', each, CLIENT_NAMES)) }),
+    ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed', flags.seed, 0, 0xffff_ffff) }),
+    ...(flags.runs === undefined ? {} : { runs: wholeNumber('--runs', flags.runs, 1) }),
+    ...(flags.bootstrapServer === undefined ? {} : { bootstrap: flags.bootstrapServer }),
+    input: inputOf(flags),
+    options: serversOf(flags),
+  };
+  const progress = new Progress();
+  const began = performance.now();
+  const runs = [];
+  for (const [at, name] of names.entries()) {
+    const run = await runLab(name, {
+      ...options,
+      onProgress: ({ lab, part, done, of, note }) =>
+        progress.show(`[${at + 1}/${names.length}] ${lab}: ${part}`, done, of, note),
+    });
+    progress.clear();
+    runs.push(run.data);
+    if (flags.json) for (const row of run.data.verdicts) console.log(verdictLine(row));
+    else printVerdicts(run.data);
+  }
+  const rows = runs.flatMap((run) => run.verdicts);
+  const files = buildReports({ runDataDir: join(flags.out, 'data'), runs, outDir: flags.out });
+  const code = exitCodeOf(rows);
+  if (!flags.json) {
+    const page = join(flags.out, 'index.html');
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    console.log(`${files.length} files written; read ${page}`);
+    console.log(`${rows.length} verdicts in ${seconds} s: ${OUTCOMES[code]}`);
+  }
+  return code;
+}
+
+const OUTCOMES: Readonly<Record<number, string>> = {
+  0: 'each as its lab expects',
+  1: 'at least one is not what its lab expects',
+  3: 'at least one is inconclusive',
+};
+
+type Run = Awaited<ReturnType<typeof import('@mqlab/labs/kit/run-lab.ts').runLab>>['data'];
+
+function printVerdicts(run: Run): void {
+  console.log(`${run.lab}: ${run.question}`);
+  for (const row of run.verdicts) {
+    const mark = row.verdict === row.expected ? '✓' : '✗';
+    const found = row.findings !== undefined && row.findings.length > 0 ? ` ${row.findings.join(', ')}` : '';
+    const expected = row.verdict === row.expected ? '' : ` (expected ${row.expected})`;
+    const what = `${row.claim} ${row.variant}`.padEnd(11);
+    console.log(
+      `  ${mark} ${what} ${row.target.padEnd(8)} ${row.client.padEnd(26)} ${row.verdict} in ${row.runs} runs${expected}${found}`,
+    );
+  }
+  const claims = new Map(run.verdicts.map((row) => [row.claim, row]));
+  for (const [claim, row] of claims) console.log(`  ${claim}: ${row.claimVerdict}. ${row.scope}`);
+  console.log('');
+}
+
+async function replay(names: readonly string[], flags: RunFlags): Promise<number> {
+  const { runReplay } = await import('@mqlab/labs/kit/run-replay.ts');
+  const { exitCodeOf, verdictLine } = await import('@mqlab/labs/kit/verdict.ts');
+  const [name] = await namesOf(names, flags);
+  if (names.length !== 1 || name === undefined)
+    throw new UsageError('--replay goes with one lab: mqlab lab run NAME --replay TOKEN');
+  const { rows, lines, historyText } = await runReplay(name, flags.replay as string, {
+    input: inputOf(flags),
+    options: serversOf(flags),
+    ...(flags.bootstrapServer === undefined ? {} : { bootstrap: flags.bootstrapServer }),
+  });
+  if (flags.history !== undefined) writeFileSync(flags.history, historyText);
+  if (flags.json) for (const row of rows) console.log(verdictLine(row));
+  else {
+    for (const line of lines) console.log(line);
+    for (const row of rows) console.log(`${row.claim} ${row.variant}: ${row.verdict}; history ${row.historyHash}`);
+  }
+  return exitCodeOf(rows);
+}

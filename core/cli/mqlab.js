@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/**
+ * Starts the command line on the pinned runtime, whatever node called it. Plain JavaScript: any Node from 20 on can read it.
+ *
+ * The calling process becomes the pinned one (execv) where that can be, so that there is one process, one pid, and a signal, kill −9 included,
+ * reaches the broker itself. Where it cannot be, a child runs and signals and exit code are passed on.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(import.meta.url);
+const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
+const manifest = require.resolve('node/package.json');
+const wanted = `v${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
+
+if (process.version === wanted) {
+  await import('./main.ts');
+} else {
+  const runtime = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const args = [main, ...process.argv.slice(2)];
+  become(runtime, args);
+  runAsChild(runtime, args);
+}
+
+/** Returns only when it failed. */
+function become(runtime, args) {
+  if (process.platform === 'win32') return;
+  try {
+    if (typeof process.execve === 'function') process.execve(runtime, [runtime, ...args], process.env);
+    const koffi = require('koffi');
+    const execv = koffi.load(null).func('int execv(const char *path, const char **argv)');
+    execv(runtime, [runtime, ...args, null]);
+  } catch {
+    // No way to replace this process here: a child it is.
+  }
+}
+
+function runAsChild(runtime, args) {
+  const child = spawn(runtime, args, { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`mqlab: the runtime ${runtime} does not start: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal !== null) process.kill(process.pid, signal);
+    else process.exit(code ?? 1);
+  });
+}
