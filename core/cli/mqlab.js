@@ -25,13 +25,19 @@ if (process.version === wanted) {
   runAsChild(runtime, args);
 }
 
+const F_SETFD = 2;
+
 /** Returns only when it failed. */
 function become(runtime, args) {
   if (process.platform === 'win32') return;
   try {
     if (typeof process.execve === 'function') process.execve(runtime, [runtime, ...args], process.env);
     const koffi = require('koffi');
-    const execv = koffi.load(null).func('int execv(const char *path, const char **argv)');
+    const libc = koffi.load(null);
+    const execv = libc.func('int execv(const char *path, const char **argv)');
+    // Node marks its standard streams close-on-exec; the runtime is to inherit them.
+    const fcntl = libc.func('int fcntl(int fd, int command, ...)');
+    for (const fd of [0, 1, 2]) fcntl(fd, F_SETFD, 'int', 0);
     execv(runtime, [runtime, ...args, null]);
   } catch {
     // No way to replace this process here: a child it is.

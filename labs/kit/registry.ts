@@ -19,7 +19,7 @@ export class UnknownLabError extends Error {
 /** Names, sorted. */
 export function labNames(): string[] {
   return readdirSync(fileURLToPath(LABS), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && existsSync(new URL(`${entry.name}/lab.ts`, LABS)))
+    .filter((entry) => entry.isDirectory() && entry.name !== 'kit' && existsSync(new URL(`${entry.name}/lab.ts`, LABS)))
     .map((entry) => entry.name)
     .sort();
 }
