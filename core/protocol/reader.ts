@@ -76,23 +76,27 @@ export class Reader {
     return this.buffer.readDoubleBE(this.take(8));
   }
 
+  private varintByte(at: number): number {
+    if (at >= this.limit) throw new WireError(`a varint cut off at ${at}`);
+    return this.buffer[at]!;
+  }
+
   /** Unsigned LEB128 of at most 32 bits. */
   unsignedVarint(): number {
-    const first = this.position < this.limit ? this.buffer[this.position]! : 0x80;
-    if (first < 0x80) {
-      this.position += 1;
-      return first;
-    }
+    let at = this.position;
     let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.buffer[this.take(1)]!;
-      value += (byte & 0x7f) * 2 ** shift;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.varintByte(at++);
+      value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
-        if (value > 0xffff_ffff) break;
+        this.position = at;
         return value;
       }
     }
-    throw new WireError(`varint longer than 32 bits before ${this.position}`);
+    const last = this.varintByte(at++);
+    if (last > 0x0f) throw new WireError(`varint longer than 32 bits before ${at}`);
+    this.position = at;
+    return value + last * 2 ** 28;
   }
 
   /** Zigzag varint of at most 32 bits. */
@@ -103,27 +107,29 @@ export class Reader {
 
   /** Zigzag varint of at most 64 bits, checked against ±(2^53−1). */
   varlong(): number {
-    const first = this.position < this.limit ? this.buffer[this.position]! : 0x80;
-    if (first < 0x80) {
-      this.position += 1;
-      return (first >>> 1) ^ -(first & 1);
-    }
+    let at = this.position;
     let low = 0; // bits 0–27
-    let high = 0; // bits 28–63
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.buffer[this.take(1)]!;
-      const bits = byte & 0x7f;
-      if (shift < 28) low += bits * 2 ** shift;
-      else high += bits * 2 ** (shift - 28);
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = this.varintByte(at++);
+      low |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
-        const odd = low & 1;
-        const half = high * 2 ** 27 + Math.floor(low / 2);
-        const value = odd ? -half - 1 : half;
-        if (!Number.isSafeInteger(value)) throw new WireError(`varlong outside ±2^53 before ${this.position}`);
+        this.position = at;
+        return (low >>> 1) ^ -(low & 1);
+      }
+    }
+    let high = 0; // bits 28–63
+    for (let scale = 1; scale < 2 ** 42; scale *= 2 ** 7) {
+      const byte = this.varintByte(at++);
+      high += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.position = at;
+        const half = high * 2 ** 27 + (low >>> 1);
+        const value = low & 1 ? -half - 1 : half;
+        if (!Number.isSafeInteger(value)) throw new WireError(`varlong outside ±2^53 before ${at}`);
         return value;
       }
     }
-    throw new WireError(`varlong longer than 64 bits before ${this.position}`);
+    throw new WireError(`varlong longer than 64 bits before ${at}`);
   }
 
   view(bytes: number): Buffer {

@@ -330,10 +330,13 @@ export function isField(element: Fields | AnyField): element is AnyField {
   return typeof (element as AnyField).codec === 'function';
 }
 
+/** Frozen, since all values that leave the struct at its default share it. */
 function defaultsOf(fields: Fields): Record<string, unknown> {
   const value: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) value[name] = field.defaultValue;
-  return value;
+  for (const [name, { defaultValue }] of Object.entries(fields)) {
+    value[name] = Array.isArray(defaultValue) ? Object.freeze([...defaultValue]) : defaultValue;
+  }
+  return Object.freeze(value);
 }
 
 interface CompiledField {
@@ -345,13 +348,15 @@ interface CompiledField {
 function structCodec(fields: Fields, version: number, flexible: boolean): Codec<Record<string, unknown>> {
   const plain: CompiledField[] = [];
   const tagged = new Map<number, CompiledField>();
-  const absent: [string, unknown][] = [];
+  /** Copied for each value that is read, so that all of them have one hidden class; default structs in it are frozen and shared. */
+  const template: Record<string, unknown> = {};
+  /** Fields that may keep their default, an array: each value gets one of its own. */
+  const arrays: string[] = [];
   for (const [name, field] of Object.entries(fields)) {
     const present = includes(field.versions, version) && (field.tag === undefined || flexible);
-    if (!present) {
-      absent.push([name, field.defaultValue]);
-      continue;
-    }
+    template[name] = field.defaultValue;
+    if (Array.isArray(field.defaultValue) && (!present || field.tag !== undefined)) arrays.push(name);
+    if (!present) continue;
     const compiled = { name, defaultValue: field.defaultValue, codec: field.codec(version, flexible) };
     if (field.tag === undefined) plain.push(compiled);
     else tagged.set(field.tag, compiled);
@@ -360,30 +365,24 @@ function structCodec(fields: Fields, version: number, flexible: boolean): Codec<
   return {
     bytesMin: plain.reduce((sum, field) => sum + field.codec.bytesMin, flexible ? 1 : 0),
     write(w, value) {
-      for (const field of plain) {
+      for (let i = 0; i < plain.length; i++) {
+        const field = plain[i]!;
         const given = value[field.name];
         field.codec.write(w, given === undefined ? field.defaultValue : given);
       }
       if (flexible) writeTags(w, tags, value);
     },
     read(r) {
-      const value: Record<string, unknown> = {};
-      for (const field of plain) value[field.name] = field.codec.read(r);
-      for (const [name, fallback] of absent) value[name] = fresh(fallback);
-      if (flexible) {
-        for (const [, field] of tags) value[field.name] = fresh(field.defaultValue);
-        readTags(r, tagged, value);
+      const value = { ...template };
+      for (let i = 0; i < plain.length; i++) {
+        const field = plain[i]!;
+        value[field.name] = field.codec.read(r);
       }
+      for (let i = 0; i < arrays.length; i++) value[arrays[i]!] = [];
+      if (flexible) readTags(r, tagged, value);
       return value;
     },
   };
-}
-
-/** A default that its receiver may change: decoded messages share no arrays and no structs. */
-function fresh(fallback: unknown): unknown {
-  if (fallback === null || typeof fallback !== 'object' || fallback instanceof Uint8Array) return fallback;
-  if (Array.isArray(fallback)) return [];
-  return Object.fromEntries(Object.entries(fallback).map(([name, each]) => [name, fresh(each)]));
 }
 
 function isDefault(value: unknown, fallback: unknown): boolean {
@@ -398,10 +397,12 @@ function isDefault(value: unknown, fallback: unknown): boolean {
 }
 
 function writeTags(w: Writer, tags: [number, CompiledField][], value: Record<string, unknown>): void {
-  if (tags.length === 0) return w.unsignedVarint(0);
-  const present = tags.filter(([, field]) => !isDefault(value[field.name], field.defaultValue));
-  w.unsignedVarint(present.length);
-  for (const [tag, field] of present) {
+  let count = 0;
+  for (const [, field] of tags) if (!isDefault(value[field.name], field.defaultValue)) count += 1;
+  w.unsignedVarint(count);
+  if (count === 0) return;
+  for (const [tag, field] of tags) {
+    if (isDefault(value[field.name], field.defaultValue)) continue;
     const inner = new Writer(64);
     field.codec.write(inner, value[field.name]);
     w.unsignedVarint(tag);
