@@ -48,7 +48,7 @@ export function realClock(): Clock {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     setTimer(delayMs, callback) {
-      if (!(delayMs >= 0)) throw new RangeError(`timer delay ${delayMs} ms`);
+      if (!(delayMs >= 0 && Number.isFinite(delayMs))) throw new RangeError(`timer delay ${delayMs} ms`);
       return new RealTimer(delayMs, callback);
     },
     defer(callback) {

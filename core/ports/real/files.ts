@@ -177,7 +177,8 @@ export function readAll(fd: number, target: Uint8Array, position: number): numbe
 function failure(error: unknown, path: string, operation: string): FilesError {
   if (error instanceof FilesError) return error;
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) throw error;
+  // A wrong argument is a bug of the caller, not a failure of the system.
+  if (code === undefined || code.startsWith('ERR_')) throw error;
   return new FilesError(code, path, operation);
 }
 

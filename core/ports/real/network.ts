@@ -15,6 +15,8 @@ import { type SendfileCall, sendfileCall } from './sendfile.ts';
 /** How long a connection that has sent everything waits for its peer to end too. */
 const END_WAIT_MS_MAX = 1000;
 const ACCEPT_BACKLOG = 1024;
+/** The longest delay that the runtime's timers take. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 export interface RealNetworkOptions {
   /** `off` copies every FileSlice. Default: `auto`, or what the environment's MQLAB_SENDFILE says. */
@@ -88,10 +90,13 @@ function connect(
       onread: onReadOption(connection.onRead),
     });
     socket.pause();
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(new NetworkError('ETIMEDOUT', `connect ${address.host}:${address.port}: no answer in ${timeoutMs} ms`));
-    }, timeoutMs);
+    const timer = setTimeout(
+      () => {
+        socket.destroy();
+        reject(new NetworkError('ETIMEDOUT', `connect ${address.host}:${address.port}: no answer in ${timeoutMs} ms`));
+      },
+      Math.min(timeoutMs, TIMEOUT_MS_MAX),
+    );
     const onError = (error: Error) => {
       clearTimeout(timer);
       reject(toNetworkError(error));
@@ -133,6 +138,7 @@ class RealConnection implements Connection {
     const owner = { onEmpty: this.#onEmpty, onFailure: this.#onFailure };
     this.#queue = new SendQueue(socket, owner, this.#counters, this.#sendfile);
     socket.setNoDelay(true);
+    socket.setKeepAlive(true);
     socket.on('error', (error) => {
       this.#error ??= toNetworkError(error);
     });

@@ -82,6 +82,7 @@ export class SimProcess {
   spawn(body: (ports: Ports) => void | Promise<void>): void {
     const life = this.#life;
     const ports = this.#ports;
+    if (!life.alive) throw new ProcessEnded(this.name);
     this.#world.schedule(0, life, EVENT_SPAWN, () => {
       void body(ports);
     });
@@ -172,7 +173,7 @@ export class SimProcess {
       now: () => Math.floor(world.startTimeMs + this.monotonic() + this.#skewMs),
       monotonic: () => this.monotonic(),
       setTimer: (delayMs, callback): Timer => {
-        if (!(delayMs >= 0)) throw new RangeError(`timer delay ${delayMs} ms`);
+        if (!(delayMs >= 0 && Number.isFinite(delayMs))) throw new RangeError(`timer delay ${delayMs} ms`);
         const event = world.schedule(delayMs / this.#rate, life, EVENT_TIMER, callback);
         return { cancel: () => world.cancel(event) };
       },
