@@ -1,0 +1,531 @@
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { JoinGroup } from '../../protocol/messages/11-join-group.ts';
+import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
+import { LeaveGroup } from '../../protocol/messages/13-leave-group.ts';
+import { SyncGroup } from '../../protocol/messages/14-sync-group.ts';
+import type { ResponseOf } from '../../protocol/schema.ts';
+import { backoffMs } from '../backoff.ts';
+import type { ConsumerConfig } from '../client-config.ts';
+import { brokerError, ClientError, connectionError } from '../client-error.ts';
+import type { BrokerAddress, ClientPorts, Connections, Link } from '../connections.ts';
+import { findGroupCoordinator } from '../find-coordinator.ts';
+import { type Committer, commitOffsets, type FetchedOffsets, fetchOffsets } from '../group-offsets.ts';
+import type { Assignor, GroupMember } from './assignors/assignor.ts';
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts';
+import type { PartitionOffset } from './offsets.ts';
+import type { TopicPartition } from './topic-partition.ts';
+
+/**
+ * A member's side of the classic group protocol: finding the coordinator, join and sync, heartbeats, leaving, and offsets.
+ *
+ *     unjoined ── JoinGroup ──→ (leader assigns) ── SyncGroup ──→ stable ── heartbeat 27, a new wish ──→ rejoin
+ *         ↑                                                        │
+ *         └──── lost: fenced generation, unknown member, session or poll interval over
+ *
+ * Invariants: one join at a time; heartbeats go out only between JoinGroup's answer and the next JoinGroup; what the application must hear (revoked,
+ * assigned, lost) is never said here but by the consumer inside poll, who asks `joined` and `isLost`.
+ * The network errors of a single call never escape: they cost a backoff and, where it helps, another search for the coordinator.
+ */
+const NO_GENERATION = -1;
+const PROTOCOL_TYPE = 'consumer';
+/** A connection of its own: a fetch's long poll must not hold up heartbeats. */
+const CHANNEL = 'coordinator';
+/** What a JoinGroup may take beyond the rebalance timeout. */
+const JOIN_EXTRA_MS = 5_000;
+
+/** What the coordinator needs to know of its consumer. */
+export interface GroupView {
+  /** The topics subscribed to now. */
+  topics(): readonly string[];
+  owned(): readonly TopicPartition[];
+  /** Partition counts of the topics that exist, asked for where unknown. */
+  partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Something changed that poll must look at. */
+  onChange(): void;
+}
+
+export interface Joined {
+  readonly generation: number;
+  readonly assignor: Assignor;
+  readonly partitions: readonly TopicPartition[];
+}
+
+type JoinStep =
+  | { readonly kind: 'joined'; readonly joined: Joined }
+  | { readonly kind: 'again'; readonly delayMs: number };
+
+export class GroupCoordinator {
+  readonly groupId: string;
+  private readonly clock: Clock;
+  private readonly ports: ClientPorts;
+  private readonly config: ConsumerConfig;
+  private readonly connections: Connections;
+  private readonly assignors: readonly Assignor[];
+  private readonly view: GroupView;
+  private link: Link | null = null;
+  private member = '';
+  private generationId = NO_GENERATION;
+  private joining = false;
+  private heartbeatTimer: Timer | null = null;
+  private heartbeatInFlight = false;
+  private lastHeartbeatMs = 0;
+  private lastPollMs = 0;
+  private isPolling = false;
+  private failures = 0;
+  private closed = false;
+  /** The group must be joined (again) at the next poll. */
+  rejoinNeeded = true;
+  /** The membership ended from outside since the last join: what was owned is lost, not revoked. */
+  isLost = false;
+  /** An error that only the application can act on; thrown by the next poll. */
+  fatal: ClientError | null = null;
+  /** Whether this member leads, and the partition counts that its assignment was made from. */
+  leaderSnapshot: ReadonlyMap<string, number> | null = null;
+  rebalances = 0;
+  /** What the last assignment was: sticky assignors tell it although it has been given up. */
+  private lastAssigned: Pick<Joined, 'partitions' | 'generation'> = { partitions: [], generation: NO_GENERATION };
+  private broker: BrokerAddress | null = null;
+
+  constructor(
+    ports: ClientPorts,
+    config: ConsumerConfig,
+    connections: Connections,
+    assignors: readonly Assignor[],
+    view: GroupView,
+  ) {
+    this.ports = ports;
+    this.clock = ports.clock;
+    this.config = config;
+    this.connections = connections;
+    this.assignors = assignors;
+    this.view = view;
+    this.groupId = config['group.id']!;
+  }
+
+  get memberId(): string {
+    return this.member;
+  }
+
+  get generation(): number {
+    return this.generationId;
+  }
+
+  get isMember(): boolean {
+    return this.generationId !== NO_GENERATION;
+  }
+
+  /** A rebalance is under way. */
+  get isJoining(): boolean {
+    return this.joining;
+  }
+
+  get committer(): Committer {
+    const { groupId } = this;
+    return {
+      groupId,
+      memberId: this.member,
+      generation: this.generationId,
+      groupInstanceId: this.config['group.instance.id'],
+    };
+  }
+
+  /** Poll begins or ends: between the two max.poll.interval.ms does not run. */
+  polling(isPolling: boolean): void {
+    this.isPolling = isPolling;
+    this.lastPollMs = this.clock.monotonic();
+  }
+
+  requestRejoin(): void {
+    if (this.rejoinNeeded) return;
+    this.rejoinNeeded = true;
+    this.view.onChange();
+  }
+
+  /** One attempt to join. Resolves with the assignment, or null when it is to be tried again (after the backoff, which is part of the call). Never rejects: see `fatal`. */
+  async join(): Promise<Joined | null> {
+    this.joining = true;
+    this.rejoinNeeded = false;
+    this.stopHeartbeats();
+    let step: JoinStep;
+    try {
+      step = await this.joinOnce();
+    } catch (error) {
+      const failure = error instanceof ClientError ? error : connectionError(error, `group ${this.groupId}`);
+      if (failure.retriable) {
+        this.forgetCoordinator();
+        step = { kind: 'again', delayMs: this.backoff() };
+      } else {
+        this.fatal = failure;
+        step = { kind: 'again', delayMs: 0 };
+      }
+    }
+    if (step.kind === 'again') {
+      this.rejoinNeeded = true;
+      if (step.delayMs > 0 && !this.closed) await this.pause(step.delayMs);
+      this.joining = false;
+      return null;
+    }
+    this.joining = false;
+    this.failures = 0;
+    this.rebalances++;
+    this.lastAssigned = step.joined;
+    return step.joined;
+  }
+
+  private async joinOnce(): Promise<JoinStep> {
+    const link = await this.coordinator();
+    const topics = this.view.topics();
+    const owned = this.view.owned();
+    const rebalanceTimeoutMs = this.config['max.poll.interval.ms'];
+    const response = await link.request(
+      JoinGroup,
+      {
+        groupId: this.groupId,
+        sessionTimeoutMs: this.config['session.timeout.ms'],
+        rebalanceTimeoutMs,
+        memberId: this.member,
+        groupInstanceId: this.config['group.instance.id'],
+        protocolType: PROTOCOL_TYPE,
+        protocols: this.assignors.map((assignor) => ({
+          name: assignor.name,
+          metadata: encodeSubscription({
+            topics,
+            userData: assignor.userData?.(this.lastAssigned.partitions, this.lastAssigned.generation) ?? null,
+            ownedPartitions: owned,
+            generation: this.generationId,
+            rackId: this.config['client.rack'] === '' ? null : this.config['client.rack'],
+          }),
+        })),
+        reason: '',
+      },
+      { timeoutMs: Math.max(this.config['request.timeout.ms'], rebalanceTimeoutMs + JOIN_EXTRA_MS) },
+    );
+    if (this.closed) return { kind: 'again', delayMs: 0 };
+    if (response.errorCode !== ErrorCode.NONE) return this.onJoinError(response.errorCode, response.memberId);
+    this.member = response.memberId;
+    this.generationId = response.generationId;
+    this.startHeartbeats();
+    const assignor = this.assignors.find((each) => each.name === response.protocolName);
+    if (assignor === undefined)
+      throw new ClientError('INCONSISTENT_GROUP_PROTOCOL', `the group chose ${response.protocolName}`);
+    const isLeader = response.leader === response.memberId;
+    const assignments = isLeader && !response.skipAssignment ? await this.assign(assignor, response) : [];
+    if (!isLeader) this.leaderSnapshot = null;
+    return this.sync(link, assignor, assignments);
+  }
+
+  private onJoinError(code: number, memberId: string): JoinStep {
+    switch (code) {
+      case ErrorCode.MEMBER_ID_REQUIRED:
+        this.member = memberId;
+        return { kind: 'again', delayMs: 0 };
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+        this.lose(true);
+        return { kind: 'again', delayMs: 0 };
+      case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+      case ErrorCode.NOT_COORDINATOR:
+        this.forgetCoordinator();
+        return { kind: 'again', delayMs: this.backoff() };
+      case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        return { kind: 'again', delayMs: this.backoff() };
+      default:
+        if (errorOf(code).retriable) return { kind: 'again', delayMs: this.backoff() };
+        if (code === ErrorCode.FENCED_INSTANCE_ID) this.lose(true);
+        throw brokerError(code, `joining group ${JSON.stringify(this.groupId)}`);
+    }
+  }
+
+  /** The leader's work. */
+  private async assign(assignor: Assignor, response: ResponseOf<typeof JoinGroup>) {
+    const members: GroupMember[] = response.members.map(({ memberId, groupInstanceId, metadata }) => {
+      const { topics, ownedPartitions, generation, userData } = decodeSubscription(metadata);
+      return { memberId, groupInstanceId, topics, ownedPartitions, generation, userData };
+    });
+    const counts = await this.view.partitionCounts([...new Set(members.flatMap((member) => member.topics))]);
+    this.leaderSnapshot = counts;
+    const assignment = assignor.assign(counts, members);
+    return [...assignment].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }));
+  }
+
+  private async sync(
+    link: Link,
+    assignor: Assignor,
+    assignments: readonly { memberId: string; assignment: Buffer }[],
+  ): Promise<JoinStep> {
+    const generation = this.generationId;
+    const timeoutMs = Math.max(this.config['request.timeout.ms'], this.config['max.poll.interval.ms'] + JOIN_EXTRA_MS);
+    const response = await link.request(
+      SyncGroup,
+      {
+        groupId: this.groupId,
+        generationId: generation,
+        memberId: this.member,
+        groupInstanceId: this.config['group.instance.id'],
+        protocolType: PROTOCOL_TYPE,
+        protocolName: assignor.name,
+        assignments,
+      },
+      { timeoutMs },
+    );
+    if (this.closed) return { kind: 'again', delayMs: 0 };
+    switch (response.errorCode) {
+      case ErrorCode.NONE:
+        return { kind: 'joined', joined: { generation, assignor, partitions: decodeAssignment(response.assignment) } };
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        return { kind: 'again', delayMs: 0 };
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+        this.lose(true);
+        return { kind: 'again', delayMs: 0 };
+      case ErrorCode.ILLEGAL_GENERATION:
+        this.lose(false);
+        return { kind: 'again', delayMs: 0 };
+      case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+      case ErrorCode.NOT_COORDINATOR:
+        this.forgetCoordinator();
+        return { kind: 'again', delayMs: this.backoff() };
+      default:
+        if (errorOf(response.errorCode).retriable) return { kind: 'again', delayMs: this.backoff() };
+        throw brokerError(response.errorCode, `group ${JSON.stringify(this.groupId)}`);
+    }
+  }
+
+  /** The link to the coordinator, searched for when unknown. Throws ClientError or RpcError. */
+  async coordinator(): Promise<Link> {
+    if (this.link !== null) return this.link;
+    const { errorCode, broker, detail } = await findGroupCoordinator(this.connections, this.groupId);
+    if (errorCode !== ErrorCode.NONE) {
+      throw brokerError(errorCode, `coordinator of group ${JSON.stringify(this.groupId)}`, 'failed', detail);
+    }
+    this.broker = broker;
+    this.link = this.connections.linkTo(broker, CHANNEL);
+    return this.link;
+  }
+
+  forgetCoordinator(): void {
+    this.link = null;
+  }
+
+  private backoff(): number {
+    const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
+    return backoffMs(this.ports.random, base, max, ++this.failures);
+  }
+
+  private pauseTimer: Timer | null = null;
+  private endPause: (() => void) | null = null;
+
+  private pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.endPause = resolve;
+      this.pauseTimer = this.clock.setTimer(delayMs, resolve);
+    });
+  }
+
+  private startHeartbeats(): void {
+    this.lastHeartbeatMs = this.clock.monotonic();
+    this.armHeartbeat(this.config['heartbeat.interval.ms']);
+  }
+
+  private stopHeartbeats(): void {
+    this.heartbeatTimer?.cancel();
+    this.heartbeatTimer = null;
+  }
+
+  private armHeartbeat(delayMs: number): void {
+    this.stopHeartbeats();
+    if (this.closed) return;
+    this.heartbeatTimer = this.clock.setTimer(delayMs, () => {
+      this.heartbeatTimer = null;
+      void this.heartbeat();
+    });
+  }
+
+  /** Never rejects. */
+  private async heartbeat(): Promise<void> {
+    if (!this.isMember || this.closed || this.heartbeatInFlight) return;
+    const nowMs = this.clock.monotonic();
+    if (!this.isPolling && nowMs - this.lastPollMs > this.config['max.poll.interval.ms']) {
+      // Too slow: others shall have the partitions. A static member keeps its place until its session ends.
+      const leaving = this.leave('consumer poll timeout has expired.');
+      this.lose(true);
+      this.view.onChange();
+      return leaving;
+    }
+    if (nowMs - this.lastHeartbeatMs > this.config['session.timeout.ms']) this.forgetCoordinator();
+    const generation = this.generationId;
+    let code: number;
+    this.heartbeatInFlight = true;
+    try {
+      const link = await this.coordinator();
+      const response = await link.request(Heartbeat, {
+        groupId: this.groupId,
+        generationId: generation,
+        memberId: this.member,
+        groupInstanceId: this.config['group.instance.id'],
+      });
+      code = response.errorCode;
+      if (code === ErrorCode.NONE || code === ErrorCode.REBALANCE_IN_PROGRESS)
+        this.lastHeartbeatMs = this.clock.monotonic();
+    } catch {
+      code = ErrorCode.COORDINATOR_NOT_AVAILABLE;
+    }
+    this.heartbeatInFlight = false;
+    if (this.closed || this.joining || this.generationId !== generation) {
+      // An answer about a membership that is over; a join that got past its first half still needs its heartbeats.
+      if (this.joining && this.isMember && this.heartbeatTimer === null)
+        this.armHeartbeat(this.config['heartbeat.interval.ms']);
+      return;
+    }
+    this.onHeartbeat(code);
+  }
+
+  private onHeartbeat(code: number): void {
+    switch (code) {
+      case ErrorCode.NONE:
+        return this.armHeartbeat(this.config['heartbeat.interval.ms']);
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        this.requestRejoin();
+        return this.armHeartbeat(this.config['heartbeat.interval.ms']);
+      case ErrorCode.ILLEGAL_GENERATION:
+        this.lose(false);
+        return this.view.onChange();
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+        this.lose(true);
+        return this.view.onChange();
+      case ErrorCode.FENCED_INSTANCE_ID:
+        this.lose(true);
+        this.fatal = brokerError(code, `group ${JSON.stringify(this.groupId)}`);
+        return this.view.onChange();
+      case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+      case ErrorCode.NOT_COORDINATOR:
+        this.forgetCoordinator();
+        return this.armHeartbeat(this.config['retry.backoff.ms']);
+      default:
+        return this.armHeartbeat(this.config['retry.backoff.ms']);
+    }
+  }
+
+  /** The membership is over. */
+  private lose(forgetsMember: boolean): void {
+    if (this.isMember) this.isLost = true;
+    this.generationId = NO_GENERATION;
+    if (forgetsMember) this.member = '';
+    this.rejoinNeeded = true;
+    this.stopHeartbeats();
+  }
+
+  /** Tells the coordinator goodbye; a static member says nothing. Never rejects. */
+  async leave(reason: string): Promise<void> {
+    const { member } = this;
+    if (member === '' || this.config['group.instance.id'] !== null || this.link === null || this.broker === null)
+      return;
+    // Behind a JoinGroup that is not answered nothing else is, on the same connection.
+    const link = this.joining ? this.connections.linkTo(this.broker, 'goodbye') : this.link;
+    try {
+      const members = [{ memberId: member, groupInstanceId: null, reason }];
+      await link.request(LeaveGroup, { groupId: this.groupId, memberId: member, members });
+    } catch {
+      // The session timeout will do it.
+    }
+  }
+
+  /** Unsubscribed: leaves and forgets the membership without a loss. */
+  async leaveForGood(reason: string): Promise<void> {
+    const leaving = this.leave(reason);
+    this.stopHeartbeats();
+    this.generationId = NO_GENERATION;
+    this.member = '';
+    this.isLost = false;
+    this.rejoinNeeded = true;
+    this.leaderSnapshot = null;
+    await leaving;
+  }
+
+  /** One attempt. `code` 0, or the first error of any partition. Throws ClientError with outcome when the call itself failed. */
+  async commit(offsets: readonly PartitionOffset[], isGroupManaged: boolean): Promise<void> {
+    if (isGroupManaged && !this.isMember) {
+      if (this.joining || !this.isLost) throw rebalancing();
+      throw commitFailed('this member is no longer part of the group');
+    }
+    const anonymous = { groupId: this.groupId, memberId: '', generation: NO_GENERATION, groupInstanceId: null };
+    const committer = isGroupManaged ? this.committer : anonymous;
+    let codes: ReadonlyMap<string, number>;
+    try {
+      codes = await commitOffsets(await this.coordinator(), committer, offsets);
+    } catch (error) {
+      this.forgetCoordinator();
+      throw connectionError(error, 'offset commit');
+    }
+    for (const [partition, code] of codes) {
+      if (code !== ErrorCode.NONE) throw this.commitError(partition, code, committer);
+    }
+  }
+
+  private commitError(partition: string, code: number, committer: Committer): ClientError {
+    const isCurrent = committer.generation === this.generationId && committer.memberId === this.member;
+    switch (code) {
+      case ErrorCode.COORDINATOR_NOT_AVAILABLE:
+      case ErrorCode.NOT_COORDINATOR:
+      case ErrorCode.REQUEST_TIMED_OUT:
+        this.forgetCoordinator();
+        return brokerError(
+          code,
+          `offset commit of ${partition}`,
+          code === ErrorCode.REQUEST_TIMED_OUT ? 'unknown' : 'failed',
+        );
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+        if (isCurrent) this.requestRejoin();
+        return rebalancing();
+      case ErrorCode.ILLEGAL_GENERATION:
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+        if (isCurrent && committer.generation !== NO_GENERATION && !this.joining) {
+          this.lose(code === ErrorCode.UNKNOWN_MEMBER_ID);
+          this.view.onChange();
+        }
+        return commitFailed(errorOf(code).name);
+      case ErrorCode.FENCED_INSTANCE_ID:
+        return brokerError(code, `offset commit of ${partition}`);
+      default:
+        return brokerError(code, `offset commit of ${partition}`);
+    }
+  }
+
+  /** One attempt. Throws ClientError. */
+  async fetchCommitted(partitions: readonly TopicPartition[]): Promise<FetchedOffsets['offsets']> {
+    let fetched: FetchedOffsets;
+    try {
+      fetched = await fetchOffsets(await this.coordinator(), this.groupId, partitions, true);
+    } catch (error) {
+      this.forgetCoordinator();
+      throw connectionError(error, 'committed offsets');
+    }
+    const { errorCode, offsets } = fetched;
+    if (errorCode === ErrorCode.NONE) return offsets;
+    if (errorCode === ErrorCode.NOT_COORDINATOR || errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE)
+      this.forgetCoordinator();
+    throw brokerError(errorCode, `committed offsets of group ${JSON.stringify(this.groupId)}`);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stopHeartbeats();
+    this.pauseTimer?.cancel();
+    this.endPause?.();
+  }
+}
+
+function rebalancing(): ClientError {
+  return new ClientError(
+    'REBALANCE_IN_PROGRESS',
+    'the group is rebalancing: poll first, then commit what is still yours',
+    {
+      code: ErrorCode.REBALANCE_IN_PROGRESS,
+    },
+  );
+}
+
+function commitFailed(why: string): ClientError {
+  const message = `the offsets cannot be committed (${why}): the group has gone on without this member, because polls came further apart than max.poll.interval.ms or heartbeats failed`;
+  return new ClientError('COMMIT_FAILED', message);
+}
