@@ -57,3 +57,10 @@ export function isDeletedFolderName(name: string): boolean {
 export function joinPath(directory: string, name: string): string {
   return `${directory}/${name}`;
 }
+
+/** The folder that holds `path`. */
+export function parentOf(path: string): string {
+  const at = path.replace(/\/+$/, '').lastIndexOf('/');
+  if (at < 0) return '.';
+  return at === 0 ? '/' : path.slice(0, at);
+}

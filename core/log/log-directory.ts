@@ -11,7 +11,7 @@ import {
   RECOVERY_POINT_CHECKPOINT,
   readText,
 } from './checkpoint-files.ts';
-import { isDeletedFolderName, joinPath } from './file-names.ts';
+import { isDeletedFolderName, joinPath, parentOf } from './file-names.ts';
 import type { Log } from './log.ts';
 
 /**
@@ -98,6 +98,7 @@ export class LogDirectory {
       }
       files.remove(joinPath(path, CLEAN_SHUTDOWN));
       await files.flushDirectory(path);
+      await files.flushDirectory(parentOf(path));
       return directory;
     } catch (error) {
       lock.release();

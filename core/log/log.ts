@@ -6,7 +6,7 @@ import { batchesIn, type RecordBatch } from '../protocol/record-batch.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
-import { DELETED_SUFFIX } from './file-names.ts';
+import { DELETED_SUFFIX, parentOf } from './file-names.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
 import { PositionCache } from './position-cache.ts';
@@ -42,6 +42,8 @@ export interface LogOptions {
   readonly highWatermark: number;
   /** Told what people should know: cut tails, rebuilt indexes, a failed disk. */
   readonly onProblem: (message: string) => void;
+  /** The recovery point may have fallen: the checkpoint should follow soon. */
+  readonly onTruncated?: () => void;
 }
 
 export interface ReadOptions {
@@ -83,6 +85,7 @@ export class Log {
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly onProblem: (message: string) => void;
+  private readonly onTruncated: () => void;
   private readonly positions = new PositionCache();
   private readonly list: Segment[];
   private startOffset: number;
@@ -94,6 +97,10 @@ export class Log {
   private flushing: Promise<void> | null = null;
   private flushWaiting: Promise<void> | null = null;
   private rollJitterMs: number;
+  /** Files were made, renamed or removed since the folder was last flushed. */
+  private isFolderDirty = true;
+  /** The folder's own entry may not be on the device. */
+  private isNewFolder = true;
   private offlineReason: string | null = null;
   private isClosed = false;
   /** Monotonic time of the last flush, for flush.ms. */
@@ -109,6 +116,7 @@ export class Log {
     this.clock = options.clock;
     this.random = options.random;
     this.onProblem = (message) => options.onProblem(`${this.directory}: ${message}`);
+    this.onTruncated = options.onTruncated ?? (() => {});
     this.files.makeDirectory(this.directory);
     this.epochs = new LeaderEpochs(this.files, this.directory, (error) => this.goOffline(error));
     this.producers = new ProducerState(this.files, this.directory);
@@ -307,6 +315,7 @@ export class Log {
     this.producers.takeSnapshot();
     const segment = new Segment(this.files, this.directory, this.endOffset, this.config, this.clock.now());
     this.list.push(segment);
+    this.isFolderDirty = true;
     this.rollJitterMs = this.drawJitter();
     this.unflushedSealed.push(sealed);
     this.flush().catch(() => {}); // A failure took the log offline and was reported.
@@ -445,7 +454,10 @@ export class Log {
     this.positions.clear();
     const kept = this.segmentIndexFor(offset) + 1;
     this.discard(this.list.splice(kept));
-    this.endOffset = this.active.truncateTo(offset);
+    const endOffset = this.active.truncateTo(offset);
+    // The batch also held records below the log start: nothing that anyone may read is left.
+    if (endOffset < this.startOffset) return this.truncateFully(this.startOffset);
+    this.endOffset = endOffset;
     this.afterTruncation();
     replayProducers(this.producers, this.list, this.startOffset, this.endOffset, new Set());
   }
@@ -463,10 +475,12 @@ export class Log {
   }
 
   private afterTruncation(): void {
+    this.isFolderDirty = true;
     this.epochs.truncateFromEnd(this.endOffset);
     this.flushedOffset = Math.min(this.flushedOffset, this.endOffset);
     this.watermark = Math.min(Math.max(this.watermark, this.startOffset), this.endOffset);
     this.producers.onHighWatermark(this.watermark);
+    this.onTruncated();
   }
 
   /** Deletes segments that retention.ms, retention.bytes or the log start have outdated; never beyond the high watermark. Returns how many. */
@@ -549,24 +563,30 @@ export class Log {
   private async flushNow(): Promise<void> {
     if (this.offlineReason !== null || this.isClosed) return;
     const endOffset = this.endOffset;
-    const sealed = this.unflushedSealed;
+    const sealed = new Set(this.unflushedSealed);
     const active = this.active;
     this.lastFlushMs = this.clock.monotonic();
     try {
-      const isRolled = sealed.length > 0;
-      for (const segment of [...sealed]) {
+      for (const segment of sealed) {
         await segment.flush();
       }
       await active.flushLog();
-      if (isRolled) await this.files.flushDirectory(this.directory);
+      if (this.isFolderDirty) await this.flushFolder();
       await this.epochs.settled();
     } catch (error) {
       this.goOffline(error);
       throw error;
     }
-    const flushed = new Set(sealed);
-    this.unflushedSealed = this.unflushedSealed.filter((segment) => !flushed.has(segment));
+    this.unflushedSealed = this.unflushedSealed.filter((segment) => !sealed.has(segment));
     this.flushedOffset = Math.max(this.flushedOffset, Math.min(endOffset, this.endOffset));
+  }
+
+  private async flushFolder(): Promise<void> {
+    this.isFolderDirty = false;
+    await this.files.flushDirectory(this.directory);
+    if (!this.isNewFolder) return;
+    this.isNewFolder = false;
+    await this.files.flushDirectory(parentOf(this.directory));
   }
 
   /** The clean end: indexes and producer state are complete on the device, so that the next start needs no recovery. */

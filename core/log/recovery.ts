@@ -13,7 +13,7 @@ import {
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
 import type { LeaderEpochs } from './leader-epochs.ts';
-import type { LogConfig } from './log-config.ts';
+import { isCompacted, type LogConfig } from './log-config.ts';
 import type { ProducerState } from './producer-state.ts';
 import { Segment } from './segment.ts';
 
@@ -58,10 +58,10 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   const rebuilt = new Set<Segment>();
   let logEndOffset = options.logStartOffset;
   for (const [index, base] of bases.entries()) {
-    const segment = new Segment(files, directory, base, config, nowMs, options.isClean || base < options.recoveryPoint);
-    segments.push(segment);
     const nextBase = bases[index + 1];
     const isUnflushed = !options.isClean && (nextBase === undefined || nextBase > options.recoveryPoint);
+    const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed);
+    segments.push(segment);
     const indexProblem = segment.checkIndexes();
     if (!isUnflushed && indexProblem === null) {
       logEndOffset = nextBase ?? segment.loadTail();
@@ -72,10 +72,13 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     const end = rebuild(segment, options.epochs);
     rebuilt.add(segment);
     logEndOffset = end.nextOffset;
-    if (end.problem !== null) {
+    // A power cut can take the whole of a file's end and leave the file behind it. Only compaction makes such gaps on purpose.
+    const isShort = nextBase !== undefined && logEndOffset !== nextBase && !isCompacted(config);
+    const problem = end.problem ?? (isShort ? `it ends there, and the next segment begins at ${nextBase}` : null);
+    if (problem !== null) {
       const later = bases.slice(index + 1);
       options.onProblem(
-        `${offsetFileName(base, LOG_SUFFIX)} was cut to ${segment.size} bytes, offset ${logEndOffset}: ${end.problem}` +
+        `${offsetFileName(base, LOG_SUFFIX)} was cut to ${segment.size} bytes, offset ${logEndOffset}: ${problem}` +
           (later.length === 0 ? '' : `; ${later.length} later segments were removed: ${later.join(', ')}`),
       );
       for (const lost of later) removeSegmentFiles(files, directory, lost);
