@@ -1,7 +1,153 @@
-/** The project's own client behind the driver interface. */
+/**
+ * The project's own client behind the driver interface, on whatever ports it is given: it runs in the simulator too.
+ *
+ * Settings that a lab does not give stay at the client's defaults, which are Kafka's.
+ */
+import { ClientError } from '@mqlab/core/client/client-error.ts';
+import { Consumer } from '@mqlab/core/client/consumer/consumer.ts';
+import { Producer } from '@mqlab/core/client/producer/producer.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
-import type { ClientDriver } from './driver.ts';
+import type { SeenRecord } from '../history.ts';
+import type {
+  Answer,
+  ClientDriver,
+  CommitOffset,
+  ConsumerDriver,
+  ConsumerSettings,
+  OutgoingRecord,
+  ProducerDriver,
+  ProducerSettings,
+  SendAnswer,
+} from './driver.ts';
+import { openMqlabAdmin } from './mqlab-admin.ts';
+import { clientVersion } from './versions.ts';
 
-export function mqlabDriver(_ports: Ports, _bootstrap: string): ClientDriver {
-  throw new Error('the own client is not there yet');
+export function mqlabDriver(ports: Ports, bootstrap: string): ClientDriver {
+  return {
+    name: 'mqlab',
+    version: clientVersion('mqlab'),
+    defaults: {
+      acks: 'all (-1)',
+      'enable.idempotence': 'true',
+      'max.in.flight.requests.per.connection': '5',
+      retries: '2147483647',
+      'linger.ms': '5',
+      'enable.auto.commit': 'true',
+      'auto.commit.interval.ms': '5000',
+      'auto.offset.reset': 'latest',
+      'session.timeout.ms': '45000',
+      'heartbeat.interval.ms': '3000',
+      'partition.assignment.strategy': 'range, cooperative-sticky',
+      'isolation.level': 'read_uncommitted',
+    },
+    producer: async (settings = {}) => openProducer(ports, bootstrap, settings),
+    consumer: async (settings) => openConsumer(ports, bootstrap, settings),
+    admin: async () => openMqlabAdmin(ports, bootstrap),
+  };
+}
+
+/** Leaves out what was not given, so that the default stays. */
+function given(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function refusalOf(error: unknown): { readonly outcome: 'fail' | 'info'; readonly error: string } {
+  if (error instanceof ClientError) return { outcome: error.outcome === 'failed' ? 'fail' : 'info', error: error.kind };
+  throw error;
+}
+
+function openProducer(ports: Ports, bootstrap: string, settings: ProducerSettings): ProducerDriver {
+  const producer = new Producer<string, string>(
+    ports,
+    given({
+      'bootstrap.servers': bootstrap,
+      acks: settings.acks === undefined ? undefined : String(settings.acks),
+      'enable.idempotence': settings.idempotence,
+      retries: settings.retries,
+      'max.in.flight.requests.per.connection': settings.maxInFlight,
+      'linger.ms': settings.lingerMs,
+      'batch.size': settings.batchBytes,
+      'request.timeout.ms': settings.requestTimeoutMs,
+      'compression.type': settings.compression,
+    }),
+  );
+  return {
+    send: async ({ topic, partition, key, value, headers }: OutgoingRecord): Promise<SendAnswer> => {
+      try {
+        const to = await producer.send({
+          topic,
+          key,
+          value,
+          ...(partition === undefined ? {} : { partition }),
+          ...(headers === undefined
+            ? {}
+            : { headers: Object.entries(headers).map(([name, text]) => ({ key: name, value: text })) }),
+        });
+        return { outcome: 'ok', partition: to.partition, ...(to.offset < 0 ? {} : { offset: to.offset }) };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    flush: () => producer.flush(),
+    close: () => producer.close(),
+  };
+}
+
+function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSettings): ConsumerDriver {
+  const text = (_topic: string, data: Buffer): string => data.toString('utf8');
+  const consumer = new Consumer<string, string>(
+    ports,
+    given({
+      'bootstrap.servers': bootstrap,
+      'group.id': settings.group,
+      'enable.auto.commit': settings.group === undefined ? undefined : settings.autoCommit,
+      'auto.commit.interval.ms': settings.autoCommitIntervalMs,
+      'auto.offset.reset':
+        settings.fromBeginning === undefined ? undefined : settings.fromBeginning ? 'earliest' : 'latest',
+      'isolation.level':
+        settings.committedOnly === undefined
+          ? undefined
+          : settings.committedOnly
+            ? 'read_committed'
+            : 'read_uncommitted',
+      'max.poll.records': settings.maxPollRecords,
+      'session.timeout.ms': settings.sessionTimeoutMs,
+      'heartbeat.interval.ms': settings.heartbeatIntervalMs,
+      'partition.assignment.strategy': settings.assignor,
+    }),
+    { keyDeserializer: text, valueDeserializer: text },
+  );
+  const generation = (): number => (settings.group === undefined ? -1 : consumer.groupMetadata().generation);
+  if (settings.partitions !== undefined) consumer.assign(settings.partitions);
+  else {
+    consumer.subscribe(settings.topics ?? [], {
+      onPartitionsAssigned: (partitions) => settings.onAssigned?.(partitions, generation()),
+      onPartitionsRevoked: (partitions) => settings.onRevoked?.(partitions, generation()),
+    });
+  }
+  return {
+    get generation() {
+      return generation();
+    },
+    poll: async (maxWaitMs) =>
+      (await consumer.poll(maxWaitMs)).map(
+        ({ topic, partition, offset, key, value }): SeenRecord => ({
+          topic,
+          partition,
+          offset,
+          key,
+          value: value ?? '',
+        }),
+      ),
+    commit: async (offsets: readonly CommitOffset[]): Promise<Answer> => {
+      try {
+        await consumer.commitSync(offsets);
+        return { outcome: 'ok' };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    seek: async (at) => consumer.seek(at, at.offset),
+    close: () => consumer.close(),
+  };
 }
