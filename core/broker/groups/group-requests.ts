@@ -1,3 +1,4 @@
+import type { ClusterImage } from '../../controller/image.ts';
 import type { GroupCoordinator } from '../../groups/group-coordinator.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import type { OffsetCommit } from '../../protocol/messages/08-offset-commit.ts';
@@ -7,7 +8,9 @@ import type { LeaveGroup } from '../../protocol/messages/13-leave-group.ts';
 import type { SyncGroup } from '../../protocol/messages/14-sync-group.ts';
 import type { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
 import type { ListGroups } from '../../protocol/messages/16-list-groups.ts';
+import type { OffsetDelete } from '../../protocol/messages/47-offset-delete.ts';
 import type { RequestOf, ResponseInput } from '../../protocol/schema.ts';
+import type { RequestCall } from '../handler.ts';
 
 /**
  * The group requests of the wire, all their versions, as calls of the group coordinator. Each function is one API: what versions mean
@@ -25,6 +28,18 @@ export interface TopicLookup {
   partitionCount(topic: string): number | undefined;
   nameOf(topicId: string): string | undefined;
   idOf(topic: string): string | undefined;
+}
+
+export function topicLookup(image: ClusterImage): TopicLookup {
+  return {
+    partitionCount: (topic) => image.topics.get(topic)?.partitions.length,
+    nameOf: (topicId) => image.topicById(topicId)?.name,
+    idOf: (topic) => image.topics.get(topic)?.topicId,
+  };
+}
+
+export function contextOf(call: RequestCall): GroupRequestContext {
+  return { apiVersion: call.apiVersion, clientId: call.clientId, clientHost: `/${call.connection.remote.host}` };
 }
 
 const NO_OFFSET = -1;
@@ -294,5 +309,27 @@ export function listGroups(
         groupState: group.state,
         groupType: group.type,
       })),
+  };
+}
+
+export async function deleteOffsets(
+  groups: GroupCoordinator,
+  request: RequestOf<typeof OffsetDelete>,
+): Promise<ResponseInput<typeof OffsetDelete>> {
+  const wanted = request.topics.flatMap((topic) =>
+    topic.partitions.map(({ partitionIndex }) => ({ topic: topic.name, partition: partitionIndex })),
+  );
+  const { errorCode, partitionErrorCodes } = await groups.deleteOffsets(request.groupId, wanted);
+  if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] };
+  let next = 0;
+  return {
+    errorCode,
+    topics: request.topics.map((topic) => ({
+      name: topic.name,
+      partitions: topic.partitions.map(({ partitionIndex }) => ({
+        partitionIndex,
+        errorCode: partitionErrorCodes[next++] as number,
+      })),
+    })),
   };
 }
