@@ -169,17 +169,30 @@ export function verdictBox(run: LabRunData, claimId: string): string {
       markdownText(row.version),
     ]),
   );
-  const commands = unique(rows.map((row) => row.replay));
   return quoted(
     [
       `**${verdictSigns[first.claimVerdict]} ${claim.id} · ${first.claimVerdict}**`,
       markdownText(claim.text),
       ...unique(rows.map((row) => row.scope)).map((scope) => `**Scope:** ${markdownText(scope)}`),
       table,
-      commands.length === 1 ? 'Replay:' : 'Replay, one command a row:',
-      markdownFence(commands.join('\n'), 'sh'),
+      'Replay:',
+      markdownFence(replayLines(rows), 'sh'),
     ].join('\n\n'),
   );
+}
+
+/** The commands, each once, below a comment that says which rows it replays. */
+function replayLines(rows: readonly VerdictRow[]): string {
+  const commands = unique(rows.map((row) => row.replay));
+  if (commands.length === 1) return commands[0] ?? '';
+  return commands
+    .map((command) => {
+      const what = rows
+        .filter((row) => row.replay === command)
+        .map((row) => `${row.variant}, ${row.target}, ${row.client}`);
+      return `# ${unique(what).join('; ').replace(/\s+/g, ' ')}\n${command}`;
+    })
+    .join('\n');
 }
 
 function findingsText(row: VerdictRow): string {

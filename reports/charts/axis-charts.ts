@@ -8,7 +8,18 @@
 import * as echarts from 'echarts';
 import type { Axis, AxisMark, BarChart, ChartSpec, HeatMapChart, LineChart, ScatterChart } from '../chart-spec.ts';
 import { compactNumber } from '../format.ts';
-import { axisTitle, cut, framed, type LegendEntry, markColor, markLetter, swatch, textWidth } from './svg.ts';
+import {
+  axisTitle,
+  cut,
+  cutMiddle,
+  framed,
+  type LegendEntry,
+  markColor,
+  markLetter,
+  markLevels,
+  swatch,
+  textWidth,
+} from './svg.ts';
 import { chartWidth, color, fontFamily, fontSize, scaleColors, seriesColor, toneColor, tonePale } from './theme.ts';
 
 type Option = Record<string, unknown>;
@@ -65,8 +76,9 @@ function valueAxis(axis: Axis, place: 'x' | 'y'): Option {
   };
 }
 
-function markLines(marks: readonly AxisMark[] | undefined): Option {
+function markLines(marks: readonly AxisMark[] | undefined, span: number): Option {
   if (marks === undefined || marks.length === 0) return {};
+  const levels = markLevels(marks, span);
   return {
     markLine: {
       symbol: 'none',
@@ -78,7 +90,7 @@ function markLines(marks: readonly AxisMark[] | undefined): Option {
         label: {
           formatter: markLetter(index),
           position: 'end',
-          distance: 4,
+          distance: 4 + 18 * (levels[index] ?? 0),
           color: color.onSeries,
           backgroundColor: markColor(mark),
           borderRadius: 8,
@@ -92,8 +104,28 @@ function markLines(marks: readonly AxisMark[] | undefined): Option {
   };
 }
 
-function grid(hasMarks: boolean): Option {
-  return { left: 64, right: 28, top: hasMarks ? 58 : 34, bottom: 52, outerBoundsMode: 'none' };
+function grid(chart: LineChart | ScatterChart): Option {
+  const marks = chart.marks ?? [];
+  const top = marks.length === 0 ? 34 : 58 + 18 * Math.max(...markLevels(marks, spanOf(chart)));
+  return { left: 64, right: 28, top, bottom: 52, outerBoundsMode: 'none' };
+}
+
+/** What the x axis covers, about. */
+function spanOf(chart: LineChart | ScatterChart): number {
+  const values = chart.series.flatMap((series) => series.points.map(([x]) => x));
+  for (const mark of chart.marks ?? []) values.push(mark.at);
+  const low = chart.x.min ?? values.reduce((a, b) => Math.min(a, b), 0);
+  return (chart.x.max ?? values.reduce((a, b) => Math.max(a, b), low)) - low;
+}
+
+/** Labels of a category axis at the bottom: slanted when they do not fit side by side. */
+function bottomLabels(names: readonly string[], slot: number): { readonly axisLabel: Option; readonly height: number } {
+  const widest = names.reduce((most, name) => Math.max(most, textWidth(name)), 0);
+  const isSlanted = widest > slot - 8 && names.length > 1;
+  const room = isSlanted ? 130 : slot - 8;
+  const height = isSlanted ? 12 + Math.min(widest, room) * 0.6 : 20;
+  const look = { color: color.text, fontSize, interval: 0, formatter: (name: string) => cutMiddle(name, room) };
+  return { axisLabel: isSlanted ? { ...look, rotate: 35 } : look, height };
 }
 
 export function drawLine(id: string, chart: LineChart): string {
@@ -103,7 +135,7 @@ export function drawLine(id: string, chart: LineChart): string {
     symbol: swatch(seriesColor(index), { line: true, dashed: series.line === 'dashed' }),
   }));
   const body = plot(id, height, {
-    grid: grid((chart.marks ?? []).length > 0),
+    grid: grid(chart),
     xAxis: valueAxis(chart.x, 'x'),
     yAxis: valueAxis(chart.y, 'y'),
     series: chart.series.map((series, index) => ({
@@ -115,7 +147,7 @@ export function drawLine(id: string, chart: LineChart): string {
       symbolSize: 6,
       lineStyle: { color: seriesColor(index), width: 2.2, type: series.line ?? 'solid' },
       itemStyle: { color: seriesColor(index) },
-      ...(index === 0 ? markLines(chart.marks) : {}),
+      ...(index === 0 ? markLines(chart.marks, spanOf(chart)) : {}),
     })),
   });
   return framed({ ...chart, legend, marks: chart.marks ?? [], bodyHeight: height, body });
@@ -133,7 +165,7 @@ export function drawScatter(id: string, chart: ScatterChart): string {
     symbol: scatterSwatch(index, colorOf(index)),
   }));
   const body = plot(id, height, {
-    grid: grid((chart.marks ?? []).length > 0),
+    grid: grid(chart),
     xAxis: valueAxis(chart.x, 'x'),
     yAxis: valueAxis(chart.y, 'y'),
     series: chart.series.map((series, index) => ({
@@ -142,7 +174,7 @@ export function drawScatter(id: string, chart: ScatterChart): string {
       symbol: shapes[index % shapes.length],
       symbolSize: series.points.length > 300 ? 5 : 9,
       itemStyle: { color: colorOf(index), opacity: 1 },
-      ...(index === 0 ? markLines(chart.marks) : {}),
+      ...(index === 0 ? markLines(chart.marks, spanOf(chart)) : {}),
     })),
   });
   return framed({ ...chart, legend, marks: chart.marks ?? [], bodyHeight: height, body });
@@ -219,10 +251,12 @@ function whiskers(chart: BarChart, seriesIndex: number): Option {
 
 export function drawBar(id: string, chart: BarChart): string {
   const count = chart.categories.length;
-  const height = chart.horizontal ? 90 + count * Math.max(30, 22 * chart.series.length + 14) : 330;
-  const labelWidth = chart.horizontal
-    ? Math.min(240, Math.max(...chart.categories.map((name) => textWidth(name))) + 8)
-    : (chartWidth - 92) / count - 8;
+  const bottom = bottomLabels(chart.categories, (chartWidth - 84) / count);
+  const height = chart.horizontal ? 90 + count * Math.max(30, 22 * chart.series.length + 14) : 290 + bottom.height;
+  const labelWidth = Math.min(
+    250,
+    Math.max(...chart.categories.map((name) => textWidth(name)), textWidth(axisTitle(chart.x))) + 4,
+  );
   const categoryAxis: Option = {
     ...axisLook,
     type: 'category',
@@ -233,11 +267,16 @@ export function drawBar(id: string, chart: BarChart): string {
           inverse: true,
           nameLocation: 'start',
           nameTextStyle: { ...axisLook.nameTextStyle, align: 'right', padding: [0, 8, 0, 0] },
+          axisLabel: {
+            color: color.text,
+            fontSize,
+            interval: 0,
+            formatter: (name: string) => cutMiddle(name, labelWidth),
+          },
         }
-      : { nameLocation: 'middle', nameGap: 36 }),
+      : { nameLocation: 'middle', nameGap: bottom.height + 16, axisLabel: bottom.axisLabel }),
     splitLine: { show: false },
     axisTick: { show: false },
-    axisLabel: { color: color.text, fontSize, interval: 0, width: labelWidth, overflow: 'truncate' },
   };
   const valuesAxis = chart.horizontal
     ? { ...valueAxis(chart.y, 'x'), splitLine: axisLook.splitLine }
@@ -251,7 +290,7 @@ export function drawBar(id: string, chart: BarChart): string {
       left: chart.horizontal ? labelWidth + 24 : 64,
       right: chart.horizontal ? 64 : 20,
       top: 40,
-      bottom: 54,
+      bottom: chart.horizontal ? 54 : bottom.height + 34,
       outerBoundsMode: 'none',
     },
     xAxis: chart.horizontal ? valuesAxis : categoryAxis,
@@ -278,10 +317,15 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
     const share = high > low ? (value - low) / (high - low) : 0;
     return Math.max(0, Math.min(scaleColors.length - 1, Math.floor(share * scaleColors.length)));
   };
-  const rowLabelWidth = Math.min(220, Math.max(...chart.rows.map((name) => textWidth(name))) + 8);
+  const rowLabelWidth = Math.min(230, Math.max(...chart.rows.map((name) => textWidth(name))) + 8);
   const left = Math.max(rowLabelWidth, textWidth(axisTitle(chart.y))) + 16;
   const cellWidth = (chartWidth - left - 20) / chart.columns.length;
-  const height = 96 + chart.rows.length * 40;
+  const bottom = bottomLabels(chart.columns, cellWidth);
+  const height = 72 + bottom.height + chart.rows.length * 40;
+  const shortNumber = (value: number) =>
+    cellWidth < 64 && Math.abs(value) >= 1000 && Math.abs(value) < 1e4
+      ? `${(value / 1000).toFixed(1)}k`
+      : compactNumber(value);
   const category = (names: readonly string[], name: string, extra: Option): Option => ({
     ...axisLook,
     type: 'category',
@@ -293,17 +337,22 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
     ...extra,
   });
   const body = plot(id, height, {
-    grid: { left, right: 20, top: 34, bottom: 58, outerBoundsMode: 'none' },
+    grid: { left, right: 20, top: 34, bottom: bottom.height + 38, outerBoundsMode: 'none' },
     xAxis: category(chart.columns, axisTitle(chart.x), {
       nameLocation: 'middle',
-      nameGap: 36,
-      axisLabel: { color: color.text, fontSize, interval: 0, width: cellWidth - 6, overflow: 'truncate' },
+      nameGap: bottom.height + 16,
+      axisLabel: bottom.axisLabel,
     }),
     yAxis: category(chart.rows, axisTitle(chart.y), {
       inverse: true,
       nameLocation: 'start',
       nameTextStyle: { ...axisLook.nameTextStyle, align: 'right', padding: [0, 6, 0, 0] },
-      axisLabel: { color: color.text, fontSize, interval: 0, width: rowLabelWidth, overflow: 'truncate' },
+      axisLabel: {
+        color: color.text,
+        fontSize,
+        interval: 0,
+        formatter: (name: string) => cutMiddle(name, rowLabelWidth),
+      },
     }),
     series: [
       {
@@ -321,7 +370,7 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
                 ? color.paleNeutral
                 : (scaleColors[step] as string);
           const ink = cell.tone !== undefined || cell.value === null || step < 4 ? color.inkOnPale : color.inkOnDeep;
-          const shown = cell.text ?? (cell.value === null ? '–' : compactNumber(cell.value));
+          const shown = cell.text ?? (cell.value === null ? '–' : shortNumber(cell.value));
           return {
             type: 'group',
             children: [

@@ -7,11 +7,12 @@ import type { Axis, AxisMark, GanttChart, LanesChart, Tone } from '../chart-spec
 import { compactNumber } from '../format.ts';
 import {
   axisTitle,
-  cut,
+  cutMiddle,
   element,
   framed,
   markBadge,
   markColor,
+  markLevels,
   niceTicks,
   swatch,
   text,
@@ -37,15 +38,16 @@ function rowGrid(
   marks: readonly AxisMark[],
   rowHeight: number,
 ): Rows {
-  const left = Math.min(200, Math.max(48, ...names.map((name) => textWidth(name)), textWidth(axisTitle(yAxis)))) + 18;
+  const left = Math.min(230, Math.max(48, ...names.map((name) => textWidth(name)), textWidth(axisTitle(yAxis)))) + 18;
   const right = chartWidth - 24;
-  const top = marks.length > 0 ? 42 : 26;
-  const bottom = top + names.length * rowHeight;
   const low = xAxis.min ?? Math.min(...values, 0);
   const high = xAxis.max ?? Math.max(...values, low + 1e-9);
   const ticks = niceTicks(low, high);
   const first = Math.min(low, ticks[0] ?? low);
   const last = Math.max(high, ticks.at(-1) ?? high);
+  const levels = markLevels(marks, last - first);
+  const top = marks.length > 0 ? 42 + 18 * Math.max(...levels) : 26;
+  const bottom = top + names.length * rowHeight;
   const x = (value: number) => left + ((value - first) / (last - first || 1)) * (right - left);
   const parts: string[] = [text(8, 16, axisTitle(yAxis))];
   names.forEach((name, index) => {
@@ -54,7 +56,9 @@ function rowGrid(
       parts.push(
         element('rect', { x: left, y, width: right - left, height: rowHeight, fill: color.paleNeutral, opacity: 0.45 }),
       );
-    parts.push(titled(name, text(left - 10, y + rowHeight / 2 + 4.5, cut(name, left - 18), { 'text-anchor': 'end' })));
+    parts.push(
+      titled(name, text(left - 10, y + rowHeight / 2 + 4.5, cutMiddle(name, left - 18), { 'text-anchor': 'end' })),
+    );
   });
   for (const tick of ticks) {
     parts.push(element('path', { d: `M${x(tick).toFixed(2)} ${top}V${bottom + 5}`, stroke: color.grid }));
@@ -64,15 +68,16 @@ function rowGrid(
   parts.push(text((left + right) / 2, bottom + 42, axisTitle(xAxis), { 'text-anchor': 'middle' }));
   marks.forEach((mark, index) => {
     const at = x(mark.at);
+    const badgeY = top - 14 - 18 * (levels[index] ?? 0);
     parts.push(
       element('path', {
-        d: `M${at.toFixed(2)} ${top - 6}V${bottom}`,
+        d: `M${at.toFixed(2)} ${badgeY + 8}V${bottom}`,
         stroke: markColor(mark),
         'stroke-width': 1.5,
         'stroke-dasharray': '4 3',
       }),
     );
-    parts.push(markBadge(at, top - 14, index, mark));
+    parts.push(markBadge(at, badgeY, index, mark));
   });
   return { left, top, height: bottom + 52, x, drawn: parts.join('') };
 }
@@ -151,7 +156,7 @@ export function drawLanes(chart: LanesChart): string {
         );
       }
       const width = textWidth(point.label, 12);
-      const start = Math.min(x - width / 2, chartWidth - 8 - width);
+      const start = Math.max(rows.left + 2, Math.min(x - width / 2, chartWidth - 8 - width));
       const free = start >= (lastEnd.get(point.lane) ?? 0);
       if (free) lastEnd.set(point.lane, start + width + 6);
       const dot = element('circle', { cx: x, cy: middle + 8, r: 5, fill });

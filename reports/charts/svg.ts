@@ -38,7 +38,8 @@ export function textWidth(content: string, size: number = fontSize): number {
     if (/[ilj.,:;|'!() ]/.test(character)) units += 0.36;
     else if (/[A-ZmwMW@%→]/.test(character)) units += 0.74;
     else if ((character.codePointAt(0) ?? 0) > 0x2e80) units += 1;
-    else units += 0.58;
+    else if (/[0-9]/.test(character)) units += 0.64;
+    else units += 0.6;
   }
   return units * size;
 }
@@ -48,6 +49,19 @@ export function cut(content: string, widthMax: number, size: number = fontSize):
   const characters = [...content];
   while (characters.length > 1 && textWidth(`${characters.join('')}…`, size) > widthMax) characters.pop();
   return `${characters.join('').trimEnd()}…`;
+}
+
+/** Cut in the middle: names of partitions and plans differ at their end. */
+export function cutMiddle(content: string, widthMax: number, size: number = fontSize): string {
+  if (textWidth(content, size) <= widthMax) return content;
+  const characters = [...content];
+  let kept = characters.length - 1;
+  const joined = () => {
+    const tail = Math.floor(kept * 0.4);
+    return `${characters.slice(0, kept - tail).join('')}…${tail === 0 ? '' : characters.slice(-tail).join('')}`;
+  };
+  while (kept > 1 && textWidth(joined(), size) > widthMax) kept--;
+  return joined();
 }
 
 /** Lines that fit; the last one is cut when `linesMax` do not suffice. */
@@ -91,6 +105,19 @@ export function swatch(fill: string, options: { readonly line?: boolean; readonl
   if (!options.line) return element('rect', { x: 1, y: 1, width: 12, height: 12, rx: 2, fill });
   const dash = options.dashed ? '4 3' : undefined;
   return element('path', { d: 'M0 7H14', stroke: fill, 'stroke-width': 2.5, 'stroke-dasharray': dash, fill: 'none' });
+}
+
+/** How many rows up each mark's letter goes so that close ones do not lie on each other; `span` is the axis's range. */
+export function markLevels(marks: readonly AxisMark[], span: number): number[] {
+  const levels = marks.map(() => 0);
+  const order = marks.map((_, index) => index).sort((a, b) => (marks[a]?.at ?? 0) - (marks[b]?.at ?? 0));
+  order.forEach((index, place) => {
+    const before = order[place - 1];
+    if (before === undefined) return;
+    const near = (marks[index]?.at ?? 0) - (marks[before]?.at ?? 0) < span * 0.03;
+    levels[index] = near ? ((levels[before] ?? 0) + 1) % 3 : 0;
+  });
+  return levels;
 }
 
 /** The letter that stands for a mark in the picture. */
@@ -139,7 +166,7 @@ export function framed(frame: Frame): string {
   const width = frame.width ?? chartWidth;
   const parts: string[] = [];
   let y = 6;
-  for (const line of wrap(frame.title, width - 16, 2, 16)) {
+  for (const line of wrap(frame.title, width - 16, 2, 17.5)) {
     y += 18;
     parts.push(text(8, y, line, { 'font-size': 16, 'font-weight': 600 }));
   }

@@ -56,7 +56,7 @@ const darkOf: Readonly<Record<string, string>> = {
   [scaleColors[0]]: '#16283a',
   [scaleColors[1]]: '#1d3d5c',
   [scaleColors[2]]: '#245681',
-  [scaleColors[3]]: '#2e72a9',
+  [scaleColors[3]]: '#29689b',
   [scaleColors[4]]: '#4b93cd',
   [scaleColors[5]]: '#86bdec',
 };

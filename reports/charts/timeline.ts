@@ -210,7 +210,7 @@ function mark({ event, y, endY }: Placed, x: number): string {
 
 /**
  * The label of a symbol stands right of it, that of an arrow above its left end. It keeps to its lane while it fits
- * there; a longer one runs over the next lanes, for no other event has its row.
+ * there; a longer one runs over the next lanes (at the right edge: over those before it), for no other event has its row.
  */
 function label(
   { event, y }: Placed,
@@ -221,15 +221,17 @@ function label(
   const isArrow = lane.toX !== undefined;
   const x = Math.min(lane.x, lane.toX ?? lane.x) + 13;
   const own = Math.max(laneWidth - 24, isArrow ? Math.abs((lane.toX ?? 0) - lane.x) - 28 : 0);
-  const fits = !wrap(event.label, own, isArrow ? 1 : 2, 12)
-    .at(-1)
-    ?.endsWith('…');
-  const lines = wrap(event.label, fits ? own : Math.max(own, right - x), isArrow ? 1 : 2, 12);
+  const linesMax = isArrow ? 1 : 2;
+  const fits = !wrap(event.label, own, linesMax, 12).at(-1)?.endsWith('…');
+  const goesLeft = !fits && !isArrow && x - gutter > right - x;
+  const room = goesLeft ? x - gutter - 30 : right - x;
+  const lines = wrap(event.label, fits ? own : Math.max(own, room), linesMax, 12);
   const top = isArrow ? y - 5 : lines.length === 1 ? y + 4 : y - 2.5;
   const isLoud = event.kind === 'violation';
   return lines
     .map((line, index) =>
-      text(x, top + index * 13.5, line, {
+      text(goesLeft ? x - 25 : x, top + index * 13.5, line, {
+        'text-anchor': goesLeft ? 'end' : undefined,
         'font-size': 12,
         'font-weight': isLoud ? 600 : undefined,
         fill: isLoud ? color.badText : color.text,

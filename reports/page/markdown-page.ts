@@ -58,9 +58,16 @@ function anchorOf(documentId: string, href: string): string | undefined {
   return match[2] === undefined ? `#${target}` : `#${target}--${match[2]}`;
 }
 
-/** SVG as a file to SVG in a page: the page's own style sheet does the dark colours. */
+/**
+ * SVG as a file to SVG in a page: the page's own style sheet does the dark colours. On a narrow screen a picture scrolls
+ * in its frame rather than shrink its text below reading: to four fifths of its drawn size at the least.
+ */
 function inlined(svg: string): string {
-  return svg.replace(/<style>[\s\S]*?<\/style>/, '').trim();
+  const width = Number(/ width="([\d.]+)"/.exec(svg)?.[1] ?? 0);
+  return svg
+    .replace(/<style>[\s\S]*?<\/style>/, '')
+    .replace('<svg ', `<svg style="min-width:${Math.round(width * 0.8)}px" `)
+    .trim();
 }
 
 /** A command wraps between its words, not inside `--target`. */
@@ -99,7 +106,7 @@ export function renderFragment(document: PageDocument, charts: ReadonlyMap<strin
         const found = signClasses.find(([sign]) => content.startsWith(sign));
         if (found !== undefined) token.attrJoin('class', `tone-${found[1]}`);
         if (/^`/.test(content)) token.attrJoin('class', 'code');
-        if (content.length > 40) token.attrJoin('class', 'long');
+        if (content.length > 40) token.attrJoin('class', content.startsWith('`') ? 'command' : 'long');
         else if (content.length <= 24) token.attrJoin('class', 'short');
       }
     });

@@ -26,6 +26,27 @@
     }
   });
   show(stored());
+  for (const code of document.querySelectorAll('pre > code.language-sh, td.command > code')) {
+    const copy = document.createElement('button');
+    copy.type = 'button';
+    copy.className = 'copy';
+    copy.textContent = 'Copy';
+    const text = code.textContent.trim();
+    copy.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        copy.textContent = 'Copied';
+      } catch {
+        getSelection()?.selectAllChildren(code); // no clipboard here: the reader copies the selection
+        copy.textContent = 'Selected';
+      }
+      setTimeout(() => {
+        copy.textContent = 'Copy';
+      }, 1500);
+    });
+    if (code.parentElement.tagName === 'PRE') code.before(copy);
+    else code.after(copy);
+  }
   const contents = document.getElementById('contents');
   const narrow = matchMedia('(max-width: 1000px)');
   const fold = () => {
