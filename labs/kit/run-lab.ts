@@ -17,7 +17,7 @@ import { clientTitle, clientVersion } from './drivers/versions.ts';
 import { canonicalJson } from './history-text.ts';
 import { type InputOptions, type InputRecord, readInput } from './input.ts';
 import type { FigureVerdict, Lab, LabFigures, Profile, Scenario } from './lab.ts';
-import { labModule, loadLab } from './registry.ts';
+import { labModule, loadLabModule } from './registry.ts';
 import { runScenario, type ScenarioResult, type SeededPlan } from './run-scenario.ts';
 import { excerptOf, storyOf, timelineOf } from './story.ts';
 import { openTarget } from './targets/open-target.ts';
@@ -48,6 +48,8 @@ export interface RunLabOptions {
   readonly workers?: number;
   readonly budgetMs?: number;
   readonly onProgress?: (progress: LabProgress) => void;
+  /** URL of the lab's module, where it is not one of the registry. */
+  readonly module?: string;
 }
 
 export interface LabRun {
@@ -61,8 +63,8 @@ const BUDGET_MS: Readonly<Record<Profile, number>> = { quick: 38_000, full: 900_
 const FIGURES_SHARE = 0.35;
 
 export async function runLab(name: string, options: RunLabOptions): Promise<LabRun> {
-  const lab = await loadLab(name);
-  const module = labModule(name);
+  const module = options.module ?? labModule(name);
+  const lab = await loadLabModule(module);
   const startedAt = new Date();
   const began = performance.now();
   const budgetMs = options.budgetMs ?? BUDGET_MS[options.profile];

@@ -1,14 +1,16 @@
+import { checkRunData } from '@mqlab/reports/load-run-data.ts';
 import { expect, test } from 'vitest';
 import { CampaignPool, type CampaignTask, runCampaign } from './campaign.ts';
 import { historyText, parseHistory } from './history-text.ts';
 import { scenarioOf } from './registry.ts';
 import { parseReplayToken } from './replay-token.ts';
-import { nameInput } from './run-lab.ts';
+import { nameInput, runLab } from './run-lab.ts';
 import { runPlan } from './run-plan.ts';
 import { runScenario, type ScenarioSettings } from './run-scenario.ts';
 import { planOf, searchCounterexample, seedOf } from './search.ts';
 import { storyOf, timelineOf } from './story.ts';
 import { lab } from './testing/toy-lab.ts';
+import { exitCodeOf } from './verdict.ts';
 
 const module = new URL('./testing/toy-lab.ts', import.meta.url).href;
 const input = [{ key: 'k', value: '{}' }];
@@ -148,4 +150,16 @@ test('plan seeds differ and plans repeat', () => {
   const seeds = new Set(Array.from({ length: 10_000 }, (_, index) => seedOf(5, index)));
   expect(seeds.size).toBeGreaterThan(9_990);
   expect(planOf(before.plan, seedOf(5, 3))).toEqual(planOf(before.plan, seedOf(5, 3)));
+});
+
+test('a whole lab: run data that the reports accept, verdict rows with replays, and the claim concluded', async () => {
+  const { data } = await runLab('toy', { module, profile: 'quick', targets: ['sim'], runs: 40, workers: 2, seed: 7 });
+  expect(checkRunData(JSON.parse(JSON.stringify(data)))).toMatchObject({ lab: 'toy' });
+  expect(data.verdicts.map((row) => [row.variant, row.expected, row.verdict, row.claimVerdict])).toEqual([
+    ['before', 'violated', 'violated', 'confirmed'],
+    ['after', 'holds', 'holds', 'confirmed'],
+  ]);
+  expect(data.verdicts[0]!.replay).toMatch(/^npx mqlab lab run toy --replay mq1\./);
+  expect(data.witnesses.before!.plan.length).toBeLessThanOrEqual(3);
+  expect(exitCodeOf(data.verdicts)).toBe(0);
 });

@@ -23,7 +23,12 @@ async function run(seed: number): Promise<{ hash: string; violations: string[]; 
         if (at === 10) await target.startBroker();
         const answer = await producer.send(record);
         if (answer.outcome === 'ok') {
-          recorder.ok(call, { type: 'send', ...record, partition: answer.partition, ...(answer.offset === undefined ? {} : { offset: answer.offset }) });
+          recorder.ok(call, {
+            type: 'send',
+            ...record,
+            partition: answer.partition,
+            ...(answer.offset === undefined ? {} : { offset: answer.offset }),
+          });
         } else recorder[answer.outcome](call, answer.error);
       }
       await producer.close();
@@ -32,7 +37,11 @@ async function run(seed: number): Promise<{ hash: string; violations: string[]; 
     });
     const results = applyChecks(LOG_CHECKS, recorder);
     const read = recorder.operations.flatMap(({ data }) => (data.type === 'final-read' ? data.records : [])).length;
-    return { hash: historyHash(recorder), violations: results.filter((r) => r.status === 'invalid').map((r) => r.checker), read };
+    return {
+      hash: historyHash(recorder),
+      violations: results.filter((r) => r.status === 'invalid').map((r) => r.checker),
+      read,
+    };
   } finally {
     await target.close();
   }

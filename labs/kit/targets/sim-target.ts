@@ -11,7 +11,7 @@ import { SimWorld } from '@mqlab/core/ports/sim/world.ts';
 import type { ClientDriver, ClientName } from '../drivers/driver.ts';
 import { mqlabDriver } from '../drivers/mqlab-driver.ts';
 import { clientVersion } from '../drivers/versions.ts';
-import { type RunningBroker, startBrokerOn } from './embedded-broker.ts';
+import type { RunningBroker, startBrokerOn } from './embedded-broker.ts';
 import type { Ability, AppProcess, Target, TargetSettings } from './target.ts';
 
 const BROKER = 'broker';
@@ -20,8 +20,11 @@ const VIRTUAL_MS_MAX = 3_600_000;
 const START_MS_MAX = 60_000;
 
 export async function openSimTarget(settings: TargetSettings): Promise<Target> {
-  const target = new SimTarget(settings);
-  if (settings.withoutBroker !== true) await target.run(() => target.startBroker(), START_MS_MAX);
+  if (settings.withoutBroker === true) return new SimTarget(settings, null);
+  // Loading takes real time, so it is done before the world begins.
+  const { startBrokerOn } = await import('./embedded-broker.ts');
+  const target = new SimTarget(settings, startBrokerOn);
+  await target.run(() => target.startBroker(), START_MS_MAX);
   return target;
 }
 
@@ -62,12 +65,14 @@ class SimTarget implements Target {
   readonly world: SimWorld;
   readonly #kit: SimProcess;
   readonly #settings: TargetSettings;
+  readonly #start: typeof startBrokerOn | null;
   readonly #apps = new Map<string, SimProcess>();
   readonly #interceptions = new Set<() => void>();
   #broker: RunningBroker | null = null;
 
-  constructor(settings: TargetSettings) {
+  constructor(settings: TargetSettings, start: typeof startBrokerOn | null) {
     this.#settings = settings;
+    this.#start = start;
     this.world = new SimWorld({ seed: settings.seed });
     this.#kit = this.world.process('kit');
     this.clock = this.#kit.ports.clock;
@@ -117,11 +122,13 @@ class SimTarget implements Target {
 
   async startBroker(): Promise<void> {
     if (this.#broker !== null) return;
+    const start = this.#start;
+    if (start === null) throw new Error('this scenario has no broker');
     const process = this.world.process(BROKER);
     const ports = process.alive ? process.ports : process.restart();
     this.#broker = await new Promise<RunningBroker>((resolve, reject) => {
       process.spawn(() =>
-        startBrokerOn(ports, {
+        start(ports, {
           host: BROKER,
           port: BROKER_PORT,
           properties: { 'log.dirs': '/data', ...this.#settings.broker },
@@ -164,7 +171,7 @@ class SimTarget implements Target {
     this.#interceptions.clear();
     this.world.network.healAll();
     for (const process of this.world.processes) process.resume();
-    if (this.#settings.withoutBroker !== true) await this.startBroker();
+    if (this.#start !== null) await this.startBroker();
   }
 
   async close(): Promise<void> {

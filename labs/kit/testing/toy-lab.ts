@@ -97,6 +97,6 @@ export const lab: Lab = {
   claims: ['C66'],
   scenarios: [scenario('before'), scenario('after')],
   conclusions: [{ claim: 'C66', verdict: 'confirmed', scope: 'for a toy' }],
-  text: {},
+  text: { en: new URL('./toy.en.md', import.meta.url) },
   limits: [],
 };
