@@ -30,8 +30,8 @@ export function renderIndex(labs: readonly LabRunData[], benches: readonly Bench
     }),
   );
   const parts = [
-    '# What the runs say about the claims',
-    'Every verdict below comes from a run, and its command replays that run. Green is evidence within its scope, not proof.',
+    '# Claims and verdicts',
+    'What the runs say about what people say: every verdict below comes from a run, and its command replays that run. Green is evidence within its scope, not proof.',
     summary(judged),
     ...groups(judged).flatMap(([group, entries]) => [`## ${markdownText(group)}`, claimTable(entries)]),
     labs.length === 0 ? '' : '## Study reports',

@@ -122,7 +122,7 @@ function spanOf(chart: LineChart | ScatterChart): number {
 function bottomLabels(names: readonly string[], slot: number): { readonly axisLabel: Option; readonly height: number } {
   const widest = names.reduce((most, name) => Math.max(most, textWidth(name)), 0);
   const isSlanted = widest > slot - 8 && names.length > 1;
-  const room = isSlanted ? 130 : slot - 8;
+  const room = isSlanted ? 105 : slot - 8;
   const height = isSlanted ? 12 + Math.min(widest, room) * 0.6 : 20;
   const look = { color: color.text, fontSize, interval: 0, formatter: (name: string) => cutMiddle(name, room) };
   return { axisLabel: isSlanted ? { ...look, rotate: 35 } : look, height };
@@ -254,7 +254,7 @@ export function drawBar(id: string, chart: BarChart): string {
   const bottom = bottomLabels(chart.categories, (chartWidth - 84) / count);
   const height = chart.horizontal ? 90 + count * Math.max(30, 22 * chart.series.length + 14) : 290 + bottom.height;
   const labelWidth = Math.min(
-    250,
+    300,
     Math.max(...chart.categories.map((name) => textWidth(name)), textWidth(axisTitle(chart.x))) + 4,
   );
   const categoryAxis: Option = {
@@ -322,6 +322,7 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
   const cellWidth = (chartWidth - left - 20) / chart.columns.length;
   const bottom = bottomLabels(chart.columns, cellWidth);
   const height = 72 + bottom.height + chart.rows.length * 40;
+  const cellSize = cellWidth < 64 ? 11 : fontSize;
   const shortNumber = (value: number) =>
     cellWidth < 64 && Math.abs(value) >= 1000 && Math.abs(value) < 1e4
       ? `${(value / 1000).toFixed(1)}k`
@@ -382,11 +383,11 @@ export function drawHeatMap(id: string, chart: HeatMapChart): string {
               {
                 type: 'text',
                 style: {
-                  text: cut(shown, cellWidth - 10),
+                  text: cut(shown, cellWidth - 6, cellSize),
                   x,
                   y,
                   fill: ink,
-                  font: `${fontSize}px ${fontFamily}`,
+                  font: `${cellSize}px ${fontFamily}`,
                   align: 'center',
                   verticalAlign: 'middle',
                 },

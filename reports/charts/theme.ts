@@ -37,7 +37,7 @@ export const seriesColors = [
 ] as const;
 
 /** Pale to deep: the steps of a numeric heat map. */
-export const scaleColors = ['#e3eefa', '#bcd7f3', '#8dbbe8', '#5a9bd8', '#2f7bc0', '#145a9c'] as const;
+export const scaleColors = ['#e3eefa', '#bcd7f3', '#8dbbe8', '#5a9bd8', '#2c75b7', '#145a9c'] as const;
 
 const darkOf: Readonly<Record<string, string>> = {
   [color.text]: '#e6eaf0',
