@@ -1,3 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Log } from '@mqlab/core/log/log.ts';
+import { DEFAULT_LOG_CONFIG } from '@mqlab/core/log/log-config.ts';
+import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import { compress, decompress } from '@mqlab/core/protocol/compression.ts';
 import { Fetch } from '@mqlab/core/protocol/messages/01-fetch.ts';
 import { Metadata } from '@mqlab/core/protocol/messages/03-metadata.ts';
@@ -123,7 +129,80 @@ export function microTasks(): { readonly list: readonly MicroTask[]; close(): vo
       run: () => void decompress(codec, packed, 1 << 24),
     });
   }
-  return { list, close() {} };
+  const log = logTasks(batch);
+  return { list: [...list, ...log.list], close: log.close };
+}
+
+const LOOKUP_LOG_BYTES = 64 * 1024 * 1024;
+const APPEND_SEGMENT_BYTES = 64 * 1024 * 1024;
+
+/** Appends to one log in a temporary folder, lookups in another. */
+function logTasks(batch: Buffer): { readonly list: readonly MicroTask[]; close(): void } {
+  const directory = mkdtempSync(join(tmpdir(), 'mqlab-micro-'));
+  const ports = realPorts();
+  const open = (name: string): Log =>
+    new Log({
+      ...ports,
+      directory: join(directory, name),
+      topic: name,
+      partition: 0,
+      config: {
+        ...DEFAULT_LOG_CONFIG,
+        segmentBytes: APPEND_SEGMENT_BYTES,
+        retentionBytes: 2 * APPEND_SEGMENT_BYTES,
+        fileDeleteDelayMs: 0,
+      },
+      isClean: true,
+      recoveryPoint: 0,
+      logStartOffset: 0,
+      highWatermark: 0,
+      onProblem: (message) => {
+        throw new Error(message);
+      },
+    });
+  const append = (log: Log): number => {
+    const result = log.append(Buffer.from(batch), 0);
+    if (result.kind === 'rejected') throw new Error(result.message);
+    return result.lastOffset + 1;
+  };
+  const written = open('append');
+  const searched = open('lookup');
+  let end = 0;
+  while (searched.size < LOOKUP_LOG_BYTES) end = append(searched);
+  searched.updateHighWatermark(end);
+  let at = 0;
+  let appended = 0;
+  const read = (offset: number): void => {
+    const result = searched.read(offset, { maxBytes: batch.length, maxOffset: end, minOneBatch: true });
+    if (result.kind === 'rejected' || result.slice === null) throw new Error('nothing read');
+  };
+  return {
+    list: [
+      {
+        group: 'log',
+        name: `append a batch of ${batch.length} bytes, checks and CRC included`,
+        run() {
+          const next = append(written);
+          if (++appended % 1024 !== 0) return;
+          written.updateHighWatermark(next);
+          written.applyRetention();
+        },
+      },
+      {
+        group: 'log',
+        name: 'look up an offset by the index, at random',
+        run() {
+          at = (Math.imul(at, 1_664_525) + 1_013_904_223) >>> 0;
+          read(at % end);
+        },
+      },
+    ],
+    close() {
+      written.closeFiles();
+      searched.closeFiles();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 function walk(bytes: Buffer): void {
