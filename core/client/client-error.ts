@@ -53,6 +53,11 @@ export class ClientError extends Error {
     this.retriable = options.retriable ?? false;
     this.outcome = options.outcome ?? 'failed';
   }
+
+  /** The same, for a caller who knows that trying again is of no use. */
+  withoutRetry(): ClientError {
+    return new ClientError(this.kind, this.message, { code: this.code, outcome: this.outcome, cause: this.cause });
+  }
 }
 
 /** The error of a code that a broker answered; `context` says of what. */

@@ -459,7 +459,7 @@ export class Consumer<K = Buffer, V = Buffer> {
       this.updatePositions();
       const leftMs = deadlineMs - this.clock.monotonic();
       if (leftMs <= 0) throw timedOut(`position of ${state.key}`);
-      await this.wait(Math.min(leftMs, this.positionWaitMs()));
+      await this.wait(Math.min(leftMs, this.positionWaitMs()), true);
       this.checkOpen();
     }
     return state.position;
