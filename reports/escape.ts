@@ -29,8 +29,8 @@ export function markdownText(text: string): string {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replace(/[\\`*_[\]|~#$]/g, '\\$&')
-    .replace(/^([-+=]|\d+(?=[.)]))/, (start) => (/^\d/.test(start) ? `${start}\u2060` : `\\${start}`))
-    .replace(/:\/\//g, ':\u2060//');
+    .replace(/^[-+=]/, '\\$&')
+    .replace(/^(\d+)([.)])/, '$1\\$2');
 }
 
 /** A code span on one line: fenced by one backtick more than the text has in a row. */

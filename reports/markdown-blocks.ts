@@ -150,21 +150,21 @@ export function verdictBox(run: LabRunData, claimId: string): string {
   const table = markdownTable(
     [
       { name: 'Variant' },
-      { name: 'Target' },
-      { name: 'Client' },
       { name: 'Found' },
       { name: 'Expected' },
       { name: 'Runs', align: 'right' },
+      { name: 'Target' },
+      { name: 'Client' },
       { name: 'Seed' },
       { name: 'Version' },
     ],
     rows.map((row) => [
       row.variant,
-      markdownText(row.target),
-      markdownText(row.client),
       runVerdictText(row.verdict) + findingsText(row),
       row.expected === row.verdict ? 'as expected' : `**${row.expected}**`,
       formatNumber(row.runs),
+      markdownText(row.target),
+      markdownText(row.client),
       markdownCellCode(row.seed),
       markdownText(row.version),
     ]),
@@ -175,10 +175,22 @@ export function verdictBox(run: LabRunData, claimId: string): string {
       markdownText(claim.text),
       ...unique(rows.map((row) => row.scope)).map((scope) => `**Scope:** ${markdownText(scope)}`),
       table,
+      ...exercisedLines(rows),
       'Replay:',
       markdownFence(replayLines(rows), 'sh'),
     ].join('\n\n'),
   );
+}
+
+/** Which "sometimes" goals the runs reached: a line for each row that has goals, rows that say the same together. */
+function exercisedLines(rows: readonly VerdictRow[]): string[] {
+  const lines = new Map<string, string[]>();
+  for (const row of rows)
+    if (row.exercised.length > 0) {
+      const text = exercisedText(row);
+      lines.set(text, [...(lines.get(text) ?? []), `${row.variant}, ${markdownText(row.target)}`]);
+    }
+  return [...lines].map(([text, where]) => `**Exercised** (${unique(where).join('; ')}): ${text}`);
 }
 
 /** The commands, each once, below a comment that says which rows it replays. */

@@ -81,7 +81,12 @@ function wordsKept(code: string): string {
 }
 
 export function renderFragment(document: PageDocument, charts: ReadonlyMap<string, string>): Fragment {
-  const markdown = new MarkdownIt({ html: false, linkify: false, typographer: false });
+  const markdown = new MarkdownIt({
+    html: false,
+    linkify: false,
+    typographer: false,
+    highlight: (code, language) => (language === 'sh' ? code.split('\n').map(wordsKept).join('\n') : escapeXml(code)),
+  });
   const headings: Heading[] = [];
   const used = new Set<string>();
   markdown.core.ruler.push('report', (state) => {
