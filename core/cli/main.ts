@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { brokerCommand } from './commands/broker.ts';
 import { labCommand } from './commands/lab.ts';
 import { reportCommand } from './commands/report.ts';
 import { UsageError } from './usage-error.ts';
@@ -19,6 +20,7 @@ const program = new Command('mqlab')
   .description('executable answers to message-queue questions')
   .showHelpAfterError('(mqlab --help lists the commands)')
   .configureHelp({ showGlobalOptions: false })
+  .addCommand(brokerCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
   .addCommand(benchCommand());

@@ -1,8 +1,9 @@
 import { OffsetCommit } from '../../protocol/messages/08-offset-commit.ts';
-import { commitOffsets, contextOf, topicLookup } from '../groups/group-requests.ts';
+import { commitOffsets } from '../groups/group-requests.ts';
+import { groupContext, topicLookup } from '../groups/request-context.ts';
 import { handlerOf } from '../handler.ts';
 
-/** OffsetCommit 2–10: stores what a group has consumed. v9 tells a missing group as GROUP_ID_NOT_FOUND; v10 names topics by id. */
+/** OffsetCommit 2–10: a group's positions; v10 names topics by id. */
 export const offsetCommitHandler = handlerOf(OffsetCommit, (broker, request, call) =>
-  commitOffsets(broker.groups, topicLookup(broker.image), request, contextOf(call)),
+  commitOffsets(broker.groups, topicLookup(broker.image), request, groupContext(call)),
 );

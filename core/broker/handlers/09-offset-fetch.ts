@@ -1,8 +1,9 @@
 import { OffsetFetch } from '../../protocol/messages/09-offset-fetch.ts';
-import { contextOf, fetchOffsets, topicLookup } from '../groups/group-requests.ts';
+import { fetchOffsets } from '../groups/group-requests.ts';
+import { groupContext, topicLookup } from '../groups/request-context.ts';
 import { handlerOf } from '../handler.ts';
 
-/** OffsetFetch 1–10: what a group has committed. v2 null = all; v8 many groups; v10 names topics by id. */
+/** OffsetFetch 1–10: committed positions; v8 of many groups, v10 by topic id. */
 export const offsetFetchHandler = handlerOf(OffsetFetch, (broker, request, call) =>
-  fetchOffsets(broker.groups, topicLookup(broker.image), request, contextOf(call)),
+  fetchOffsets(broker.groups, topicLookup(broker.image), request, groupContext(call)),
 );

@@ -1,8 +1,9 @@
 import { JoinGroup } from '../../protocol/messages/11-join-group.ts';
-import { contextOf, joinGroup } from '../groups/group-requests.ts';
+import { joinGroup } from '../groups/group-requests.ts';
+import { groupContext } from '../groups/request-context.ts';
 import { handlerOf } from '../handler.ts';
 
-/** JoinGroup 0–9: parked until the join phase ends. v4 asks dynamic members to come back with an id; v5 static members; v9 skipAssignment. */
+/** JoinGroup 0–9: parked until the rebalance ends. */
 export const joinGroupHandler = handlerOf(JoinGroup, (broker, request, call) =>
-  joinGroup(broker.groups, request, contextOf(call)),
+  joinGroup(broker.groups, request, groupContext(call)),
 );

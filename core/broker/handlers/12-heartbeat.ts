@@ -1,7 +1,7 @@
 import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
 import { handlerOf } from '../handler.ts';
 
-/** Heartbeat 0–4: keeps a member's session, and tells it of a rebalance. */
+/** Heartbeat 0–4. */
 export const heartbeatHandler = handlerOf(Heartbeat, (broker, request) => ({
   errorCode: broker.groups.heartbeat(request.groupId, request),
 }));

@@ -1,8 +1,9 @@
 import { LeaveGroup } from '../../protocol/messages/13-leave-group.ts';
-import { contextOf, leaveGroup } from '../groups/group-requests.ts';
+import { leaveGroup } from '../groups/group-requests.ts';
+import { groupContext } from '../groups/request-context.ts';
 import { handlerOf } from '../handler.ts';
 
-/** LeaveGroup 0–5: v3 many members in one request, static ones by instance id (KIP-345). */
+/** LeaveGroup 0–5. */
 export const leaveGroupHandler = handlerOf(LeaveGroup, (broker, request, call) =>
-  leaveGroup(broker.groups, request, contextOf(call)),
+  leaveGroup(broker.groups, request, groupContext(call)),
 );

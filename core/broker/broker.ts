@@ -1,0 +1,277 @@
+import { Controller, newId } from '../controller/controller.ts';
+import { ClusterImage } from '../controller/image.ts';
+import { MetadataLog } from '../controller/metadata-log.ts';
+import { GroupCoordinator } from '../groups/group-coordinator.ts';
+import { readMetaProperties } from '../log/log-directory.ts';
+import { LogManager } from '../log/log-manager.ts';
+import type { Address, Connection, Listener } from '../ports/network.ts';
+import type { Ports } from '../ports/ports.ts';
+import { ReplicaManager } from '../replica/replica-manager.ts';
+import { ServerConnection } from '../rpc/server-connection.ts';
+import type { BrokerConfig } from './config.ts';
+import { Dispatch } from './dispatch.ts';
+import { FINALIZED_FEATURES } from './features.ts';
+import { FetchSessions } from './fetch-sessions.ts';
+import { HANDLERS } from './handlers/all.ts';
+import { type EndPoint, isWildcard } from './listeners.ts';
+import { MetadataApplier } from './metadata-applier.ts';
+import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
+import { ProducerIds } from './producer-ids.ts';
+import { Purgatory } from './purgatory.ts';
+import type { BrokerServices } from './services.ts';
+import { BROKER_CONFIG_RULES, Settings } from './settings.ts';
+import { TopicCreation } from './topic-creation.ts';
+
+/**
+ * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
+ *
+ * Invariant: `start` resolves when clients can connect and every partition is recovered; after `shutdown` resolves nothing of it happens any more and the
+ * log directories carry the mark of a clean end. It reaches the world only through its ports, so it runs in the simulator as it is.
+ */
+export interface BrokerOptions {
+  readonly ports: Ports;
+  readonly config: BrokerConfig;
+  /** What people should know: recovery, failed disks, connections refused. */
+  readonly onLog?: (message: string) => void;
+}
+
+/** Bytes that may wait in a connection before its next request is looked at. */
+const SEND_QUEUE_BYTES_MAX = 1024 * 1024;
+const LOCALHOST = 'localhost';
+/** How long connections may take to read what is queued for them when the broker stops. */
+const SHUTDOWN_SEND_MS_MAX = 2000;
+
+export class Broker {
+  readonly metrics: BrokerMetrics = newBrokerMetrics();
+  private readonly ports: Ports;
+  private readonly config: BrokerConfig;
+  private readonly onLog: (message: string) => void;
+  private readonly image = new ClusterImage();
+  private readonly connections = new Set<ServerConnection>();
+  private readonly listeners: Listener[] = [];
+  private readonly endPoints: EndPoint[] = [];
+  private metadataLog: MetadataLog | null = null;
+  private logManager: LogManager | null = null;
+  private services: BrokerServices | null = null;
+  private dispatch: Dispatch | null = null;
+  private nextConnectionId = 0;
+  private state: 'new' | 'started' | 'stopped' = 'new';
+  private whenReady: Promise<void> | null = null;
+
+  constructor(options: BrokerOptions) {
+    this.ports = options.ports;
+    this.config = options.config;
+    this.onLog = options.onLog ?? (() => {});
+  }
+
+  /** Where clients of the first listener connect. */
+  get address(): Address {
+    const first = this.endPoints[0];
+    if (first === undefined) throw new Error('the broker is not started');
+    return { host: first.host, port: first.port };
+  }
+
+  /** Rejects with LogDirectoryError (folder in use, or another's), NetworkError (port taken) or FilesError. */
+  async start(): Promise<Address> {
+    if (this.state !== 'new') throw new Error('a broker is started once');
+    this.state = 'started';
+    let ready = (): void => {};
+    this.whenReady = new Promise((resolve) => {
+      ready = resolve;
+    });
+    try {
+      await this.startRooms();
+    } catch (error) {
+      await this.shutdown();
+      throw error;
+    }
+    ready();
+    this.whenReady = null;
+    return this.address;
+  }
+
+  private async startRooms(): Promise<void> {
+    const { ports, config, image } = this;
+    const { clock, random, files } = ports;
+    const nodeId = config.nodeId;
+    const clusterId = readMetaProperties(files, config.logDirs[0]!)?.clusterId ?? newId(random);
+    const settings = new Settings(config, image);
+    const onProblem = this.onLog;
+    // Before recovery: a port that is taken should be told at once.
+    await this.listen();
+    const logManager = await LogManager.open({
+      files,
+      clock,
+      random,
+      logDirs: config.logDirs,
+      nodeId,
+      clusterId,
+      configOf: (topic) => settings.logConfigOf(topic),
+      onProblem,
+      whenLocked: ([directory]) => {
+        const { path, wasClean } = directory!;
+        this.metadataLog = new MetadataLog({ files, clock, random, logDir: path, isClean: wasClean, onProblem }, image);
+      },
+      intervals: this.intervals(),
+    });
+    this.logManager = logManager;
+    const metadataLog = this.metadataLog!;
+    const controller = new Controller(image, metadataLog, random, BROKER_CONFIG_RULES);
+    const replicas = new ReplicaManager(nodeId, {
+      open: (topic, partition, topicId, logConfig) => logManager.getOrCreate(topic, partition, topicId, logConfig),
+      remove: (log) => logManager.delete(log.topic, log.partition),
+    });
+    const groups = new GroupCoordinator({ clock, random, config: this.groupConfig() });
+    const services: BrokerServices = {
+      nodeId,
+      clusterId,
+      clock,
+      config,
+      settings,
+      image,
+      controller,
+      replicas,
+      groups,
+      purgatory: new Purgatory(clock),
+      fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
+      producerIds: new ProducerIds(() => controller.allocateProducerIds(nodeId)),
+      topicCreation: new TopicCreation(image, controller, config),
+      metrics: this.metrics,
+      apis: HANDLERS.map((handler) => handler.api),
+      endPointOf: (brokerId, listenerName) => {
+        const found = image.brokers.get(brokerId)?.endPoints.find((each) => each.name === listenerName);
+        return found === undefined ? null : { name: found.name, host: found.host, port: found.port };
+      },
+    };
+    this.services = services;
+    await controller.bootstrap(FINALIZED_FEATURES);
+    await controller.registerBroker({
+      brokerId: nodeId,
+      incarnationId: newId(random),
+      endPoints: this.endPoints,
+      rack: config.text('broker.rack'),
+      logDirs: logManager.directories.map((each) => each.meta.directoryId),
+    });
+    this.removeStrayLogs(logManager);
+    const applier = new MetadataApplier({ image, nodeId, replicas, groups, settings, clock, onProblem });
+    applier.apply();
+    metadataLog.whenReplayed(() => applier.apply());
+    this.dispatch = new Dispatch(services, HANDLERS);
+  }
+
+  private intervals() {
+    const { config } = this;
+    return {
+      retentionCheckMs: config.number('log.retention.check.interval.ms'),
+      flushSchedulerMs: config.number('log.flush.scheduler.interval.ms'),
+      recoveryPointCheckpointMs: config.number('log.flush.offset.checkpoint.interval.ms'),
+      logStartCheckpointMs: config.number('log.flush.start.offset.checkpoint.interval.ms'),
+      highWatermarkCheckpointMs: config.number('replica.high.watermark.checkpoint.interval.ms'),
+      producerIdExpirationMs: config.number('producer.id.expiration.ms'),
+      producerIdExpirationCheckMs: config.number('producer.id.expiration.check.interval.ms'),
+      fileDeleteDelayMs: config.number('log.segment.delete.delay.ms'),
+    };
+  }
+
+  private groupConfig() {
+    const { config } = this;
+    return {
+      sessionTimeoutMinMs: config.number('group.min.session.timeout.ms'),
+      sessionTimeoutMaxMs: config.number('group.max.session.timeout.ms'),
+      initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
+      sizeMax: config.number('group.max.size'),
+      offsetsPartitions: config.number('offsets.topic.num.partitions'),
+      offsetMetadataBytesMax: config.number('offset.metadata.max.bytes'),
+      offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
+      offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
+    };
+  }
+
+  /** Folders of topics that were deleted while their broker was down. */
+  private removeStrayLogs(logManager: LogManager): void {
+    for (const log of [...logManager.logs()]) {
+      const topicId = logManager.topicId(log.topic, log.partition);
+      const topic = this.image.topics.get(log.topic);
+      if (topic !== undefined && (topicId === null || topicId === topic.topicId)) continue;
+      this.onLog(`${log.directory}: no topic of the cluster has it; it is removed`);
+      logManager.delete(log.topic, log.partition);
+    }
+  }
+
+  private async listen(): Promise<void> {
+    for (const endPoint of this.config.endPoints) {
+      const listener = await this.ports.network.listen(
+        { host: isWildcard(endPoint.host) ? '0.0.0.0' : endPoint.host, port: endPoint.port },
+        (connection) => this.accept(connection, endPoint.name),
+      );
+      this.listeners.push(listener);
+      const advertised = this.config.advertised.get(endPoint.name);
+      const host = isWildcard(endPoint.host) ? LOCALHOST : endPoint.host;
+      const port = advertised?.port || listener.address.port;
+      this.endPoints.push({ name: endPoint.name, host: advertised?.host ?? host, port });
+    }
+  }
+
+  private accept(connection: Connection, listenerName: string): void {
+    if (this.state === 'stopped' || this.connections.size >= this.config.number('max.connections')) {
+      this.onLog(`${connection.remote.host}: refused, ${this.connections.size} connections are open`);
+      connection.destroy();
+      return;
+    }
+    this.metrics.connectionsAccepted++;
+    const limits = {
+      frameBytesMax: this.config.number('socket.request.max.bytes'),
+      idleMsMax: this.config.number('connections.max.idle.ms'),
+      sendQueueBytesMax: SEND_QUEUE_BYTES_MAX,
+    };
+    const id = this.nextConnectionId++;
+    const server = new ServerConnection(
+      id,
+      connection,
+      this.ports.clock,
+      limits,
+      (frame, from) => {
+        if (this.whenReady === null) return this.dispatch!.handle(frame, from, listenerName);
+        const kept = Buffer.from(frame);
+        return this.whenReady.then(() => this.dispatch!.handle(kept, from, listenerName));
+      },
+      { onClose: (closed, reason) => this.onClosed(closed, reason) },
+    );
+    if (!server.isClosed) this.connections.add(server);
+  }
+
+  private onClosed(connection: ServerConnection, reason: string): void {
+    this.connections.delete(connection);
+    this.metrics.connectionsClosed++;
+    if (!isOrdinary(reason)) this.onLog(`${connection.remote.host}:${connection.remote.port}: closed: ${reason}`);
+  }
+
+  /** Answers who is parked, ends the connections, closes every log cleanly. Idempotent. */
+  async shutdown(): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.state = 'stopped';
+    for (const listener of this.listeners) await listener.close();
+    this.services?.groups.close();
+    this.services?.purgatory.releaseAll();
+    await this.drainConnections();
+    await this.metadataLog?.close();
+    await this.logManager?.close();
+  }
+
+  private async drainConnections(): Promise<void> {
+    const { clock } = this.ports;
+    const deadlineMs = clock.monotonic() + SHUTDOWN_SEND_MS_MAX;
+    // One turn, so that answers which were released just now are queued.
+    await new Promise<void>((resolve) => clock.defer(resolve));
+    while ([...this.connections].some((each) => each.queuedBytes > 0) && clock.monotonic() < deadlineMs) {
+      await new Promise<void>((resolve) => clock.setTimer(10, resolve));
+    }
+    for (const connection of [...this.connections]) connection.end('the broker stops');
+  }
+}
+
+function isOrdinary(reason: string): boolean {
+  return (
+    reason === 'closed by the peer' || reason === 'the broker stops' || reason === 'ECONNRESET' || reason === 'EPIPE'
+  );
+}

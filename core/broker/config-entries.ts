@@ -1,0 +1,69 @@
+import { CONFIG_TYPE_CODES, type ConfigDefinition } from '../controller/config-definition.ts';
+import { inheritedTopicConfig, type TopicConfigDefinition } from '../controller/topic-config.ts';
+import { brokerConfigDefinition } from './config.ts';
+import { CONFIG_SOURCE, type Settings, type SourcedValue } from './settings.ts';
+
+/** A setting as DescribeConfigs and CreateTopics tell it: the value that holds, where it comes from, and what stands behind it. */
+export interface ConfigEntry {
+  readonly name: string;
+  readonly value: string | null;
+  readonly readOnly: boolean;
+  readonly configSource: number;
+  readonly isSensitive: boolean;
+  readonly synonyms: readonly { readonly name: string; readonly value: string | null; readonly source: number }[];
+  readonly configType: number;
+  readonly documentation: string | null;
+}
+
+export function topicConfigEntry(
+  settings: Settings,
+  definition: TopicConfigDefinition,
+  own: ReadonlyMap<string, string>,
+): ConfigEntry {
+  const synonyms: { name: string; value: string; source: number }[] = [];
+  const ownValue = own.get(definition.name);
+  if (ownValue !== undefined) {
+    synonyms.push({ name: definition.name, value: ownValue, source: CONFIG_SOURCE.DYNAMIC_TOPIC });
+  }
+  for (const { name } of definition.brokerSynonyms) {
+    for (const each of settings.valuesOf(name)) synonyms.push({ name, ...each });
+  }
+  const inherited = inheritedTopicConfig(definition, settings.inherited);
+  const last = definition.brokerSynonyms.at(-1)?.name ?? definition.name;
+  const defaultText = brokerConfigDefinition(last)?.defaultValue ?? definition.defaultValue ?? '';
+  synonyms.push({ name: last, value: defaultText, source: CONFIG_SOURCE.DEFAULT });
+  return {
+    name: definition.name,
+    value: ownValue ?? inherited.value,
+    readOnly: false,
+    configSource: synonyms[0]!.source,
+    isSensitive: false,
+    synonyms,
+    configType: CONFIG_TYPE_CODES[definition.type],
+    documentation: definition.documentation ?? null,
+  };
+}
+
+/** `values` in the order in which they hold. Secrets keep their value to themselves. */
+export function brokerConfigEntry(
+  definition: ConfigDefinition & { readonly isDynamic?: boolean },
+  values: readonly SourcedValue[],
+): ConfigEntry {
+  const isSensitive = definition.type === 'password';
+  const shown = (value: string | null): string | null => (isSensitive ? null : value);
+  const synonyms = values.map(({ value, source }) => ({ name: definition.name, value: shown(value), source }));
+  if (definition.defaultValue !== null) {
+    const { name, defaultValue } = definition;
+    synonyms.push({ name, value: shown(defaultValue), source: CONFIG_SOURCE.DEFAULT });
+  }
+  return {
+    name: definition.name,
+    value: shown(values[0]?.value ?? definition.defaultValue),
+    readOnly: definition.isDynamic !== true,
+    configSource: values[0]?.source ?? CONFIG_SOURCE.DEFAULT,
+    isSensitive,
+    synonyms,
+    configType: CONFIG_TYPE_CODES[definition.type],
+    documentation: definition.documentation ?? null,
+  };
+}

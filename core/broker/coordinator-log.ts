@@ -1,0 +1,67 @@
+import type { CoordinatorLog } from '../groups/group-shard.ts';
+import type { CoordinatorRecord } from '../groups/records.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import { recordsOf } from '../protocol/record.ts';
+import { batchesIn } from '../protocol/record-batch.ts';
+import { RecordBatchBuilder } from '../protocol/record-batch-builder.ts';
+import type { Partition } from '../replica/partition.ts';
+
+const READ_BYTES = 1024 * 1024;
+
+/** A partition of an internal topic as the log of its coordinator: appends with acks=all, and resolves in order once committed. */
+export function coordinatorLog(partition: Partition, clock: Clock): CoordinatorLog {
+  return {
+    append: (records) => append(partition, clock, records),
+    readAll: (visit) => readAll(partition, visit),
+  };
+}
+
+async function append(partition: Partition, clock: Clock, records: readonly CoordinatorRecord[]): Promise<number> {
+  if (records.length === 0) return ErrorCode.NONE;
+  const builder = new RecordBatchBuilder({});
+  const nowMs = clock.now();
+  for (const { key, value } of records) builder.append(nowMs, key, value);
+  const { result, flushed } = partition.append(builder.build(), -1, 'coordinator');
+  if (result.kind === 'rejected') return result.errorCode;
+  try {
+    await flushed;
+  } catch {
+    return ErrorCode.KAFKA_STORAGE_ERROR;
+  }
+  return committed(partition, result.lastOffset + 1);
+}
+
+function committed(partition: Partition, offset: number): Promise<number> | number {
+  const answer = (): number | null => {
+    if (partition.highWatermark >= offset) return ErrorCode.NONE;
+    const problem = partition.check(-1);
+    return problem === ErrorCode.NONE ? null : problem;
+  };
+  const now = answer();
+  if (now !== null) return now;
+  return new Promise((resolve) => {
+    const stop = partition.subscribe(() => {
+      const code = answer();
+      if (code === null) return;
+      stop();
+      resolve(code);
+    });
+  });
+}
+
+function readAll(partition: Partition, visit: (key: Buffer, value: Buffer | null) => void): void {
+  const { log } = partition;
+  let offset = log.logStartOffset;
+  for (;;) {
+    const read = log.read(offset, { maxBytes: READ_BYTES, maxOffset: log.logEndOffset, minOneBatch: true });
+    if (read.kind === 'rejected' || read.slice === null) return;
+    const bytes = Buffer.allocUnsafe(read.slice.length);
+    read.slice.file.readInto(bytes, read.slice.position);
+    for (const batch of batchesIn(bytes)) {
+      if (batch.isControl) continue;
+      for (const record of recordsOf(batch)) if (record.key !== null) visit(record.key, record.value);
+    }
+    offset = read.endOffset;
+  }
+}

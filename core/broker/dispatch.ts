@@ -1,0 +1,77 @@
+import { ErrorCode } from '../protocol/errors.ts';
+import { readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
+import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
+import { Reader } from '../protocol/reader.ts';
+import { encodeResponse } from '../rpc/request-codec.ts';
+import type { Reply, ServerConnection } from '../rpc/server-connection.ts';
+import { type Handler, NoResponse } from './handler.ts';
+import type { BrokerServices } from './services.ts';
+
+/**
+ * From frame to handler to frame.
+ *
+ * Invariants:
+ * - A request is decoded only at a key and version that have a handler; any other one closes the connection, except ApiVersions at an unknown version,
+ *   which is answered in version 0 without a look at its body, so that the client can choose again.
+ * - Bytes that cannot be read, or that are left behind the request, close the connection (WireError).
+ */
+export class Dispatch {
+  private readonly broker: BrokerServices;
+  private readonly handlers: ReadonlyMap<number, Handler>;
+
+  constructor(broker: BrokerServices, handlers: readonly Handler[]) {
+    this.broker = broker;
+    this.handlers = new Map(handlers.map((each) => [each.api.key, each]));
+  }
+
+  handle(frame: Buffer, connection: ServerConnection, listenerName: string): Reply | Promise<Reply> {
+    const reader = new Reader(frame);
+    const header = readRequestHeader(reader, (apiKey, apiVersion) => {
+      const api = this.handlers.get(apiKey)?.api;
+      if (api === undefined || apiVersion < api.request.versionMin || apiVersion > api.request.versionMax) return;
+      return requestHeaderVersion(api, apiVersion);
+    });
+    const { apiKey, apiVersion, correlationId } = header;
+    const handler = this.handlers.get(apiKey);
+    if (handler === undefined) return this.refuse(`unknown API key ${apiKey}`);
+    const { api } = handler;
+    if (apiVersion < api.request.versionMin || apiVersion > api.request.versionMax) {
+      if (apiKey === ApiVersions.key) return { kind: 'send', parts: unsupportedApiVersions(correlationId) };
+      return this.refuse(`${api.name} has no version ${apiVersion}`);
+    }
+    const request = api.request.read(reader, apiVersion);
+    if (reader.remaining > 0) return this.refuse(`${reader.remaining} bytes behind ${api.name} v${apiVersion}`);
+    this.count(api.name);
+    const answer = handler.handle(this.broker, request, {
+      apiVersion,
+      clientId: header.clientId,
+      connection,
+      listenerName,
+    });
+    const reply = (body: unknown): Reply => {
+      if (body instanceof NoResponse) {
+        return body.closeReason === null ? { kind: 'nothing' } : { kind: 'close', reason: body.closeReason };
+      }
+      return { kind: 'send', parts: encodeResponse(api, apiVersion, correlationId, body as never) };
+    };
+    return answer instanceof Promise ? answer.then(reply) : reply(answer);
+  }
+
+  private count(name: string): void {
+    const { requests } = this.broker.metrics;
+    requests.set(name, (requests.get(name) ?? 0) + 1);
+  }
+
+  private refuse(reason: string): Reply {
+    this.broker.metrics.requestsRefused++;
+    return { kind: 'close', reason };
+  }
+}
+
+function unsupportedApiVersions(correlationId: number) {
+  const { key, request } = ApiVersions;
+  return encodeResponse(ApiVersions, 0, correlationId, {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: key, minVersion: request.versionMin, maxVersion: request.versionMax }],
+  });
+}

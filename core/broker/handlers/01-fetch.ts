@@ -1,0 +1,199 @@
+import { ErrorCode } from '../../protocol/errors.ts';
+import { Fetch } from '../../protocol/messages/01-fetch.ts';
+import type { RequestOf, ResponseInput } from '../../protocol/schema.ts';
+import { failedRead, type IsolationLevel, type Partition, type PartitionRead } from '../../replica/partition.ts';
+import type { FetchContext, FetchPartition } from '../fetch-sessions.ts';
+import { handlerOf, type RequestCall } from '../handler.ts';
+import type { BrokerServices } from '../services.ts';
+import { nodeEndpoints } from './00-produce.ts';
+
+/**
+ * Fetch 4–18: stored batches as they lie in their files, never decoded. What is returned are file slices: a slow reader holds positions, not bytes.
+ *
+ * Limits: `maxBytes` of the request (and fetch.max.bytes) and of each partition, in the request's order; the first partition with data gives at least one whole
+ * batch even above them. Parked until `minBytes` are there, an error shows, a leader changes, or `maxWaitMs` is over.
+ * v7 has sessions; v10 zstd; v12 diverging epochs; v13 topic ids.
+ */
+const ZSTD_SINCE = 10;
+const TOPIC_IDS_SINCE = 13;
+const READ_COMMITTED = 1;
+
+interface Item {
+  readonly wanted: FetchPartition;
+  readonly partition: Partition | null;
+  /** Why it cannot be read at all. */
+  readonly errorCode: number;
+}
+
+interface Reads {
+  readonly reads: readonly PartitionRead[];
+  readonly bytes: number;
+  /** An error or a diverging epoch, which the client should hear of now. */
+  readonly hasNews: boolean;
+}
+
+export const fetchHandler = handlerOf(Fetch, (broker, request, call) => {
+  const context = openContext(broker, request, call);
+  if (context.kind === 'error') return { errorCode: context.errorCode, sessionId: 0, responses: [] };
+  const isolationLevel: IsolationLevel =
+    request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
+  const items = context.partitions.map((wanted) => itemOf(broker, wanted, call));
+  const bytesMax = Math.min(request.maxBytes, broker.config.number('fetch.max.bytes'));
+  const read = () => readAll(items, isolationLevel, bytesMax);
+  const isEnough = (reads: Reads) => reads.bytes >= request.minBytes || reads.hasNews;
+  const first = read();
+  if (request.maxWaitMs <= 0 || items.length === 0 || isEnough(first)) {
+    return answer(broker, call, context, items, first);
+  }
+  return broker.purgatory
+    .park({
+      partitions: items.flatMap(({ partition }) => (partition === null ? [] : [partition])),
+      timeoutMs: request.maxWaitMs,
+      connection: call.connection,
+      isSatisfied: () => mayHaveNews(items, isolationLevel) && isEnough(read()),
+    })
+    .then(() => answer(broker, call, context, items, read()));
+});
+
+function openContext(broker: BrokerServices, request: RequestOf<typeof Fetch>, call: RequestCall): FetchContext {
+  const usesTopicIds = call.apiVersion >= TOPIC_IDS_SINCE;
+  const nameOf = (topic: string, topicId: string): string =>
+    usesTopicIds ? (broker.image.topicById(topicId)?.name ?? '') : topic;
+  return broker.fetchSessions.open({
+    sessionId: request.sessionId,
+    sessionEpoch: request.sessionEpoch,
+    usesTopicIds,
+    partitions: request.topics.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((each) => ({
+        topic: nameOf(topic, topicId),
+        topicId,
+        partition: each.partition,
+        fetchOffset: each.fetchOffset,
+        maxBytes: each.partitionMaxBytes,
+        currentLeaderEpoch: each.currentLeaderEpoch,
+        lastFetchedEpoch: each.lastFetchedEpoch,
+        logStartOffset: each.logStartOffset,
+      })),
+    ),
+    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((partition) => ({ topic: nameOf(topic, topicId), topicId, partition })),
+    ),
+  });
+}
+
+function itemOf(broker: BrokerServices, wanted: FetchPartition, call: RequestCall): Item {
+  const failed = (errorCode: number): Item => ({ wanted, partition: null, errorCode });
+  let topic = wanted.topic;
+  if (call.apiVersion >= TOPIC_IDS_SINCE) {
+    // Looked up at every request: the topic may have come, or gone, since the session named it.
+    const known = broker.image.topicById(wanted.topicId);
+    if (known === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_ID);
+    topic = known.name;
+  }
+  const partition = broker.replicas.partition(topic, wanted.partition);
+  if (partition === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  if (call.apiVersion < ZSTD_SINCE && partition.log.config.compressionType === 'zstd') {
+    return failed(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE);
+  }
+  return { wanted, partition, errorCode: ErrorCode.NONE };
+}
+
+function readAll(items: readonly Item[], isolationLevel: IsolationLevel, bytesMax: number): Reads {
+  let bytesLeft = bytesMax;
+  let bytes = 0;
+  let hasNews = false;
+  const reads = items.map(({ wanted, partition, errorCode }) => {
+    if (partition === null) {
+      hasNews = true;
+      return failedRead(errorCode);
+    }
+    const read = partition.read({
+      offset: wanted.fetchOffset,
+      maxBytes: Math.max(0, Math.min(wanted.maxBytes, bytesLeft)),
+      minOneBatch: bytes === 0,
+      isolationLevel,
+      currentLeaderEpoch: wanted.currentLeaderEpoch,
+      lastFetchedEpoch: wanted.lastFetchedEpoch,
+    });
+    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== null) hasNews = true;
+    const length = read.slice?.length ?? 0;
+    bytes += length;
+    bytesLeft -= length;
+    return read;
+  });
+  return { reads, bytes, hasNews };
+}
+
+/** Cheap: whether a look at the logs could find more than nothing. */
+function mayHaveNews(items: readonly Item[], isolationLevel: IsolationLevel): boolean {
+  return items.some(
+    ({ wanted, partition }) =>
+      partition === null ||
+      partition.check(wanted.currentLeaderEpoch) !== ErrorCode.NONE ||
+      partition.readableEnd(isolationLevel) > wanted.fetchOffset ||
+      partition.log.logStartOffset > wanted.fetchOffset,
+  );
+}
+
+interface TopicAnswer {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partitions: ReturnType<typeof partitionAnswer>[];
+}
+
+function answer(
+  broker: BrokerServices,
+  call: RequestCall,
+  context: Exclude<FetchContext, { kind: 'error' }>,
+  items: readonly Item[],
+  { reads, bytes }: Reads,
+): ResponseInput<typeof Fetch> {
+  const { session } = context;
+  const responses: TopicAnswer[] = [];
+  const newLeaders = new Set<number>();
+  items.forEach(({ wanted, partition }, i) => {
+    const read = reads[i]!;
+    if (session !== null) {
+      const isTold = session.mustTell(wanted, {
+        errorCode: read.errorCode,
+        highWatermark: read.highWatermark,
+        logStartOffset: read.logStartOffset,
+        bytes: read.slice?.length ?? 0,
+        hasNews: read.divergingEpoch !== null,
+      });
+      if (context.kind === 'incremental' && !isTold) return;
+    }
+    const told = partitionAnswer(wanted, partition, read);
+    if (told.currentLeader !== undefined) newLeaders.add(told.currentLeader.leaderId);
+    // Neighbours of one topic share an entry; the order of partitions stays that of the request.
+    const last = responses.at(-1);
+    if (last !== undefined && last.topic === wanted.topic && last.topicId === wanted.topicId)
+      last.partitions.push(told);
+    else responses.push({ topic: wanted.topic, topicId: wanted.topicId, partitions: [told] });
+  });
+  broker.metrics.bytesFetched += bytes;
+  return {
+    errorCode: ErrorCode.NONE,
+    sessionId: session?.id ?? 0,
+    responses,
+    nodeEndpoints: nodeEndpoints(broker, call, newLeaders),
+  };
+}
+
+function partitionAnswer(wanted: FetchPartition, partition: Partition | null, read: PartitionRead) {
+  const isMoved =
+    read.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || read.errorCode === ErrorCode.FENCED_LEADER_EPOCH;
+  return {
+    partitionIndex: wanted.partition,
+    errorCode: read.errorCode,
+    highWatermark: read.highWatermark,
+    lastStableOffset: read.lastStableOffset,
+    logStartOffset: read.logStartOffset,
+    divergingEpoch: read.divergingEpoch ?? undefined,
+    currentLeader:
+      isMoved && partition !== null ? { leaderId: partition.leader, leaderEpoch: partition.leaderEpoch } : undefined,
+    abortedTransactions:
+      read.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null,
+    records: read.slice === null ? [] : [read.slice],
+  };
+}

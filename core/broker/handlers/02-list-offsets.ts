@@ -1,0 +1,79 @@
+import { ErrorCode } from '../../protocol/errors.ts';
+import { ListOffsets } from '../../protocol/messages/02-list-offsets.ts';
+import type { Partition } from '../../replica/partition.ts';
+import { handlerOf } from '../handler.ts';
+
+/**
+ * ListOffsets 1–11: where a partition begins, ends, or reaches a time.
+ *
+ *     −1 latest: high watermark, or last stable offset for read_committed     −4 earliest on this machine
+ *     −2 earliest: log start                                                   −5 latest, −6 earliest pending, of tiered storage: none here
+ *     −3 the record with the largest timestamp                                 ≥ 0 the first record at or after that time
+ *
+ * What is not committed is not named: a record at or above the reader's end counts as absent (−1, −1).
+ */
+const LATEST = -1;
+const EARLIEST = -2;
+const MAX_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+const EARLIEST_PENDING_UPLOAD = -6;
+const READ_COMMITTED = 1;
+
+interface Found {
+  readonly errorCode: number;
+  readonly timestamp: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+}
+
+const ABSENT: Found = { errorCode: ErrorCode.NONE, timestamp: -1, offset: -1, leaderEpoch: -1 };
+
+export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request) => ({
+  topics: request.topics.map(({ name, partitions }) => {
+    const asked = new Map<number, number>();
+    for (const { partitionIndex } of partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1);
+    return {
+      name,
+      partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+        const partition = broker.replicas.partition(name, partitionIndex);
+        const end = request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
+        const found =
+          asked.get(partitionIndex)! > 1
+            ? { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST }
+            : partition === undefined
+              ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+              : find(partition, currentLeaderEpoch, timestamp, partition.readableEnd(end));
+        return { partitionIndex, ...found };
+      }),
+    };
+  }),
+}));
+
+function find(partition: Partition, currentLeaderEpoch: number, timestamp: number, readableEnd: number): Found {
+  const problem = partition.check(currentLeaderEpoch);
+  if (problem !== ErrorCode.NONE) return { ...ABSENT, errorCode: problem };
+  const { log } = partition;
+  const at = (offset: number): Found => ({ ...ABSENT, offset, leaderEpoch: epochOf(partition, offset) });
+  switch (timestamp) {
+    case LATEST:
+      return { ...ABSENT, offset: readableEnd, leaderEpoch: partition.leaderEpoch };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return at(log.logStartOffset);
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return ABSENT;
+    default: {
+      if (timestamp < 0 && timestamp !== MAX_TIMESTAMP) return { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST };
+      const record = timestamp === MAX_TIMESTAMP ? log.maxTimestampRecord() : log.offsetForTimestamp(timestamp);
+      if (record === null || record.offset >= readableEnd) return ABSENT;
+      return { ...record, errorCode: ErrorCode.NONE };
+    }
+  }
+}
+
+function epochOf(partition: Partition, offset: number): number {
+  const epoch = partition.log.epochs.epochFor(offset);
+  return epoch >= 0 ? epoch : partition.leaderEpoch;
+}

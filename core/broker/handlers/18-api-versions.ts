@@ -1,0 +1,31 @@
+import { ErrorCode } from '../../protocol/errors.ts';
+import { ApiVersions } from '../../protocol/messages/18-api-versions.ts';
+import { FINALIZED_FEATURES, SUPPORTED_FEATURES } from '../features.ts';
+import { handlerOf } from '../handler.ts';
+
+/**
+ * ApiVersions 0–4: the APIs that have a handler, and the features. A version that is unknown is answered by the dispatch.
+ * v3+ brings the client's name and version, which must look like ones (KIP-511).
+ */
+const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
+
+export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call) => {
+  const isNamed =
+    SOFTWARE_PATTERN.test(request.clientSoftwareName) && SOFTWARE_PATTERN.test(request.clientSoftwareVersion);
+  if (call.apiVersion >= 3 && !isNamed) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
+  return {
+    errorCode: ErrorCode.NONE,
+    apiKeys: broker.apis.map(({ key, advertisedVersionMin, request: message }) => ({
+      apiKey: key,
+      minVersion: advertisedVersionMin,
+      maxVersion: message.versionMax,
+    })),
+    supportedFeatures: [...SUPPORTED_FEATURES],
+    finalizedFeaturesEpoch: 0,
+    finalizedFeatures: [...FINALIZED_FEATURES].map(([name, level]) => ({
+      name,
+      maxVersionLevel: level,
+      minVersionLevel: level,
+    })),
+  };
+});

@@ -1,0 +1,16 @@
+import { ErrorCode } from '../../protocol/errors.ts';
+import { DeleteTopics } from '../../protocol/messages/20-delete-topics.ts';
+import { ZERO_UUID } from '../../protocol/writer.ts';
+import { handlerOf } from '../handler.ts';
+
+/** DeleteTopics 1–6: v6 names topics by name or by id. */
+export const deleteTopicsHandler = handlerOf(DeleteTopics, async (broker, request, call) => {
+  const topics =
+    call.apiVersion >= 6 ? request.topics : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+  if (!broker.config.boolean('delete.topic.enable')) {
+    const errorCode = call.apiVersion < 3 ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED;
+    return { responses: topics.map(({ name, topicId }) => ({ name, topicId, errorCode })) };
+  }
+  const responses = await broker.controller.deleteTopics(topics);
+  return { responses };
+});

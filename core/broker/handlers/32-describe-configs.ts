@@ -1,0 +1,74 @@
+import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../../controller/image.ts';
+import { TOPIC_CONFIGS } from '../../controller/topic-config.ts';
+import { ErrorCode } from '../../protocol/errors.ts';
+import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
+import { BROKER_CONFIGS } from '../config-definitions.ts';
+import { brokerConfigEntry, type ConfigEntry, topicConfigEntry } from '../config-entries.ts';
+import { KNOWN_KAFKA_CONFIGS } from '../config-known.ts';
+import { handlerOf } from '../handler.ts';
+import type { BrokerServices } from '../services.ts';
+import { CONFIG_SOURCE } from '../settings.ts';
+
+/** DescribeConfigs 1–4 of topics and brokers: null keys ask for every setting, those with their default included. Broker '' is the default of all brokers. */
+export const describeConfigsHandler = handlerOf(DescribeConfigs, (broker, request) => ({
+  results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
+    const found = entriesOf(broker, resourceType, resourceName);
+    if (!Array.isArray(found)) {
+      const { errorCode, errorMessage } = found as Problem;
+      return { errorCode, errorMessage, resourceType, resourceName, configs: [] };
+    }
+    const wanted = configurationKeys === null ? null : new Set(configurationKeys);
+    return {
+      errorCode: ErrorCode.NONE,
+      resourceType,
+      resourceName,
+      configs: (found as ConfigEntry[])
+        .filter((entry) => wanted === null || wanted.has(entry.name))
+        .map((entry) => ({
+          ...entry,
+          synonyms: request.includeSynonyms ? entry.synonyms : [],
+          documentation: request.includeDocumentation ? entry.documentation : null,
+        })),
+    };
+  }),
+}));
+
+interface Problem {
+  readonly errorCode: number;
+  readonly errorMessage: string;
+}
+
+function entriesOf(broker: BrokerServices, resourceType: number, resourceName: string): ConfigEntry[] | Problem {
+  switch (resourceType) {
+    case TOPIC_RESOURCE: {
+      if (!broker.image.topics.has(resourceName)) {
+        return {
+          errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+          errorMessage: `The topic '${resourceName}' does not exist.`,
+        };
+      }
+      const own = broker.image.configsOf(TOPIC_RESOURCE, resourceName);
+      return [...TOPIC_CONFIGS.values()].map((definition) => topicConfigEntry(broker.settings, definition, own));
+    }
+    case BROKER_RESOURCE: {
+      const all = [...BROKER_CONFIGS, ...KNOWN_KAFKA_CONFIGS];
+      if (resourceName === '') {
+        const defaults = broker.image.configsOf(BROKER_RESOURCE, '');
+        return all.flatMap((definition) => {
+          const value = defaults.get(definition.name);
+          if (value === undefined) return [];
+          return [brokerConfigEntry(definition, [{ value, source: CONFIG_SOURCE.DYNAMIC_DEFAULT_BROKER }])];
+        });
+      }
+      if (resourceName !== String(broker.nodeId)) {
+        return {
+          errorCode: ErrorCode.INVALID_REQUEST,
+          errorMessage: `Unexpected broker id, expected ${broker.nodeId} or empty string, but received ${resourceName}`,
+        };
+      }
+      return all.map((definition) => brokerConfigEntry(definition, broker.settings.valuesOf(definition.name)));
+    }
+    default:
+      return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Unsupported resource type ${resourceType}.` };
+  }
+}

@@ -1,0 +1,118 @@
+import type { ClusterImage, TopicImage } from '../controller/image.ts';
+import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../controller/image.ts';
+import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
+import type { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { Clock } from '../ports/clock.ts';
+import { FilesError } from '../ports/files.ts';
+import type { Partition } from '../replica/partition.ts';
+import type { ReplicaManager } from '../replica/replica-manager.ts';
+import { coordinatorLog } from './coordinator-log.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * Brings this broker to what the metadata says: partitions held and led, settings of logs, groups coordinated.
+ *
+ * Invariant: after `apply` every topic of the image is held, none that is not in it; topics whose image is the same object with the same settings
+ * were left alone, so that a change costs what it changes and a look at each topic.
+ */
+interface Applied {
+  readonly topic: TopicImage;
+  readonly partitions: readonly unknown[];
+  readonly configKey: string;
+}
+
+export class MetadataApplier {
+  private readonly image: ClusterImage;
+  private readonly nodeId: number;
+  private readonly replicas: ReplicaManager;
+  private readonly groups: GroupCoordinator;
+  private readonly settings: Settings;
+  private readonly clock: Clock;
+  private readonly onProblem: (message: string) => void;
+  private readonly applied = new Map<string, Applied>();
+
+  constructor(parts: {
+    readonly image: ClusterImage;
+    readonly nodeId: number;
+    readonly replicas: ReplicaManager;
+    readonly groups: GroupCoordinator;
+    readonly settings: Settings;
+    readonly clock: Clock;
+    readonly onProblem: (message: string) => void;
+  }) {
+    this.image = parts.image;
+    this.nodeId = parts.nodeId;
+    this.replicas = parts.replicas;
+    this.groups = parts.groups;
+    this.settings = parts.settings;
+    this.clock = parts.clock;
+    this.onProblem = parts.onProblem;
+  }
+
+  apply(): void {
+    for (const [name, { topic }] of this.applied) {
+      if (this.image.topics.get(name)?.topicId !== topic.topicId) this.drop(name);
+    }
+    const brokerKey = this.brokerConfigKey();
+    for (const topic of this.image.topics.values()) this.applyTopic(topic, brokerKey);
+  }
+
+  private applyTopic(topic: TopicImage, brokerKey: string): void {
+    const before = this.applied.get(topic.name);
+    const configKey = brokerKey + textOf(this.image.configsOf(TOPIC_RESOURCE, topic.name));
+    const isSame =
+      before !== undefined &&
+      before.partitions.length === topic.partitions.length &&
+      topic.partitions.every((partition, i) => partition === before.partitions[i]);
+    if (isSame && before.configKey === configKey) return;
+    const config = this.settings.logConfigOf(topic.name);
+    this.applied.set(topic.name, { topic, partitions: [...topic.partitions], configKey });
+    if (before !== undefined && before.configKey !== configKey) this.replicas.reconfigure(topic.name, config);
+    if (isSame) return;
+    try {
+      const replicas = topic.partitions.map((each) => ({
+        partition: each.partition,
+        leader: each.leader,
+        leaderEpoch: each.leaderEpoch,
+        inSyncReplicas: each.inSyncReplicas,
+        replicas: each.replicas,
+      }));
+      const opened = this.replicas.hold(topic.name, topic.topicId, replicas, config);
+      if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinate(opened);
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.onProblem(`the topic ${topic.name} cannot be held: ${error.message}`);
+    }
+  }
+
+  private coordinate(opened: readonly Partition[]): void {
+    for (const partition of opened) {
+      if (partition.leader === this.nodeId) {
+        this.groups.elected(partition.partition, coordinatorLog(partition, this.clock));
+      }
+    }
+  }
+
+  private drop(name: string): void {
+    this.applied.delete(name);
+    if (name === CONSUMER_OFFSETS_TOPIC) {
+      for (const { partition } of this.replicas.partitionsOf(name)) this.groups.resigned(partition);
+    }
+    this.replicas.drop(name);
+    this.groups.topicDeleted(name).catch((error: unknown) => {
+      this.onProblem(`the offsets committed for ${name} could not be removed: ${String(error)}`);
+    });
+  }
+
+  private brokerConfigKey(): string {
+    return (
+      textOf(this.image.configsOf(BROKER_RESOURCE, String(this.nodeId))) +
+      textOf(this.image.configsOf(BROKER_RESOURCE, ''))
+    );
+  }
+}
+
+function textOf(configs: ReadonlyMap<string, string>): string {
+  if (configs.size === 0) return '|';
+  return `|${JSON.stringify([...configs])}`;
+}

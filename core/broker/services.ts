@@ -1,0 +1,36 @@
+import type { Controller } from '../controller/controller.ts';
+import type { ClusterImage } from '../controller/image.ts';
+import type { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { AnyApi } from '../rpc/request-codec.ts';
+import type { BrokerConfig } from './config.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
+import type { EndPoint } from './listeners.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import type { ProducerIds } from './producer-ids.ts';
+import type { Purgatory } from './purgatory.ts';
+import type { Settings } from './settings.ts';
+import type { TopicCreation } from './topic-creation.ts';
+
+/** What handlers may use. `Broker` puts it together. */
+export interface BrokerServices {
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly config: BrokerConfig;
+  readonly settings: Settings;
+  readonly image: ClusterImage;
+  readonly controller: Controller;
+  readonly replicas: ReplicaManager;
+  readonly groups: GroupCoordinator;
+  readonly purgatory: Purgatory;
+  readonly fetchSessions: FetchSessions;
+  readonly producerIds: ProducerIds;
+  readonly topicCreation: TopicCreation;
+  readonly metrics: BrokerMetrics;
+  /** What ApiVersions names: the APIs that have a handler. */
+  readonly apis: readonly AnyApi[];
+  /** The address that clients of a listener are told for a broker; null when the broker has no such listener. */
+  endPointOf(brokerId: number, listenerName: string): EndPoint | null;
+}

@@ -1,0 +1,62 @@
+import type { BrokerConfigRules } from '../controller/config-decisions.ts';
+import { BROKER_RESOURCE, type ClusterImage, TOPIC_RESOURCE } from '../controller/image.ts';
+import { logConfigOf } from '../controller/topic-config.ts';
+import type { LogConfig } from '../log/log-config.ts';
+import { type BrokerConfig, brokerConfigDefinition } from './config.ts';
+
+/** Kafka's numbers for where a value comes from, in DescribeConfigs. */
+export const CONFIG_SOURCE = {
+  DYNAMIC_TOPIC: 1,
+  DYNAMIC_BROKER: 2,
+  DYNAMIC_DEFAULT_BROKER: 3,
+  STATIC_BROKER: 4,
+  DEFAULT: 5,
+} as const;
+
+export interface SourcedValue {
+  readonly value: string;
+  readonly source: number;
+}
+
+/**
+ * Which value of a setting holds now: the one altered for this broker, for all brokers, given at the start, or Kafka's default, in this order.
+ *
+ * Invariant: nothing is cached here, so an altered setting holds from the next look on.
+ */
+export class Settings {
+  private readonly config: BrokerConfig;
+  private readonly image: ClusterImage;
+
+  constructor(config: BrokerConfig, image: ClusterImage) {
+    this.config = config;
+    this.image = image;
+  }
+
+  /** Every value that was set, the one that holds first; without the default. */
+  valuesOf(name: string): SourcedValue[] {
+    const found: SourcedValue[] = [];
+    const add = (value: string | undefined, source: number): void => {
+      if (value !== undefined) found.push({ value, source });
+    };
+    add(this.image.configsOf(BROKER_RESOURCE, String(this.config.nodeId)).get(name), CONFIG_SOURCE.DYNAMIC_BROKER);
+    add(this.image.configsOf(BROKER_RESOURCE, '').get(name), CONFIG_SOURCE.DYNAMIC_DEFAULT_BROKER);
+    add(this.config.given.get(name), CONFIG_SOURCE.STATIC_BROKER);
+    return found;
+  }
+
+  /** For topics without their own value; null = nobody set it. */
+  inherited = (name: string): string | null => this.valuesOf(name)[0]?.value ?? null;
+
+  logConfigOf(topic: string): LogConfig {
+    return logConfigOf(this.image.configsOf(TOPIC_RESOURCE, topic), this.inherited);
+  }
+}
+
+/** What AlterConfigs may do to brokers. */
+export const BROKER_CONFIG_RULES: BrokerConfigRules = {
+  definition: brokerConfigDefinition,
+  dynamicProblem(name) {
+    const definition = brokerConfigDefinition(name);
+    return definition?.isDynamic === true ? null : `Cannot update ${name} while the broker runs`;
+  },
+};
