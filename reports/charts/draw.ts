@@ -1,7 +1,9 @@
 /** One chart specification to one SVG file. `id` must be unique among the charts of a page; it names clip paths. */
 import type { ChartSpec } from '../chart-spec.ts';
 import type { Witness } from '../run-data.ts';
-import { drawBar, drawHeatMap, drawLine, drawScatter } from './axis-charts.ts';
+import { drawBar } from './bar-chart.ts';
+import { drawHeatMap } from './heat-map.ts';
+import { drawLine, drawScatter } from './point-charts.ts';
 import { drawGantt, drawLanes } from './row-charts.ts';
 import { drawTimeline } from './timeline.ts';
 
