@@ -69,7 +69,8 @@ export interface ConsumerSettings {
   readonly heartbeatIntervalMs?: number;
   readonly assignor?: 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky';
   readonly onAssigned?: (partitions: readonly TopicPartition[], generation: number) => void;
-  readonly onRevoked?: (partitions: readonly TopicPartition[], generation: number) => void;
+  /** The own client waits for what it returns before it gives the partitions up; clients that only tell of it do not. */
+  readonly onRevoked?: (partitions: readonly TopicPartition[], generation: number) => void | Promise<void>;
 }
 
 export interface CommitOffset extends TopicPartition {
@@ -78,11 +79,20 @@ export interface CommitOffset extends TopicPartition {
 
 export type Answer = { readonly outcome: 'ok' } | { readonly outcome: 'fail' | 'info'; readonly error: string };
 
+/** A record as the application gets it; a record without headers has no `headers`. */
+export interface PolledRecord extends SeenRecord {
+  /** The last value of each name, as text. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export interface ConsumerDriver {
   /** At most `maxWaitMs`; empty when nothing came. */
-  poll(maxWaitMs: number): Promise<readonly SeenRecord[]>;
+  poll(maxWaitMs: number): Promise<readonly PolledRecord[]>;
   commit(offsets: readonly CommitOffset[]): Promise<Answer>;
   seek(at: CommitOffset): Promise<void>;
+  /** `poll` returns nothing of these partitions until `resume`, and keeps the membership alive meanwhile. */
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
   /** −1 when unknown or not in a group. */
   readonly generation: number;
   /** An orderly end: leaves the group, commits if the client does so by itself. */

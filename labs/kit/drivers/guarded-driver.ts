@@ -71,10 +71,8 @@ export class DriverGuard {
     });
   }
 
-  #callback<A extends readonly unknown[]>(callback: (...args: A) => void): (...args: A) => void {
-    return (...args) => {
-      if (this.#alive) callback(...args);
-    };
+  #callback<A extends readonly unknown[], R>(callback: (...args: A) => R): (...args: A) => R | undefined {
+    return (...args) => (this.#alive ? callback(...args) : undefined);
   }
 
   #close(inner: { close(): Promise<void> }): Promise<void> {
@@ -98,6 +96,8 @@ export class DriverGuard {
       poll: (maxWaitMs) => this.#settled(inner.poll(maxWaitMs)),
       commit: (offsets) => this.#settled(inner.commit(offsets)),
       seek: (at) => this.#settled(inner.seek(at)),
+      pause: (partitions) => inner.pause(partitions),
+      resume: (partitions) => inner.resume(partitions),
       close: () => this.#close(inner),
     };
   }

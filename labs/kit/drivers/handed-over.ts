@@ -4,25 +4,25 @@
  *
  * Invariant: records come in the order of the handler's calls; at most one batch waits for each handler call; after `close` every handler is let go.
  */
-import type { SeenRecord } from '../history.ts';
+import type { PolledRecord } from './driver.ts';
 
 interface Waiting {
-  readonly records: readonly SeenRecord[];
+  readonly records: readonly PolledRecord[];
   taken: number;
   /** The application came back after these records: they are processed. */
-  readonly onProcessed: (upTo: SeenRecord) => void;
+  readonly onProcessed: (upTo: PolledRecord) => void;
   readonly release: () => void;
 }
 
 export class HandedOver {
   #waiting: Waiting[] = [];
   /** Polled and not yet known to be processed. */
-  #polled: { readonly from: Waiting; readonly last: SeenRecord } | null = null;
+  #polled: { readonly from: Waiting; readonly last: PolledRecord } | null = null;
   #wake: (() => void) | null = null;
   #closed = false;
 
   /** Called by the client's handler; resolves once the batch is processed, or on close or `drop`. */
-  offer(records: readonly SeenRecord[], onProcessed: (upTo: SeenRecord) => void): Promise<void> {
+  offer(records: readonly PolledRecord[], onProcessed: (upTo: PolledRecord) => void): Promise<void> {
     if (this.#closed || records.length === 0) return Promise.resolve();
     return new Promise((release) => {
       this.#waiting.push({ records, taken: 0, onProcessed, release });
@@ -30,7 +30,7 @@ export class HandedOver {
     });
   }
 
-  async poll(maxWaitMs: number, maxRecords: number): Promise<readonly SeenRecord[]> {
+  async poll(maxWaitMs: number, maxRecords: number): Promise<readonly PolledRecord[]> {
     this.#settle();
     if (this.#waiting.length === 0 && !this.#closed) {
       await new Promise<void>((resolve) => {

@@ -5,8 +5,8 @@
  * polled record counts as processed at the next poll, when kafkajs may commit it by itself.
  */
 import { randomUUID } from 'node:crypto';
-import { type Admin, CompressionTypes, type Consumer, Kafka, logLevel, type Producer } from 'kafkajs';
-import type { SeenRecord, TopicPartition } from '../history.ts';
+import { type Admin, CompressionTypes, type Consumer, type IHeaders, Kafka, logLevel, type Producer } from 'kafkajs';
+import type { TopicPartition } from '../history.ts';
 import type {
   AdminDriver,
   Answer,
@@ -15,6 +15,7 @@ import type {
   ConsumerDriver,
   ConsumerSettings,
   OutgoingRecord,
+  PolledRecord,
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
@@ -113,6 +114,14 @@ async function openProducer(kafka: Kafka, settings: ProducerSettings): Promise<P
   };
 }
 
+function headersOf(headers: IHeaders): { readonly headers?: Readonly<Record<string, string>> } {
+  const named = Object.entries(headers).map(([name, value]) => {
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    return [name, last?.toString() ?? ''];
+  });
+  return named.length === 0 ? {} : { headers: Object.fromEntries(named) };
+}
+
 async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<ConsumerDriver> {
   const isAlone = settings.group === undefined;
   const only = settings.partitions;
@@ -154,12 +163,13 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
       const { topic, partition } = batch;
       if (only !== undefined && !only.some((at) => at.topic === topic && at.partition === partition)) return;
       const records = batch.messages.map(
-        (message): SeenRecord => ({
+        (message): PolledRecord => ({
           topic,
           partition,
           offset: Number(message.offset),
           key: message.key === null ? null : message.key.toString(),
           value: message.value?.toString() ?? '',
+          ...headersOf(message.headers ?? {}),
         }),
       );
       const beat = setInterval(() => heartbeat().catch(() => {}), 1000);

@@ -7,7 +7,6 @@ import { ClientError } from '@mqlab/core/client/client-error.ts';
 import { Consumer } from '@mqlab/core/client/consumer/consumer.ts';
 import { Producer } from '@mqlab/core/client/producer/producer.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
-import type { SeenRecord } from '../history.ts';
 import type {
   Answer,
   ClientDriver,
@@ -15,6 +14,7 @@ import type {
   ConsumerDriver,
   ConsumerSettings,
   OutgoingRecord,
+  PolledRecord,
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
@@ -131,12 +131,15 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
     },
     poll: async (maxWaitMs) =>
       (await consumer.poll(maxWaitMs)).map(
-        ({ topic, partition, offset, key, value }): SeenRecord => ({
+        ({ topic, partition, offset, key, value, headers }): PolledRecord => ({
           topic,
           partition,
           offset,
           key,
           value: value ?? '',
+          ...(headers.length === 0
+            ? {}
+            : { headers: Object.fromEntries(headers.map((one) => [one.key, one.value?.toString() ?? ''])) }),
         }),
       ),
     commit: async (offsets: readonly CommitOffset[]): Promise<Answer> => {
@@ -148,6 +151,8 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
       }
     },
     seek: async (at) => consumer.seek(at, at.offset),
+    pause: (partitions) => consumer.pause(partitions),
+    resume: (partitions) => consumer.resume(partitions),
     close: () => consumer.close(),
   };
 }

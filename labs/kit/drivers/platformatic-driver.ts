@@ -14,7 +14,7 @@ import {
   stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka';
-import type { SeenRecord, TopicPartition } from '../history.ts';
+import type { TopicPartition } from '../history.ts';
 import type {
   AdminDriver,
   Answer,
@@ -22,6 +22,7 @@ import type {
   ConsumerDriver,
   ConsumerSettings,
   OutgoingRecord,
+  PolledRecord,
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
@@ -160,8 +161,8 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
   stream.on('error', (error) => {
     failed = error;
   });
-  const take = (recordsMax: number): SeenRecord[] => {
-    const records: SeenRecord[] = [];
+  const take = (recordsMax: number): PolledRecord[] => {
+    const records: PolledRecord[] = [];
     while (records.length < recordsMax) {
       const message = stream.read() as {
         topic: string;
@@ -169,9 +170,10 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
         offset: bigint;
         key?: string;
         value: string;
+        headers?: ReadonlyMap<string, string>;
       } | null;
       if (message === null) break;
-      const { topic, partition, offset, key, value } = message;
+      const { topic, partition, offset, key, value, headers } = message;
       if (only !== undefined && !only.some((at) => at.topic === topic && at.partition === partition)) continue;
       records.push({
         topic,
@@ -179,6 +181,7 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
         offset: Number(offset),
         key: key === undefined || key === '' ? null : key,
         value,
+        ...(headers === undefined || headers.size === 0 ? {} : { headers: Object.fromEntries(headers) }),
       });
     }
     return records;
