@@ -3,6 +3,7 @@ import { benchCommand } from './commands/bench.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { labCommand } from './commands/lab.ts';
 import { reportCommand } from './commands/report.ts';
+import { topicsCommand } from './commands/topics.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
@@ -21,6 +22,7 @@ const program = new Command('mqlab')
   .showHelpAfterError('(mqlab --help lists the commands)')
   .configureHelp({ showGlobalOptions: false })
   .addCommand(brokerCommand())
+  .addCommand(topicsCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
   .addCommand(benchCommand());
