@@ -1,7 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { brokerCommand } from './commands/broker.ts';
+import { configsCommand } from './commands/configs.ts';
+import { consumeCommand } from './commands/consume.ts';
+import { groupsCommand } from './commands/groups.ts';
 import { labCommand } from './commands/lab.ts';
+import { produceCommand } from './commands/produce.ts';
 import { reportCommand } from './commands/report.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { UsageError } from './usage-error.ts';
@@ -23,6 +27,10 @@ const program = new Command('mqlab')
   .configureHelp({ showGlobalOptions: false })
   .addCommand(brokerCommand())
   .addCommand(topicsCommand())
+  .addCommand(configsCommand())
+  .addCommand(produceCommand())
+  .addCommand(consumeCommand())
+  .addCommand(groupsCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
   .addCommand(benchCommand());

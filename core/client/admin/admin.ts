@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
-import { ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { ErrorCode } from '../../protocol/errors.ts';
 import { Metadata as MetadataApi } from '../../protocol/messages/03-metadata.ts';
 import { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
 import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
@@ -10,6 +10,7 @@ import { CreatePartitions } from '../../protocol/messages/37-create-partitions.t
 import { DeleteGroups } from '../../protocol/messages/42-delete-groups.ts';
 import { DescribeCluster } from '../../protocol/messages/60-describe-cluster.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../../protocol/schema.ts';
+import { ZERO_UUID } from '../../protocol/writer.ts';
 import { backoffMs } from '../backoff.ts';
 import { type AdminConfig, type AdminConfigInput, parseAdminConfig } from '../client-config.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
@@ -88,11 +89,6 @@ export interface ClusterDescription {
 const TOPIC_RESOURCE = 2;
 const BROKER_RESOURCE = 4;
 
-/** Codes that another broker, or the same one a little later, may not answer. */
-function isWorthRetrying(code: number): boolean {
-  return errorOf(code).retriable || code === ErrorCode.NOT_CONTROLLER;
-}
-
 export class Admin {
   readonly config: AdminConfig;
   private readonly clock: Clock;
@@ -135,7 +131,7 @@ export class Admin {
   async deleteTopics(names: readonly string[]): Promise<void> {
     await this.retrying('delete topics', async () => {
       const response = await this.atController(DeleteTopics, {
-        topics: names.map((name) => ({ name })),
+        topics: names.map((name) => ({ name, topicId: ZERO_UUID })),
         topicNames: names,
         timeoutMs: this.config['request.timeout.ms'],
       });
@@ -177,9 +173,6 @@ export class Admin {
       this.connections.updateBrokers(response.brokers);
       found = response.topics.map((topic) => {
         const name = topic.name ?? '';
-        // Known to be absent, for the moment at least: no use in waiting for it.
-        if (topic.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-          throw brokerError(topic.errorCode, `topic ${name}`).withoutRetry();
         this.check(topic.errorCode, `topic ${name}`);
         const partitions = topic.partitions
           .map((each) => ({
@@ -375,7 +368,9 @@ export class Admin {
   private check(code: number, context: string, detail: string | null = null): void {
     if (code === ErrorCode.NONE) return;
     const error = brokerError(code, context, code === ErrorCode.REQUEST_TIMED_OUT ? 'unknown' : 'failed', detail);
-    if (error.retriable || !isWorthRetrying(code)) throw error;
+    // A topic that is not there is what the caller asked about, not something to wait for.
+    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) throw error.withoutRetry();
+    if (error.retriable || code !== ErrorCode.NOT_CONTROLLER) throw error;
     throw new ClientError(error.kind, error.message, { code, retriable: true });
   }
 

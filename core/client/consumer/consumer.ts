@@ -13,8 +13,6 @@ import { GroupCoordinator, type Joined } from './coordinator.ts';
 import type { ConsumerRecord } from './fetched-partition.ts';
 import { Fetcher } from './fetcher.ts';
 import {
-  EARLIEST_TIMESTAMP,
-  LATEST_TIMESTAMP,
   lookUpOffsets,
   type OffsetAndMetadata,
   type OffsetAndTimestamp,
@@ -22,6 +20,7 @@ import {
   type TimeQuery,
 } from './offsets.ts';
 import { type PartitionState, type RebalanceListener, Subscription } from './subscription.ts';
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from './timestamps.ts';
 import { keyOf, type TopicPartition } from './topic-partition.ts';
 
 /**

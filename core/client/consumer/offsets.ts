@@ -6,10 +6,6 @@ import type { Metadata } from '../metadata.ts';
 import { groupByTopic, keyOf, type TopicPartition } from './topic-partition.ts';
 
 /** Looking up offsets by time or by the log's ends, at the leaders. One attempt: waiting and retrying belong to the caller. */
-export const LATEST_TIMESTAMP = -1;
-export const EARLIEST_TIMESTAMP = -2;
-export const MAX_TIMESTAMP = -3;
-
 export interface OffsetAndTimestamp {
   /** −1 when no record is at or after the time. */
   readonly offset: number;
