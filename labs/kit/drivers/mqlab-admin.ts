@@ -1,45 +1,40 @@
 /** The own client's admin behind the driver interface. */
-import { Consumer } from '@mqlab/core/client/consumer/consumer.ts';
+import { Admin } from '@mqlab/core/client/admin/admin.ts';
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '@mqlab/core/client/consumer/offsets.ts';
 import { keyOf } from '@mqlab/core/client/consumer/topic-partition.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import type { AdminDriver } from './driver.ts';
 
 export function openMqlabAdmin(ports: Ports, bootstrap: string): AdminDriver {
-  const notThere = async (): Promise<never> => {
-    throw new Error('the own admin client is not there yet');
+  const admin = new Admin(ports, { 'bootstrap.servers': bootstrap });
+  const partitionsOf = async (topic: string) => {
+    const [found] = await admin.describeTopics([topic]);
+    return found!.partitions.map(({ index }) => ({ topic, partition: index }));
   };
-  const reader = new Consumer(ports, { 'bootstrap.servers': bootstrap });
-  const partitionsOf = async (topic: string) =>
-    (await reader.partitionsFor(topic))
-      .map(({ index }) => ({ topic, partition: index }))
-      .sort((a, b) => a.partition - b.partition);
   return {
-    createTopic: notThere,
-    addPartitions: notThere,
-    deleteTopic: notThere,
+    createTopic: (name, partitions, configs) =>
+      admin.createTopics([{ name, partitions, ...(configs === undefined ? {} : { configs }) }]),
+    addPartitions: (topic, partitionsTotal) => admin.createPartitions(topic, partitionsTotal),
+    deleteTopic: (topic) => admin.deleteTopics([topic]),
     offsets: async (topic) => {
       const partitions = await partitionsOf(topic);
-      const starts = await reader.beginningOffsets(partitions);
-      const ends = await reader.endOffsets(partitions);
-      return partitions.map((at) => ({
-        partition: at.partition,
-        start: starts.get(keyOf(at))!,
-        end: ends.get(keyOf(at))!,
+      const at = async (timestamp: number) => admin.listOffsets(partitions.map((one) => ({ ...one, timestamp })));
+      const starts = await at(EARLIEST_TIMESTAMP);
+      const ends = await at(LATEST_TIMESTAMP);
+      return partitions.map((one) => ({
+        partition: one.partition,
+        start: starts.get(keyOf(one))!.offset,
+        end: ends.get(keyOf(one))!.offset,
       }));
     },
     committed: async (group, topic) => {
       const partitions = await partitionsOf(topic);
-      const member = new Consumer(ports, { 'bootstrap.servers': bootstrap, 'group.id': group });
-      try {
-        const offsets = await member.committed(partitions);
-        return partitions.flatMap((at) => {
-          const known = offsets.get(keyOf(at));
-          return known === undefined ? [] : [{ partition: at.partition, offset: known.offset }];
-        });
-      } finally {
-        await member.close();
-      }
+      const offsets = await admin.listGroupOffsets(group, partitions);
+      return partitions.flatMap((one) => {
+        const known = offsets.get(keyOf(one));
+        return known === undefined || known.offset < 0 ? [] : [{ partition: one.partition, offset: known.offset }];
+      });
     },
-    close: () => reader.close(),
+    close: () => admin.close(),
   };
 }
