@@ -4,6 +4,7 @@
  *
  * Invariant: records come in the order of the handler's calls; at most one batch waits for each handler call; after `close` every handler is let go.
  */
+import { partitionName, type TopicPartition } from '../history.ts';
 import type { PolledRecord } from './driver.ts';
 
 interface Waiting {
@@ -20,6 +21,7 @@ export class HandedOver {
   #polled: { readonly from: Waiting; readonly last: PolledRecord } | null = null;
   #wake: (() => void) | null = null;
   #closed = false;
+  #paused = new Set<string>();
 
   /** Called by the client's handler; resolves once the batch is processed, or on close or `drop`. */
   offer(records: readonly PolledRecord[], onProcessed: (upTo: PolledRecord) => void): Promise<void> {
@@ -32,7 +34,7 @@ export class HandedOver {
 
   async poll(maxWaitMs: number, maxRecords: number): Promise<readonly PolledRecord[]> {
     this.#settle();
-    if (this.#waiting.length === 0 && !this.#closed) {
+    if (this.#next() === undefined && !this.#closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, maxWaitMs);
         this.#wake = () => {
@@ -42,12 +44,28 @@ export class HandedOver {
       });
       this.#wake = null;
     }
-    const from = this.#waiting[0];
+    const from = this.#next();
     if (from === undefined) return [];
     const records = from.records.slice(from.taken, from.taken + maxRecords);
     from.taken += records.length;
     this.#polled = { from, last: records.at(-1)! };
     return records;
+  }
+
+  /** The handler of a paused partition waits on with its batch: that is the back-pressure. */
+  pause(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) this.#paused.add(partitionName(topic, partition));
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) this.#paused.delete(partitionName(topic, partition));
+    this.#wake?.();
+  }
+
+  #next(): Waiting | undefined {
+    return this.#waiting.find(
+      ({ records: [first] }) => !this.#paused.has(partitionName(first!.topic, first!.partition)),
+    );
   }
 
   /** Forgets what waits: after a seek or a revocation. */

@@ -147,7 +147,7 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
   });
   consumer.on(consumer.events.REBALANCING, () => {
     handed.drop();
-    if (assigned.length > 0) settings.onRevoked?.(assigned, joins);
+    if (assigned.length > 0) void settings.onRevoked?.(assigned, joins);
     assigned = [];
   });
   await consumer.connect();
@@ -200,6 +200,8 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
       consumer.seek({ topic, partition, offset: String(offset) });
       handed.drop();
     },
+    pause: (partitions) => handed.pause(partitions),
+    resume: (partitions) => handed.resume(partitions),
     close: async () => {
       handed.close();
       await consumer.disconnect();

@@ -14,7 +14,7 @@ import {
   stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka';
-import type { TopicPartition } from '../history.ts';
+import { partitionName, type TopicPartition } from '../history.ts';
 import type {
   AdminDriver,
   Answer,
@@ -148,7 +148,7 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
     settings.onAssigned?.(assigned, generationId ?? -1);
   });
   consumer.on('consumer:group:rebalance', () => {
-    if (assigned.length > 0) settings.onRevoked?.(assigned, consumer.generationId);
+    if (assigned.length > 0) void settings.onRevoked?.(assigned, consumer.generationId);
     assigned = [];
   });
   const stream: Stream = await consumer.consume({
@@ -161,8 +161,16 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
   stream.on('error', (error) => {
     failed = error;
   });
+  const paused = new Set<string>();
+  /** Read from the stream, of a partition that is paused: nothing behind it is read until it goes out. */
+  let held: PolledRecord | null = null;
   const take = (recordsMax: number): PolledRecord[] => {
     const records: PolledRecord[] = [];
+    if (held !== null) {
+      if (paused.has(partitionName(held.topic, held.partition))) return records;
+      records.push(held);
+      held = null;
+    }
     while (records.length < recordsMax) {
       const message = stream.read() as {
         topic: string;
@@ -175,14 +183,19 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
       if (message === null) break;
       const { topic, partition, offset, key, value, headers } = message;
       if (only !== undefined && !only.some((at) => at.topic === topic && at.partition === partition)) continue;
-      records.push({
+      const record: PolledRecord = {
         topic,
         partition,
         offset: Number(offset),
         key: key === undefined || key === '' ? null : key,
         value,
         ...(headers === undefined || headers.size === 0 ? {} : { headers: Object.fromEntries(headers) }),
-      });
+      };
+      if (paused.has(partitionName(topic, partition))) {
+        held = record;
+        break;
+      }
+      records.push(record);
     }
     return records;
   };
@@ -213,6 +226,12 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
     },
     seek: async () => {
       throw new Error('@platformatic/kafka cannot seek in an open stream');
+    },
+    pause: (partitions) => {
+      for (const { topic, partition } of partitions) paused.add(partitionName(topic, partition));
+    },
+    resume: (partitions) => {
+      for (const { topic, partition } of partitions) paused.delete(partitionName(topic, partition));
     },
     close: async () => {
       await stream.close();
