@@ -85,3 +85,5 @@ export interface OffsetAndMetadata {
 }
 
 export interface PartitionOffset extends TopicPartition, OffsetAndMetadata {}
+
+export { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_TIMESTAMP } from './timestamps.ts';
