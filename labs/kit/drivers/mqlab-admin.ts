@@ -1,6 +1,6 @@
 /** The own client's admin behind the driver interface. */
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '@mqlab/core/client/consumer/offsets.ts';
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '@mqlab/core/client/consumer/timestamps.ts';
 import { keyOf } from '@mqlab/core/client/consumer/topic-partition.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import type { AdminDriver } from './driver.ts';
