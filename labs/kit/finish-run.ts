@@ -37,15 +37,18 @@ export async function finalRead(
   const readMsMax = options.readMsMax ?? READ_MS_MAX;
   for (const topic of topics) {
     for (const { partition, start, end } of await admin.offsets(topic)) {
-      const consumer = await driver.consumer({
-        partitions: [{ topic, partition }],
-        fromBeginning: true,
-        autoCommit: false,
-        ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
-      });
-      const records =
-        end > start ? await readWhole(consumer, target, end, readMsMax, options.committedOnly ?? false) : [];
-      await consumer.close();
+      const records: SeenRecord[] = [];
+      // An empty partition needs no consumer to say so.
+      if (end > start) {
+        const consumer = await driver.consumer({
+          partitions: [{ topic, partition }],
+          fromBeginning: true,
+          autoCommit: false,
+          ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
+        });
+        records.push(...(await readWhole(consumer, target, end, readMsMax, options.committedOnly ?? false)));
+        await consumer.close();
+      }
       recorder.note('kit', {
         type: 'final-read',
         topic,

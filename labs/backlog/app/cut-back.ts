@@ -1,0 +1,55 @@
+/**
+ * The way back to the old layout, and the question that decides it: is everything that was handed on also done?
+ *
+ * The dispatcher reads in the old consumers' own group, so the offsets that it committed are where the old consumers go on: nothing to copy. It must be gone
+ * by then: two kinds of member in one group would share the partitions between them.
+ */
+import type { AdminDriver } from '../../kit/drivers/driver.ts';
+
+/** Records of the topic that the group has not committed yet. */
+export async function lagOf(admin: AdminDriver, group: string, topic: string): Promise<number> {
+  const committed = new Map((await admin.committed(group, topic)).map((at) => [at.partition, at.offset]));
+  let lag = 0;
+  for (const { partition, start, end } of await admin.offsets(topic)) lag += end - (committed.get(partition) ?? start);
+  return lag;
+}
+
+export interface Layout {
+  readonly source: { readonly topic: string; readonly group: string };
+  readonly temporary: { readonly topic: string; readonly group: string };
+}
+
+export interface CutBack {
+  readonly admin: AdminDriver;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly checkMs: number;
+  readonly stopDispatcher: () => Promise<void>;
+  readonly stopWorkers: () => Promise<void>;
+  readonly startOldConsumers: () => void;
+}
+
+/** AFTER: the old consumers go on when the temporary topic is worked off. Arrivals wait in the source topic meanwhile. */
+export async function cutBackWhenDrained(layout: Layout, how: CutBack): Promise<void> {
+  // #excerpt when-drained
+  await untilNoLag(how, layout.source);
+  await how.stopDispatcher();
+  await untilNoLag(how, layout.temporary);
+  await how.stopWorkers();
+  how.startOldConsumers();
+  // #end
+}
+
+/** BEFORE: the source topic is read to its end, so the old consumers go on at once. */
+export async function cutBackAtOnce(layout: Layout, how: CutBack): Promise<void> {
+  // #excerpt at-once
+  await untilNoLag(how, layout.source);
+  await how.stopDispatcher();
+  how.startOldConsumers();
+  await untilNoLag(how, layout.temporary);
+  await how.stopWorkers();
+  // #end
+}
+
+async function untilNoLag(how: CutBack, at: { readonly topic: string; readonly group: string }): Promise<void> {
+  while ((await lagOf(how.admin, at.group, at.topic)) > 0) await how.wait(how.checkMs);
+}

@@ -1,0 +1,99 @@
+/**
+ * A plan of the lab: the records that make the backlog, those that arrive after the old layout is back, and which process is killed when.
+ *
+ * Invariant: plain data. Each record says how long its work takes: real work is never equally long, and that is what turns a spread key into disorder.
+ */
+import type { PlanOperation } from '@mqlab/reports/run-data.ts';
+import fc from 'fast-check';
+import type { InputRecord } from '../kit/input.ts';
+import { describeFault, type Fault, faultsArbitrary } from '../kit/plan.ts';
+
+export interface BacklogRecord {
+  /** Number of the key among the plan's keys. */
+  readonly key: number;
+  readonly workMs: number;
+}
+
+export interface BacklogPlan {
+  readonly backlog: readonly BacklogRecord[];
+  readonly late: readonly BacklogRecord[];
+  readonly faults: readonly Fault[];
+}
+
+export interface PlanLimits {
+  readonly backlogMax: number;
+  readonly lateMax: number;
+  readonly keysMax: number;
+  /** Processes that may be killed. */
+  readonly killed: readonly string[];
+  readonly killsMax: number;
+}
+
+const WORK_MS_MAX = 6;
+const STEP_MAX = 10;
+const RESTART_MS_MAX = 40;
+
+export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
+  const record = fc.record({ key: fc.nat(limits.keysMax - 1), workMs: fc.nat(WORK_MS_MAX) });
+  return fc.record({
+    backlog: fc.array(record, { minLength: 1, maxLength: limits.backlogMax }),
+    late: fc.array(record, { maxLength: limits.lateMax }),
+    faults:
+      limits.killsMax === 0
+        ? fc.constant([])
+        : faultsArbitrary({
+            kinds: ['crash-app'],
+            apps: limits.killed,
+            stepMax: STEP_MAX,
+            countMax: limits.killsMax,
+            durationMsMax: RESTART_MS_MAX,
+          }),
+  });
+}
+
+export function describePlan({ backlog, late, faults }: BacklogPlan): PlanOperation[] {
+  const line = (when: string) => (record: BacklogRecord, at: number) =>
+    ({
+      kind: 'operation',
+      text: `${when} ${at}: key k${record.key}, ${record.workMs} ms of work`,
+    }) as const;
+  return [
+    ...backlog.map(line('backlog record')),
+    ...late.map(line('record after the return')),
+    ...faults.map(describeFault),
+  ];
+}
+
+export interface Flight {
+  readonly key: string;
+  readonly value: string;
+  readonly workMs: number;
+}
+
+/** The plan's records with real keys and short unique values: `f0 SAT-DFW`. */
+export function flightsOf(
+  records: readonly BacklogRecord[],
+  input: readonly InputRecord[],
+  numberedFrom: number,
+): Flight[] {
+  const keys = distinctKeys(input);
+  return records.map(({ key, workMs }, at) => {
+    const number = numberedFrom + at;
+    const name = keys[key % keys.length]!;
+    const same = input.filter((one) => one.key === name).slice(0, 20);
+    const { value } = same[number % same.length]!;
+    const to = /"destination":"([^"]{1,12})"/.exec(value)?.[1];
+    return { key: name, value: `f${number} ${to === undefined ? value.slice(0, 24) : `${name}-${to}`}`, workMs };
+  });
+}
+
+const known = new WeakMap<readonly InputRecord[], string[]>();
+
+function distinctKeys(input: readonly InputRecord[]): string[] {
+  let keys = known.get(input);
+  if (keys === undefined) {
+    keys = [...new Set(input.slice(0, 200).map(({ key }) => key))];
+    known.set(input, keys);
+  }
+  return keys;
+}
