@@ -1,5 +1,14 @@
 import { Reader } from '../../protocol/reader.ts';
-import { array, bytes, int32, type Message, type MessageInput, message, string } from '../../protocol/schema.ts';
+import {
+  array,
+  bytes,
+  int32,
+  type Message,
+  type MessageInput,
+  type MessageOf,
+  message,
+  string,
+} from '../../protocol/schema.ts';
 import { WireError } from '../../protocol/wire-error.ts';
 import { Writer } from '../../protocol/writer.ts';
 import { groupByTopic, type TopicPartition } from './topic-partition.ts';
@@ -59,7 +68,7 @@ export function encodeSubscription(metadata: MemberMetadata, version = VERSION_M
 /** Throws WireError. */
 export function decodeSubscription(buffer: Buffer): MemberMetadata {
   const { reader, version } = open(buffer);
-  const value = Subscription.read(reader, version);
+  const value = readSubscription(reader, version);
   return {
     topics: value.topics,
     userData: value.userData,
@@ -67,6 +76,18 @@ export function decodeSubscription(buffer: Buffer): MemberMetadata {
     generation: value.generationId,
     rackId: value.rackId,
   };
+}
+
+/** Some clients say version 1 and stop where version 0 ends. */
+function readSubscription(reader: Reader, version: number): MessageOf<typeof Subscription> {
+  const { position } = reader;
+  try {
+    return Subscription.read(reader, version);
+  } catch (error) {
+    if (!(error instanceof WireError) || version === 0) throw error;
+    reader.position = position;
+    return Subscription.read(reader, 0);
+  }
 }
 
 export function encodeAssignment(partitions: readonly TopicPartition[], userData: Buffer | null = null): Buffer {

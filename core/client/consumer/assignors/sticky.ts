@@ -146,17 +146,22 @@ function balance(
   return new Map(takers.map(({ memberId, kept, fresh }) => [memberId, [...kept, ...fresh].sort(comparePartitions)]));
 }
 
-/** One chain of moves from a member to one with at least two partitions fewer; false when there is none. */
+/**
+ * One chain of moves from a member to one with at least two partitions fewer; false when there is none.
+ * From those that were given new partitions first, and to the least loaded: so what was kept moves last.
+ */
 function evenOut(takers: readonly Taker[]): boolean {
-  const byLoad = [...takers].sort((a, b) => load(b) - load(a));
-  const least = load(byLoad.at(-1) ?? takers[0]!);
-  for (const start of byLoad) {
+  const heaviest = [...takers].sort((a, b) => load(b) - load(a) || b.fresh.length - a.fresh.length);
+  const lightest = [...takers].sort((a, b) => load(a) - load(b));
+  if (lightest[0] === undefined) return false;
+  const least = load(lightest[0]);
+  for (const start of heaviest) {
     if (load(start) - least < 2) return false;
     const cameFrom = new Map<Taker, { from: Taker; moved: TopicPartition }>();
     const seen = new Set([start]);
     const line = [start];
     for (let from = line.shift(); from !== undefined; from = line.shift()) {
-      for (const to of byLoad) {
+      for (const to of lightest) {
         if (seen.has(to)) continue;
         const moved = movable(from, to);
         if (moved === undefined) continue;
