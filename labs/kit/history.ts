@@ -131,6 +131,14 @@ export interface DeadLetterData {
   readonly value: string;
 }
 
+/** A request to a store outside the queue that is no effect by itself: shown in timelines, judged by no checker. */
+export interface StoreData {
+  readonly type: 'store';
+  readonly text: string;
+  /** The record that it is about. */
+  readonly value?: string;
+}
+
 /** A fresh client read the partition from its beginning to its end. */
 export interface FinalReadData extends TopicPartition {
   readonly type: 'final-read';
@@ -156,6 +164,7 @@ export type OperationData =
   | ReachData
   | ExpireData
   | DeadLetterData
+  | StoreData
   | FinalReadData;
 
 export type OperationType = OperationData['type'];

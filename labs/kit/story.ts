@@ -48,6 +48,8 @@ export function operationText(data: OperationData): string {
       return `log start of ${data.topic}-${data.partition} → ${data.logStartOffset}`;
     case 'dead-letter':
       return `put ${data.value} aside`;
+    case 'store':
+      return data.text;
     case 'crash':
     case 'heal':
     case 'drained':
@@ -71,6 +73,7 @@ function tellingCalls(history: History, finding: Finding): CompleteCall[] {
     if (evidence.has(call.start) || (call.end !== null && evidence.has(call.end))) return true;
     if (data.type === 'fault' || data.type === 'crash') return call.start <= last;
     if (data.type === 'send' || data.type === 'effect' || data.type === 'dead-letter') return values.has(data.value);
+    if (data.type === 'store') return data.value !== undefined && values.has(data.value) && call.start <= last;
     return false;
   });
 }
