@@ -11,7 +11,8 @@ import { describeFault, type Fault, faultsArbitrary } from '../kit/plan.ts';
 export interface BacklogRecord {
   /** Number of the key among the plan's keys. */
   readonly key: number;
-  readonly workMs: number;
+  /** How long its work takes, in units (`WORK_UNIT_MS`). */
+  readonly work: number;
 }
 
 export interface BacklogPlan {
@@ -24,17 +25,18 @@ export interface PlanLimits {
   readonly backlogMax: number;
   readonly lateMax: number;
   readonly keysMax: number;
+  /** Units of work of a record. */
+  readonly workMax: number;
   /** Processes that may be killed. */
   readonly killed: readonly string[];
   readonly killsMax: number;
 }
 
-const WORK_MS_MAX = 6;
-const STEP_MAX = 10;
+const STEP_MAX = 8;
 const RESTART_MS_MAX = 40;
 
 export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
-  const record = fc.record({ key: fc.nat(limits.keysMax - 1), workMs: fc.nat(WORK_MS_MAX) });
+  const record = fc.record({ key: fc.nat(limits.keysMax - 1), work: fc.nat(limits.workMax) });
   return fc.record({
     backlog: fc.array(record, { minLength: 1, maxLength: limits.backlogMax }),
     late: fc.array(record, { maxLength: limits.lateMax }),
@@ -55,7 +57,7 @@ export function describePlan({ backlog, late, faults }: BacklogPlan): PlanOperat
   const line = (when: string) => (record: BacklogRecord, at: number) =>
     ({
       kind: 'operation',
-      text: `${when} ${at}: key k${record.key}, ${record.workMs} ms of work`,
+      text: `${when} ${at}: key k${record.key}, ${record.work} units of work`,
     }) as const;
   return [
     ...backlog.map(line('backlog record')),
@@ -67,7 +69,7 @@ export function describePlan({ backlog, late, faults }: BacklogPlan): PlanOperat
 export interface Flight {
   readonly key: string;
   readonly value: string;
-  readonly workMs: number;
+  readonly work: number;
 }
 
 /** The plan's records with real keys and short unique values: `f0 SAT-DFW`. */
@@ -77,13 +79,13 @@ export function flightsOf(
   numberedFrom: number,
 ): Flight[] {
   const keys = distinctKeys(input);
-  return records.map(({ key, workMs }, at) => {
+  return records.map(({ key, work }, at) => {
     const number = numberedFrom + at;
     const name = keys[key % keys.length]!;
     const same = input.filter((one) => one.key === name).slice(0, 20);
     const { value } = same[number % same.length]!;
     const to = /"destination":"([^"]{1,12})"/.exec(value)?.[1];
-    return { key: name, value: `f${number} ${to === undefined ? value.slice(0, 24) : `${name}-${to}`}`, workMs };
+    return { key: name, value: `f${number} ${to === undefined ? value.slice(0, 24) : `${name}-${to}`}`, work };
   });
 }
 

@@ -30,11 +30,11 @@ export const CURE_CHECKS: readonly Check[] = [
   liveness({ drainMsMax: DRAIN_MS_MAX }),
 ];
 
-const STILL: PlanLimits = { backlogMax: 6, lateMax: 0, keysMax: 3, killed: [], killsMax: 0 };
+const STILL: PlanLimits = { backlogMax: 6, lateMax: 0, keysMax: 3, workMax: 6, killed: [], killsMax: 0 };
 export const ORDER_PLANS: PlanLimits = STILL;
 export const KILL_PLANS: PlanLimits = { ...STILL, killed: [DISPATCHER], killsMax: 2 };
 export const CURE_PLANS: PlanLimits = { ...STILL, killed: [DISPATCHER, ...WORKERS], killsMax: 3 };
-export const RETURN_PLANS: PlanLimits = { ...STILL, backlogMax: 4, lateMax: 3, keysMax: 2 };
+export const RETURN_PLANS: PlanLimits = { ...STILL, backlogMax: 4, lateMax: 3, keysMax: 2, workMax: 50 };
 
 interface Parts {
   readonly id: string;

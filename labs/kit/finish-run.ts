@@ -4,7 +4,7 @@
  * Invariant: without this there is no verdict: UNSEEN and LOST-WRITE are certain only after it. The reader is a process of its own that no fault touches.
  */
 import type { ClientName, ConsumerDriver } from './drivers/driver.ts';
-import type { Recorder, SeenRecord } from './history.ts';
+import { partitionName, type Recorder, type SeenRecord } from './history.ts';
 import type { Target } from './targets/target.ts';
 
 export interface FinishOptions {
@@ -34,56 +34,66 @@ export async function finalRead(
   const app = target.app(target.kind === 'sim' ? 'final-reader' : `final-reader-${readers++}`);
   const driver = app.client(options.client);
   const admin = await driver.admin();
-  const readMsMax = options.readMsMax ?? READ_MS_MAX;
+  const logs: OpenLog[] = [];
   for (const topic of topics) {
-    for (const { partition, start, end } of await admin.offsets(topic)) {
-      const records: SeenRecord[] = [];
-      // An empty partition needs no consumer to say so.
-      if (end > start) {
-        const consumer = await driver.consumer({
-          partitions: [{ topic, partition }],
-          fromBeginning: true,
-          autoCommit: false,
-          ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
-        });
-        records.push(...(await readWhole(consumer, target, end, readMsMax, options.committedOnly ?? false)));
-        await consumer.close();
-      }
-      recorder.note('kit', {
-        type: 'final-read',
-        topic,
-        partition,
-        logStartOffset: start,
-        logEndOffset: end,
-        records,
-        ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
-      });
-    }
+    for (const at of await admin.offsets(topic)) logs.push({ topic, ...at, records: [] });
   }
   await admin.close();
+  // An empty partition needs no reader to say so.
+  const wanted = logs.filter(({ start, end }) => end > start);
+  if (wanted.length > 0) {
+    const consumer = await driver.consumer({
+      partitions: wanted.map(({ topic, partition }) => ({ topic, partition })),
+      fromBeginning: true,
+      autoCommit: false,
+      ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
+    });
+    await readWhole(consumer, target, wanted, options);
+    await consumer.close();
+  }
+  for (const { topic, partition, start, end, records } of logs) {
+    recorder.note('kit', {
+      type: 'final-read',
+      topic,
+      partition,
+      logStartOffset: start,
+      logEndOffset: end,
+      records,
+      ...(options.committedOnly === undefined ? {} : { committedOnly: options.committedOnly }),
+    });
+  }
+}
+
+interface OpenLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly start: number;
+  readonly end: number;
+  readonly records: SeenRecord[];
 }
 
 async function readWhole(
   consumer: ConsumerDriver,
   target: Target,
-  end: number,
-  readMsMax: number,
-  committedOnly: boolean,
-): Promise<SeenRecord[]> {
-  const records: SeenRecord[] = [];
+  logs: readonly OpenLog[],
+  { readMsMax = READ_MS_MAX, committedOnly = false }: FinishOptions,
+): Promise<void> {
+  const logOf = new Map(logs.map((log) => [partitionName(log.topic, log.partition), log]));
+  const isWhole = ({ records, end }: OpenLog): boolean => (records.at(-1)?.offset ?? -1) >= end - 1;
   let heard = target.clock.monotonic();
-  while ((records.at(-1)?.offset ?? -1) < end - 1) {
+  while (!logs.every(isWhole)) {
     const polled = await consumer.poll(POLL_MS_MAX);
-    records.push(...polled);
+    for (const record of polled) {
+      logOf.get(partitionName(record.topic, record.partition))?.records.push(record);
+    }
     const now = target.clock.monotonic();
     if (polled.length > 0) heard = now;
     // The last offsets may hold control records, which no client returns: silence ends the reading then.
     else if (committedOnly && now - heard > 10 * POLL_MS_MAX) break;
     else if (now - heard > readMsMax) {
-      throw new Error(
-        `final read stopped at ${records.at(-1)?.offset ?? 'the beginning'} of ${end - 1} for ${readMsMax} ms`,
-      );
+      const { topic, partition, records, end } = logs.find((log) => !isWhole(log))!;
+      const at = records.at(-1)?.offset ?? 'the beginning';
+      throw new Error(`final read of ${topic}-${partition} stopped at ${at} of ${end - 1} for ${readMsMax} ms`);
     }
   }
-  return records;
 }

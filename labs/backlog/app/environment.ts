@@ -44,6 +44,8 @@ export function consumerSettings(settings: ConsumeSettings) {
     topics: [topic],
     fromBeginning: true,
     autoCommit: false,
+    // Neighbouring partitions go to different consumers, so that a few busy ones do not meet in one.
+    assignor: 'roundrobin' as const,
     ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
     ...(heartbeatIntervalMs === undefined ? {} : { heartbeatIntervalMs }),
     ...(maxPollRecords === undefined ? {} : { maxPollRecords }),
