@@ -1,0 +1,163 @@
+import type { Ports } from '../ports/ports.ts';
+import { SimWorld } from '../ports/sim/world.ts';
+import { readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
+import { Produce } from '../protocol/messages/00-produce.ts';
+import { Metadata } from '../protocol/messages/03-metadata.ts';
+import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
+import { InitProducerId } from '../protocol/messages/22-init-producer-id.ts';
+import { Reader } from '../protocol/reader.ts';
+import { recordsOf } from '../protocol/record.ts';
+import { RecordBatch } from '../protocol/record-batch.ts';
+import type { RequestOf, ResponseInput } from '../protocol/schema.ts';
+import { type AnyApi, encodeResponse } from '../rpc/request-codec.ts';
+import { type Reply, ServerConnection } from '../rpc/server-connection.ts';
+
+/**
+ * For tests: a broker of which only the answers to Produce are real, and those as the test's script wants them. It shows what a producer does after
+ * answers that a sound broker gives only in bad moments. Its one partition is a list of values; it checks sequences as a broker does.
+ */
+export type Verdict =
+  /** Append (unless the sequence forbids it) and answer so. */
+  | 'append'
+  /** Append, and break the connection instead of an answer. */
+  | 'append-and-drop'
+  /** Break the connection without appending. */
+  | 'drop'
+  /** Never answer. */
+  | 'silence'
+  /** Refuse with this code. */
+  | number;
+
+export interface SeenBatch {
+  readonly values: readonly string[];
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly bytes: number;
+}
+
+const APIS: readonly AnyApi[] = [Produce, Metadata, ApiVersions, InitProducerId];
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+const NODE = { nodeId: 1, host: 'broker', port: 9092 };
+
+export class ScriptedBroker {
+  readonly log: string[] = [];
+  readonly seen: SeenBatch[] = [];
+  producerIds = 0;
+  private readonly sequences = new Map<string, { next: number; batches: { base: number; offset: number }[] }>();
+  private readonly script: (batch: SeenBatch, index: number) => Verdict;
+
+  constructor(script: (batch: SeenBatch, index: number) => Verdict) {
+    this.script = script;
+  }
+
+  async listen(ports: Ports): Promise<void> {
+    const limits = { frameBytesMax: 1e8, idleMsMax: -1, sendQueueBytesMax: 1e8 };
+    await ports.network.listen({ host: 'broker', port: 9092 }, (connection) => {
+      new ServerConnection(0, connection, ports.clock, limits, (frame) => this.handle(frame), { onClose() {} });
+    });
+  }
+
+  private handle(frame: Buffer): Reply | Promise<Reply> {
+    const reader = new Reader(frame);
+    const apiOf = (key: number) => APIS.find((each) => each.key === key)!;
+    const { apiKey, apiVersion, correlationId } = readRequestHeader(reader, (key, version) =>
+      requestHeaderVersion(apiOf(key), version),
+    );
+    const api = apiOf(apiKey);
+    const request = api.request.read(reader, apiVersion);
+    const answer = this.answer(api, request);
+    if (answer === 'drop') return { kind: 'close', reason: 'script' };
+    if (answer === 'silence') return new Promise<Reply>(() => {});
+    if (answer === 'nothing') return { kind: 'nothing' };
+    return { kind: 'send', parts: encodeResponse(api, apiVersion, correlationId, answer as never) };
+  }
+
+  private answer(api: AnyApi, request: unknown): object | 'drop' | 'silence' | 'nothing' {
+    switch (api.key) {
+      case ApiVersions.key:
+        return versions();
+      case Metadata.key:
+        return metadata();
+      case InitProducerId.key:
+        return { throttleTimeMs: 0, errorCode: 0, producerId: 100 + this.producerIds++, producerEpoch: 0 };
+      default:
+        return this.produce(request as RequestOf<typeof Produce>);
+    }
+  }
+
+  private produce(request: RequestOf<typeof Produce>): object | 'drop' | 'silence' | 'nothing' {
+    const batch = new RecordBatch(Buffer.from(request.topicData[0]!.partitionData[0]!.records!));
+    const values = [...recordsOf(batch)].map((record) => record.value!.toString());
+    const { producerId, producerEpoch, baseSequence, bytes } = batch;
+    const seen = { values, producerId, producerEpoch, baseSequence, bytes };
+    this.seen.push(seen);
+    const verdict = this.script(seen, this.seen.length - 1);
+    if (verdict === 'drop' || verdict === 'silence') return verdict;
+    const outcome = typeof verdict === 'number' ? { errorCode: verdict, baseOffset: -1 } : this.append(seen);
+    if (verdict === 'append-and-drop') return 'drop';
+    if (request.acks === 0) return 'nothing';
+    const partitionResponses = [{ index: 0, ...outcome }];
+    const answer: ResponseInput<typeof Produce> = { responses: [{ name: 't', topicId: TOPIC_ID, partitionResponses }] };
+    return answer;
+  }
+
+  private append({ values, producerId, producerEpoch, baseSequence }: SeenBatch): {
+    errorCode: number;
+    baseOffset: number;
+  } {
+    const offset = this.log.length;
+    if (producerId >= 0) {
+      const key = `${producerId}/${producerEpoch}`;
+      const state = this.sequences.get(key) ?? { next: 0, batches: [] };
+      const duplicate = state.batches.find((each) => each.base === baseSequence);
+      if (duplicate !== undefined) return { errorCode: 0, baseOffset: duplicate.offset };
+      if (baseSequence !== state.next) return { errorCode: 45, baseOffset: -1 };
+      state.next += values.length;
+      state.batches = [...state.batches, { base: baseSequence, offset }].slice(-5);
+      this.sequences.set(key, state);
+    }
+    this.log.push(...values);
+    return { errorCode: 0, baseOffset: offset };
+  }
+}
+
+function versions(): ResponseInput<typeof ApiVersions> {
+  const apiKeys = APIS.map((api) => ({
+    apiKey: api.key,
+    minVersion: api.request.versionMin,
+    maxVersion: api.request.versionMax,
+  }));
+  return { errorCode: 0, apiKeys };
+}
+
+function metadata(): ResponseInput<typeof Metadata> {
+  const partition = { errorCode: 0, partitionIndex: 0, leaderId: 1, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] };
+  const topic = { errorCode: 0, name: 't', topicId: TOPIC_ID, partitions: [partition] };
+  return { brokers: [NODE], clusterId: 'c', controllerId: 1, topics: [topic] };
+}
+
+/** Runs `use` in a simulated process beside the scripted broker. */
+export async function withScriptedBroker(
+  script: (batch: SeenBatch, index: number) => Verdict,
+  use: (ports: Ports, broker: ScriptedBroker, world: SimWorld) => Promise<void>,
+): Promise<void> {
+  const world = new SimWorld({ seed: 7 });
+  const broker = new ScriptedBroker(script);
+  let isListening: () => void = () => {};
+  const listening = new Promise<void>((resolve) => {
+    isListening = resolve;
+  });
+  world.process('broker').spawn(async (ports) => {
+    await broker.listen(ports);
+    isListening();
+  });
+  let isDone = false;
+  world.process('client').spawn(async (ports) => {
+    await listening;
+    await use(ports, broker, world);
+    isDone = true;
+  });
+  await world.run({ until: () => isDone, untilTimeMs: 3_600_000 });
+  if (!isDone) throw new Error('the test did not end within an hour of virtual time');
+}
