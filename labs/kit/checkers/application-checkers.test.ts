@@ -174,6 +174,13 @@ test('OWNER: a member acts in a partition that another owns; refused acts and it
   const unknown = base();
   unknown.info(unknown.invoke('c1', { type: 'effect', key: 'k', value: 'a', generation: 1 }), 'ECONNRESET');
   expect(found(unknown)).toEqual([]);
+  const late = twoSent();
+  late.note('c1', { type: 'assign', group: 'g', generation: 1, partitions });
+  effect(late, 'a', 'c1', 'k', 1);
+  const commit = late.invoke('c1', { type: 'commit', group: 'g', topic: 't', partition: 0, offset: 1, generation: 1 });
+  late.note('c2', { type: 'assign', group: 'g', generation: 2, partitions });
+  late.ok(commit);
+  expect(found(late)).toEqual([]);
   const released = twoSent();
   released.note('c1', { type: 'assign', group: 'g', generation: 1, partitions });
   released.note('c1', { type: 'revoke', group: 'g', generation: 1, partitions });

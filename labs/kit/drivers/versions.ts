@@ -15,7 +15,15 @@ function ownVersion(): string {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
+const known = new Map<ClientName, string>();
+
 export function clientVersion(name: ClientName): string {
+  let version = known.get(name);
+  if (version === undefined) known.set(name, (version = readVersion(name)));
+  return version;
+}
+
+function readVersion(name: ClientName): string {
   switch (name) {
     case 'mqlab':
       return ownVersion();
