@@ -38,6 +38,7 @@ const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
 const producerSettings = {
   ...common,
+  'client.id': text('mqlab-producer'),
   acks: choice('all', ['all', '-1', '0', '1']),
   'enable.idempotence': flag(true),
   'linger.ms': integer(5, 0, LONG_MAX),
@@ -55,6 +56,7 @@ const producerSettings = {
 
 const consumerSettings = {
   ...common,
+  'client.id': text('mqlab-consumer'),
   'group.id': text(null),
   'group.instance.id': text(null),
   'client.rack': text(''),
@@ -77,7 +79,11 @@ const consumerSettings = {
   'default.api.timeout.ms': integer(60_000, 0),
 } as const;
 
-const adminSettings = { ...common, 'default.api.timeout.ms': integer(60_000, 0) } as const;
+const adminSettings = {
+  ...common,
+  'client.id': text('mqlab-admin'),
+  'default.api.timeout.ms': integer(60_000, 0),
+} as const;
 
 export type CommonConfig = ValuesOf<typeof common>;
 export type ProducerConfig = ValuesOf<typeof producerSettings>;
