@@ -22,6 +22,7 @@ export interface BacklogPlan {
 }
 
 export interface PlanLimits {
+  readonly backlogMin: number;
   readonly backlogMax: number;
   readonly lateMax: number;
   readonly keysMax: number;
@@ -29,6 +30,7 @@ export interface PlanLimits {
   readonly workMax: number;
   /** Processes that may be killed. */
   readonly killed: readonly string[];
+  readonly killsMin: number;
   readonly killsMax: number;
 }
 
@@ -38,7 +40,7 @@ const RESTART_MS_MAX = 40;
 export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
   const record = fc.record({ key: fc.nat(limits.keysMax - 1), work: fc.nat(limits.workMax) });
   return fc.record({
-    backlog: fc.array(record, { minLength: 1, maxLength: limits.backlogMax }),
+    backlog: fc.array(record, { minLength: limits.backlogMin, maxLength: limits.backlogMax }),
     late: fc.array(record, { maxLength: limits.lateMax }),
     faults:
       limits.killsMax === 0
@@ -47,6 +49,7 @@ export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
             kinds: ['crash-app'],
             apps: limits.killed,
             stepMax: STEP_MAX,
+            countMin: limits.killsMin,
             countMax: limits.killsMax,
             durationMsMax: RESTART_MS_MAX,
           }),

@@ -9,7 +9,7 @@ import type { Recorder } from '../kit/history.ts';
 export interface Watch {
   readonly recorder: Recorder;
   readonly process: string;
-  /** Records were polled and are not committed yet, or no longer. */
+  /** Records were polled and the process has not come back for more, or it has. */
   readonly onHolding?: (isHolding: boolean) => void;
 }
 
@@ -65,6 +65,7 @@ function recordedConsumer(consumer: ConsumerDriver, group: string, watch: Watch)
       return consumer.generation;
     },
     poll: async (maxWaitMs) => {
+      onHolding?.(false);
       const records = await consumer.poll(maxWaitMs);
       if (records.length > 0) {
         onHolding?.(true);
@@ -80,7 +81,6 @@ function recordedConsumer(consumer: ConsumerDriver, group: string, watch: Watch)
         if (answer.outcome === 'ok') recorder.ok(call);
         else recorder[answer.outcome](call, answer.error);
       }
-      if (answer.outcome === 'ok') onHolding?.(false);
       return answer;
     },
   };
