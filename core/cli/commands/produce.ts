@@ -19,6 +19,7 @@ const PROPERTIES = [
   'ignore.error',
 ];
 const LINE_FEED = 10;
+const CLOSE_TIMEOUT_MS = 5_000;
 const LINE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Options {
@@ -86,9 +87,10 @@ async function run(options: Options): Promise<void> {
       } else if (!producer.send(record, onDelivery)) await producer.ready();
       if (failed > 0) break;
     }
-    await producer.flush();
+    if (failed === 0) await producer.flush();
   } finally {
-    await producer.close({ timeoutMs: 0 });
+    // After bad input what was read before it still goes out.
+    await producer.close({ timeoutMs: CLOSE_TIMEOUT_MS });
   }
   process.stderr.write(`${sent} records sent to ${topic}\n`);
   if (firstError !== null) throw new Error(`${failed} records not delivered: ${(firstError as Error).message}`);
