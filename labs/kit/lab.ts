@@ -103,6 +103,8 @@ export interface LabFigures {
   readonly tables?: Readonly<Record<string, Table>>;
   readonly price?: readonly PriceRow[];
   readonly verdicts?: readonly FigureVerdict[];
+  /** What becomes of claims that figures decide; stands in place of the lab's own conclusion. */
+  readonly conclusions?: readonly Conclusion[];
   readonly limits?: readonly string[];
 }
 

@@ -250,7 +250,8 @@ function rowsOf(
   const figuresHash = createHash('sha256').update(canonicalJson(taken.figures)).digest('hex');
   for (const verdict of taken.verdicts ?? []) open.push(figureRow(lab, verdict, seed, flags, figuresHash));
   return open.map((row) => {
-    const conclusion: Conclusion = lab.conclusions.find((known) => known.claim === row.claim) ?? {
+    const known = [...(taken.conclusions ?? []), ...lab.conclusions];
+    const conclusion: Conclusion = known.find((each) => each.claim === row.claim) ?? {
       claim: row.claim,
       verdict: 'inconclusive',
       scope: 'the lab concludes nothing on this claim',

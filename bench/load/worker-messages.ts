@@ -1,0 +1,64 @@
+/** What a load's threads and their owner say to each other. Times are `monotonicMs()`. */
+import type { Payload } from './payload.ts';
+import type { Workload } from './workload.ts';
+
+export interface ProducerTask {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly workload: Workload;
+  readonly payload: Payload;
+  /** Which of `workload.producers` this one is. */
+  readonly index: number;
+  /** The key of each record holds its due time. */
+  readonly carriesTime: boolean;
+}
+
+export interface ConsumerTask {
+  readonly bootstrap: string;
+  readonly topic: string;
+  readonly partitions: readonly number[];
+  /** `follow` reads along from the end; `drain` from the beginning to the end that there is. */
+  readonly mode: 'follow' | 'drain';
+}
+
+export interface Start {
+  readonly kind: 'start';
+  readonly startMs: number;
+  readonly measureFromMs: number;
+  readonly measureUntilMs: number;
+}
+
+export type ToWorker = Start | { readonly kind: 'stop' };
+
+export interface ProducerReport {
+  readonly kind: 'produced';
+  /** Open loop: due in the window; closed: acknowledged in it. */
+  readonly due: number;
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly unfinished: number;
+  readonly acknowledgedInWindow: number;
+  readonly bytesInWindow: number;
+  /** Of the whole run, warm-up included. */
+  readonly recordsSent: number;
+  readonly requestsSent: number;
+  readonly batchesSent: number;
+  readonly bytesSent: number;
+  readonly batchesRetried: number;
+  /** The first failure's message. */
+  readonly failure: string | null;
+  /** Histograms as text; null in a closed loop. */
+  readonly latencies: string | null;
+  readonly lateness: string | null;
+}
+
+export interface ConsumerReport {
+  readonly kind: 'consumed';
+  readonly records: number;
+  readonly bytes: number;
+  /** From the first record to the last. */
+  readonly elapsedMs: number;
+  readonly latencies: string;
+}
+
+export type FromWorker = { readonly kind: 'ready' } | ProducerReport | ConsumerReport;
