@@ -1,6 +1,7 @@
 import { Controller, newId } from '../controller/controller.ts';
 import { ClusterImage } from '../controller/image.ts';
 import { MetadataLog } from '../controller/metadata-log.ts';
+import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import { readMetaProperties } from '../log/log-directory.ts';
 import { LogManager } from '../log/log-manager.ts';
@@ -175,12 +176,14 @@ export class Broker {
 
   private groupConfig() {
     const { config } = this;
+    const existing = this.image.topics.get(CONSUMER_OFFSETS_TOPIC)?.partitions.length;
     return {
       sessionTimeoutMinMs: config.number('group.min.session.timeout.ms'),
       sessionTimeoutMaxMs: config.number('group.max.session.timeout.ms'),
       initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
       sizeMax: config.number('group.max.size'),
-      offsetsPartitions: config.number('offsets.topic.num.partitions'),
+      // A topic that exists keeps its partitions, whatever the setting says now: groups are found by them.
+      offsetsPartitions: existing ?? config.number('offsets.topic.num.partitions'),
       offsetMetadataBytesMax: config.number('offset.metadata.max.bytes'),
       offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
       offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),

@@ -1,6 +1,7 @@
 import type { Random } from '../ports/random.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
 import type { Decision, Outcome } from './decision.ts';
+import { electLeadersOn } from './election.ts';
 import type { ClusterImage } from './image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import {
@@ -73,7 +74,7 @@ export class Controller {
     });
   }
 
-  /** The broker's new life: its address and incarnation from now on. Returns its epoch. */
+  /** The broker's new life: its address and incarnation from now on; it leads what had no leader without it. Returns its epoch. */
   registerBroker(broker: BrokerToRegister): Promise<number> {
     return this.commit(() => {
       const brokerEpoch = (this.image.brokers.get(broker.brokerId)?.brokerEpoch ?? -1) + 1;
@@ -88,7 +89,7 @@ export class Controller {
         fenced: false,
         logDirs: broker.logDirs,
       };
-      return { records: [record], response: brokerEpoch };
+      return { records: [record, ...electLeadersOn(this.image, broker.brokerId)], response: brokerEpoch };
     });
   }
 

@@ -20,6 +20,8 @@ export interface PartitionImage {
   readonly partition: number;
   readonly replicas: readonly number[];
   readonly inSyncReplicas: readonly number[];
+  /** Not in sync any more, but sure to have every committed record (KIP-966); from logs that Kafka wrote. */
+  readonly eligibleLeaderReplicas: readonly number[];
   /** −1 = none. */
   readonly leader: number;
   readonly leaderEpoch: number;
@@ -111,6 +113,7 @@ export class ClusterImage {
           partition: record.partitionId,
           replicas: record.replicas,
           inSyncReplicas: record.isr,
+          eligibleLeaderReplicas: record.eligibleLeaderReplicas ?? [],
           leader: record.leader,
           leaderEpoch: record.leaderEpoch,
           partitionEpoch: record.partitionEpoch,
@@ -126,6 +129,7 @@ export class ClusterImage {
           partition: before.partition,
           replicas: record.replicas ?? before.replicas,
           inSyncReplicas: record.isr ?? before.inSyncReplicas,
+          eligibleLeaderReplicas: record.eligibleLeaderReplicas ?? before.eligibleLeaderReplicas,
           leader: isNewLeader ? record.leader : before.leader,
           leaderEpoch: isNewLeader ? before.leaderEpoch + 1 : before.leaderEpoch,
           partitionEpoch: before.partitionEpoch + 1,

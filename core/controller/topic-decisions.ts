@@ -53,7 +53,8 @@ export function createTopics(
   for (const { name } of topics) names.set(name, (names.get(name) ?? 0) + 1);
   const accepted = new Set<string>();
   let partitions = 0;
-  const response = topics.map((topic) => {
+  // A name that comes twice is answered once.
+  const response = [...new Map(topics.map((each) => [each.name, each])).values()].map((topic) => {
     const plan = planTopic(image, topic, defaults, draws, names.get(topic.name)! > 1, accepted);
     if ('errorCode' in plan) return failedTopic(topic.name, plan);
     partitions += plan.replicas.length;
@@ -305,12 +306,13 @@ export function createPartitions(
   draws: Draws,
 ): Decision<readonly (Outcome & { readonly name: string })[]> {
   const records: NewMetadataRecord[] = [];
-  const seen = new Set<string>();
-  const response = topics.map((each) => {
-    const outcome = seen.has(each.name)
-      ? refused(ErrorCode.INVALID_REQUEST, `Duplicate topic name ${each.name}.`)
-      : growTopic(image, each, draws, records);
-    seen.add(each.name);
+  const names = new Map<string, number>();
+  for (const { name } of topics) names.set(name, (names.get(name) ?? 0) + 1);
+  const response = [...new Map(topics.map((each) => [each.name, each])).values()].map((each) => {
+    const outcome =
+      names.get(each.name)! > 1
+        ? refused(ErrorCode.INVALID_REQUEST, `Duplicate topic name ${each.name}.`)
+        : growTopic(image, each, draws, records);
     return { ...outcome, name: each.name };
   });
   return { records, response };

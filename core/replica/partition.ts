@@ -91,6 +91,11 @@ export class Partition {
     return this.leadership.inSyncReplicas;
   }
 
+  /** min.insync.replicas, as far as the partition has so many replicas. */
+  get minInSyncReplicas(): number {
+    return Math.min(this.log.config.minInSyncReplicas, this.leadership.replicas.length);
+  }
+
   get isLeader(): boolean {
     return this.leadership.leader === this.nodeId && !this.isDeleted;
   }
@@ -119,7 +124,7 @@ export class Partition {
   append(records: Buffer, acks: number, origin: AppendOrigin): AppendOutcome {
     const problem = this.check(NO_OFFSET);
     if (problem !== ErrorCode.NONE) return { result: rejected(problem, ''), flushed: null };
-    const { minInSyncReplicas } = this.log.config;
+    const { minInSyncReplicas } = this;
     if (acks === -1 && this.inSyncReplicas.length < minInSyncReplicas) {
       return {
         result: rejected(

@@ -163,7 +163,7 @@ function settle(outcome: PartitionOutcome): void {
   const { partition } = outcome;
   if (outcome.errorCode !== ErrorCode.NONE || partition === null) return;
   if (partition.highWatermark >= outcome.endOffset) {
-    if (partition.inSyncReplicas.length >= partition.log.config.minInSyncReplicas) return;
+    if (partition.inSyncReplicas.length >= partition.minInSyncReplicas) return;
     outcome.errorCode = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
     return;
   }
