@@ -8,6 +8,7 @@
 import type { Answer, CommitOffset } from '../kit/drivers/driver.ts';
 import type { Call, Recorder, SeenRecord } from '../kit/history.ts';
 import type { Journal } from './app/journal.ts';
+import type { StoreAnswer } from './app/stores.ts';
 import type { Job } from './app/worker.ts';
 import type { Observer } from './observer.ts';
 import { GOALS } from './observer.ts';
@@ -117,7 +118,7 @@ export class RecordingJournal implements Journal {
   }
 
   /** What a worker did at the store. */
-  worked(worker: number, job: Job, result: 'made' | 'refused'): void {
+  worked(worker: number, job: Job, result: StoreAnswer): void {
     const { topic, partition, key, value, generation, offset } = job;
     const effect = { type: 'effect', key, value, generation, topic, partition } as const;
     const process = `${this.#app}/w${worker}`;
@@ -126,7 +127,10 @@ export class RecordingJournal implements Journal {
       this.#observer.effect(this.#app, offset, value);
       this.#events.onStep();
     } else {
-      this.#recorder.fail(this.#recorder.invoke(process, effect), 'the store refused it');
+      this.#recorder.fail(
+        this.#recorder.invoke(process, effect),
+        result === 'repeat' ? 'refused: a repeat' : 'refused: no owner any more',
+      );
       this.#observer.done(this.#app, offset);
       this.#observer.reach(GOALS.refused);
     }

@@ -16,11 +16,12 @@ import type { CheckerName } from '../kit/checkers/finding.ts';
 import { keyOrder } from '../kit/checkers/key-order.ts';
 import { liveness } from '../kit/checkers/liveness.ts';
 import { owner } from '../kit/checkers/owner.ts';
-import { CLIENT_NAMES } from '../kit/drivers/driver.ts';
+import { CLIENT_NAMES, type ClientName } from '../kit/drivers/driver.ts';
 import type { Lab, Scenario } from '../kit/lab.ts';
+import type { TargetKind } from '../kit/targets/target.ts';
 import type { Setup } from './app/setup.ts';
 import { GOALS } from './observer.ts';
-import { describePlan, type OrderingPlan, type PlanLimits, planArbitrary } from './plan.ts';
+import { describePlan, type OrderingPlan, type PlanLimits, planArbitrary, smallerOrderingPlans } from './plan.ts';
 import { repeatsOnly, stateOrder } from './repeats.ts';
 import { BROKER_SETTINGS, runOrdering } from './run.ts';
 
@@ -41,22 +42,25 @@ const COMMITS: readonly Check[] = [
 type Parts = Omit<Scenario<OrderingPlan>, 'plan' | 'describe' | 'run' | 'broker' | 'targets' | 'clients'> & {
   readonly setup: Setup;
   readonly limits: PlanLimits;
-  readonly isSimOnly?: boolean;
+  /** Default: all targets, with each client. */
+  readonly targets?: readonly TargetKind[];
+  readonly clients?: readonly ClientName[];
 };
 
-export function scenarioFrom({ setup, limits, isSimOnly = false, ...parts }: Parts): Scenario<OrderingPlan> {
+export function scenarioFrom({ setup, limits, targets, clients, ...parts }: Parts): Scenario<OrderingPlan> {
   return {
     ...parts,
-    targets: isSimOnly ? ['sim'] : ['sim', 'local', 'external'],
-    clients: isSimOnly ? ['mqlab'] : CLIENT_NAMES,
+    targets: targets ?? ['sim', 'local', 'external'],
+    clients: clients ?? CLIENT_NAMES,
     plan: planArbitrary(limits),
     describe: describePlan,
+    smaller: smallerOrderingPlans,
     broker: BROKER_SETTINGS,
     run: (plan, context) => runOrdering(plan, context, setup),
   };
 }
 
-const LOCAL_RUNS = { quick: { local: 1, external: 1 } } as const;
+const PROCESS_RUNS = { quick: { local: 1, external: 1 } } as const;
 const CRASHES: PlanLimits = { faultKinds: ['crash-app', 'rebalance'] };
 const TAKEOVERS: PlanLimits = { faultKinds: ['crash-app', 'pause-app'] };
 
@@ -70,6 +74,7 @@ export const threadPool: Parts = {
   limits: { faultKinds: [] },
   checks: [keyOrder],
   exercised: [GOALS.overtaking],
+  clients: ['mqlab', 'kafkajs'],
   witnessTitle: 'Two records of one key in work at once: the quicker one overtakes',
 };
 
@@ -84,7 +89,17 @@ export const keyedQueues: Parts = {
   limits: { faultKinds: [] },
   checks: [keyOrder, stateOrder, effectCount(), ...COMMITS],
   exercised: [GOALS.overtaking, GOALS.full],
-  runs: LOCAL_RUNS,
+  targets: ['sim'],
+};
+
+/** The same with real processes and threads: first what the simulator found in the pool. */
+export const keyedQueuesProcesses: Parts = {
+  ...keyedQueues,
+  id: 'keyed-queues-processes',
+  exercised: [GOALS.overtaking],
+  targets: ['local', 'external'],
+  clients: ['mqlab', 'kafkajs'],
+  runs: PROCESS_RUNS,
 };
 
 export const commitPolled: Parts = {
@@ -97,7 +112,7 @@ export const commitPolled: Parts = {
   limits: { faultKinds: ['crash-app'] },
   checks: LOSSES,
   exercised: ['fault:crash-app'],
-  isSimOnly: true,
+  targets: ['sim'],
   witnessTitle: 'Committed when it was polled: a crash loses what waited in the queues',
 };
 
@@ -125,6 +140,17 @@ export const commitWatermark: Parts = {
   limits: CRASHES,
   checks: [...COMMITS, keyOrder, repeatsOnly],
   exercised: ['fault:crash-app', 'fault:rebalance', GOALS.full, GOALS.hole, GOALS.repeat, GOALS.takeover],
+  targets: ['sim'],
+};
+
+/** The same with real processes, killed by SIGKILL: first what the simulator found in commit-highest. */
+export const commitWatermarkProcesses: Parts = {
+  ...commitWatermark,
+  id: 'commit-watermark-processes',
+  limits: { faultKinds: ['crash-app'] },
+  exercised: ['fault:crash-app', GOALS.hole, GOALS.repeat],
+  targets: ['local', 'external'],
+  runs: PROCESS_RUNS,
 };
 
 export const plainEffects: Parts = {
@@ -137,7 +163,7 @@ export const plainEffects: Parts = {
   limits: TAKEOVERS,
   checks: [stateOrder],
   exercised: ['fault:crash-app', 'fault:pause-app', GOALS.repeat],
-  isSimOnly: true,
+  targets: ['sim'],
   witnessTitle: 'A repeat of an older record after a newer one: the key’s state goes back',
 };
 
@@ -152,7 +178,7 @@ export const fencedEffects: Parts = {
   limits: TAKEOVERS,
   checks: [stateOrder, keyOrder, effectCount(), ...COMMITS],
   exercised: ['fault:crash-app', 'fault:pause-app', GOALS.hole, GOALS.refused, GOALS.takeover],
-  isSimOnly: true,
+  targets: ['sim'],
 };
 
 async function code(): Promise<Record<string, CodeExcerpt>> {
@@ -178,9 +204,17 @@ export const lab: Lab = {
   question:
     'One topic, one partition, one consumer: how do many workers share its records without losing the order of a key, and what may be committed meanwhile?',
   claims: ['C74', 'C75'],
-  scenarios: [threadPool, keyedQueues, commitPolled, commitHighest, commitWatermark, plainEffects, fencedEffects].map(
-    scenarioFrom,
-  ),
+  scenarios: [
+    threadPool,
+    keyedQueues,
+    keyedQueuesProcesses,
+    commitPolled,
+    commitHighest,
+    commitWatermark,
+    commitWatermarkProcesses,
+    plainEffects,
+    fencedEffects,
+  ].map(scenarioFrom),
   conclusions: [
     {
       claim: 'C74',

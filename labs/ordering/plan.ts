@@ -8,6 +8,8 @@ import type { PlanOperation } from '@mqlab/reports/run-data.ts';
 import fc from 'fast-check';
 import type { InputRecord } from '../kit/input.ts';
 import { type Fault, type FaultKind, faultsArbitrary } from '../kit/plan.ts';
+import { smallerPlans } from '../kit/smaller-plans.ts';
+import { laneByHash } from './app/keyed-queues.ts';
 
 export interface WorkRecord {
   /** Number of the key among the plan's keys. */
@@ -33,7 +35,11 @@ export interface PlanLimits {
 
 export const RECORDS_MAX = 8;
 const KEYS_MAX = 3;
-const UNITS_MAX = 6;
+/** A quick record and a slow one. */
+const UNITS = [1, 8] as const;
+const WORKERS = [2, 3, 4] as const;
+const POLL_RECORDS_MAX = RECORDS_MAX;
+const QUEUE_RECORDS_MAX = 3;
 /** Long enough for the session to end. */
 const PAUSE_MS_MAX = 900;
 
@@ -50,15 +56,48 @@ export function planArbitrary({ faultKinds, faultsMin = 1, faultsMax = 2 }: Plan
           ...(faultKinds.includes('pause-app') ? { durationMsMax: PAUSE_MS_MAX } : {}),
         });
   return fc.record({
-    records: fc.array(fc.record({ key: fc.nat(KEYS_MAX - 1), units: fc.integer({ min: 1, max: UNITS_MAX }) }), {
+    records: fc.array(fc.record({ key: fc.nat(KEYS_MAX - 1), units: fc.constantFrom(...UNITS) }), {
       minLength: 1,
       maxLength: RECORDS_MAX,
     }),
-    workers: fc.integer({ min: 2, max: 4 }),
-    queueRecordsMax: fc.integer({ min: 1, max: 3 }),
-    pollRecordsMax: fc.integer({ min: 1, max: RECORDS_MAX }),
+    workers: fc.constantFrom(...WORKERS),
+    // Shrink to what limits least.
+    queueRecordsMax: fc.nat(QUEUE_RECORDS_MAX - 1).map((less) => QUEUE_RECORDS_MAX - less),
+    pollRecordsMax: fc.nat(POLL_RECORDS_MAX - 1).map((less) => POLL_RECORDS_MAX - less),
     faults,
   });
+}
+
+/**
+ * Every plan with one or two records and one fault of a kind that the plan has, where it is smaller than the plan: the last part of shrinking looks at all of
+ * them, because a shorter counterexample may need a slower record than the longer one has.
+ */
+export function* smallPlans(plan: OrderingPlan): Generator<OrderingPlan> {
+  const kinds = [...new Map(plan.faults.map((fault) => [fault.kind, fault])).values()];
+  for (let count = 1; count <= 2 && count < plan.records.length + Math.max(0, plan.faults.length - 1); count++) {
+    const choices =
+      count === 1
+        ? [[0]]
+        : [
+            [0, 0],
+            [0, 1],
+          ];
+    for (const keys of choices) {
+      for (let bits = 0; bits < 1 << count; bits++) {
+        const records = keys.map((key, at) => ({ key, units: UNITS[(bits >> at) & 1]! }));
+        const base = { ...plan, records, workers: 2, queueRecordsMax: QUEUE_RECORDS_MAX, pollRecordsMax: RECORDS_MAX };
+        if (kinds.length === 0) yield base;
+        for (const fault of kinds) {
+          for (let step = 0; step < 2 * count; step++) yield { ...base, faults: [{ ...fault, at: { step } }] };
+        }
+      }
+    }
+  }
+}
+
+export function* smallerOrderingPlans(plan: OrderingPlan): Generator<unknown> {
+  yield* smallPlans(plan);
+  yield* smallerPlans(plan);
 }
 
 const FAULT_WORDS: Partial<Readonly<Record<FaultKind, string>>> = {
@@ -86,21 +125,37 @@ export function describePlan(plan: OrderingPlan): PlanOperation[] {
   ];
 }
 
+/** k0 is the input's first key; k1 goes to another queue than k0 however many there are, so that two records reach two queues; then come the others. */
+function chooseKeys(candidates: readonly string[]): string[] {
+  const first = candidates[0]!;
+  const isApart = (key: string): boolean =>
+    WORKERS.every((workers) => laneByHash(key, workers) !== laneByHash(first, workers));
+  const second = candidates.find(isApart);
+  return [
+    first,
+    ...(second === undefined ? [] : [second]),
+    ...candidates.slice(1).filter((key) => key !== second),
+  ].slice(0, KEYS_MAX);
+}
+
 export interface Outgoing {
   readonly key: string;
   readonly value: string;
 }
 
-/** The records to send: real ones, each value made unique by its number. Key k0 is the input's first key, k1 the second that differs… */
+/** Keys of the input among which the plan's are chosen. */
+const CANDIDATES_MAX = 16;
+
+/** The records to send: real ones, each value made unique by its number. */
 export function outgoingOf(plan: OrderingPlan, input: readonly InputRecord[]): Outgoing[] {
   const byKey = new Map<string, InputRecord[]>();
   for (const record of input) {
     const known = byKey.get(record.key);
     if (known !== undefined) known.push(record);
-    else if (byKey.size < KEYS_MAX) byKey.set(record.key, [record]);
-    if (byKey.size === KEYS_MAX && [...byKey.values()].every((records) => records.length >= RECORDS_MAX)) break;
+    else if (byKey.size < CANDIDATES_MAX) byKey.set(record.key, [record]);
+    if (byKey.size === CANDIDATES_MAX && [...byKey.values()].every((records) => records.length >= RECORDS_MAX)) break;
   }
-  const keys = [...byKey.keys()];
+  const keys = chooseKeys([...byKey.keys()]);
   const taken = new Map<string, number>();
   return plan.records.map(({ key }, at) => {
     const name = keys[key % keys.length]!;

@@ -109,7 +109,9 @@ export class SimCrew implements Crew {
     return {
       work: async (job: Job) => {
         await sleep(app.ports.clock, this.#plan.records[recordNumber(job.value)]!.units * SIM_PACE.unitMs);
-        journal.worked(number, job, this.#store.apply(job));
+        const answer = this.#store.apply(job);
+        journal.worked(number, job, answer);
+        return answer === 'not-owner' ? 'not-owner' : 'done';
       },
     };
   }

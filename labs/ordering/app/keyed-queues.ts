@@ -5,7 +5,7 @@
  * records of a key in work, and effects of a key keep the order of the log. Records of different keys have no order among each other.
  * A full queue refuses (`hasRoom`): the reader then pauses its partitions instead of holding more and more in memory.
  */
-import type { Dispatcher, Job, Worker } from './worker.ts';
+import type { Dispatcher, Job, Worker, WorkResult } from './worker.ts';
 
 interface Lane {
   readonly worker: Worker;
@@ -14,7 +14,7 @@ interface Lane {
 }
 
 export class KeyedQueues implements Dispatcher {
-  onFinished: (job: Job) => void = () => {};
+  onFinished: (job: Job, result: WorkResult) => void = () => {};
   readonly #lanes: readonly Lane[];
   readonly #queueRecordsMax: number;
   readonly #laneOf: (key: string | null, lanes: number) => number;
@@ -38,8 +38,7 @@ export class KeyedQueues implements Dispatcher {
 
   async #drain(lane: Lane): Promise<void> {
     for (let job = lane.queue.shift(); job !== undefined; job = lane.queue.shift()) {
-      await lane.worker.work(job); // one record at a time
-      this.onFinished(job);
+      this.onFinished(job, await lane.worker.work(job)); // one record at a time
     }
     lane.inWork = null;
   }

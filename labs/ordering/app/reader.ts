@@ -48,9 +48,10 @@ export class Reader {
     this.#dispatcher = dispatcher;
     this.#newPolicy = newPolicy;
     this.#journal = journal;
-    dispatcher.onFinished = (job) => {
-      // A record of a partition that was given up meanwhile counts for nobody here.
-      if (job.generation === this.#generation) this.#policyOf(job)?.policy.finished(job.offset);
+    dispatcher.onFinished = (job, result) => {
+      // A record that the store refused to this consumer, or of a partition that was given up meanwhile, is not finished here: the watermark stops below it.
+      const isMine = result === 'done' && job.generation === this.#generation;
+      if (isMine) this.#policyOf(job)?.policy.finished(job.offset);
       this.#feed();
     };
   }

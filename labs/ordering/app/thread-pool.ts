@@ -4,14 +4,14 @@
  * It keeps every worker busy and the queue in order, and still loses the order of a key: two records of one key are in work at the same time, and the
  * second one may finish first. What must hold and does not: records of a key take effect in the order of the log.
  */
-import type { Dispatcher, Job, Worker } from './worker.ts';
+import type { Dispatcher, Job, Worker, WorkResult } from './worker.ts';
 
 export class ThreadPool implements Dispatcher {
-  onFinished: (job: Job) => void = () => {};
+  onFinished: (job: Job, result: WorkResult) => void = () => {};
   readonly #free: Worker[];
   readonly #queue: Job[] = [];
   readonly #queueRecordsMax: number;
-  readonly #inWork = new Set<Promise<void>>();
+  readonly #inWork = new Set<Promise<WorkResult>>();
 
   constructor(workers: readonly Worker[], queueRecordsMax: number) {
     this.#free = [...workers];
@@ -44,10 +44,10 @@ export class ThreadPool implements Dispatcher {
   async #work(worker: Worker, job: Job): Promise<void> {
     const done = worker.work(job);
     this.#inWork.add(done);
-    await done;
+    const result = await done;
     this.#inWork.delete(done);
     this.#free.push(worker);
     this.#next();
-    this.onFinished(job);
+    this.onFinished(job, result);
   }
 }

@@ -3,7 +3,7 @@
  */
 import { Piscina } from 'piscina';
 import type { ThreadSettings, ThreadTask } from './thread.ts';
-import type { Worker } from './worker.ts';
+import type { Worker, WorkResult } from './worker.ts';
 
 export interface ThreadWorkers {
   readonly workers: readonly Worker[];
@@ -15,7 +15,7 @@ export async function openThreadWorkers(count: number, settings: ThreadSettings)
   const threads = Array.from(
     { length: count },
     (_, worker) =>
-      new Piscina<ThreadTask, void>({
+      new Piscina<ThreadTask, WorkResult>({
         filename: new URL('./thread.ts', import.meta.url).href,
         minThreads: 1,
         maxThreads: 1,

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { appendTo } from './process-journal.ts';
-import type { Job } from './worker.ts';
+import type { Job, WorkResult } from './worker.ts';
 
 export interface ThreadSettings {
   /** Where effects go; none are made without it. */
@@ -21,14 +21,15 @@ const settings = workerData as ThreadSettings & { readonly worker: number };
 const append = settings.journal === undefined ? null : appendTo(settings.journal);
 const sleeping = new Int32Array(new SharedArrayBuffer(4));
 
-export default function run(task: ThreadTask): void {
-  if (task.type === 'warm-up') return;
+export default function run(task: ThreadTask): WorkResult {
+  if (task.type === 'warm-up') return 'done';
   const { job } = task;
   const number = settings.amounts === undefined ? Number.NaN : Number(/^v(\d+) /.exec(job.value)?.[1]);
   const amount = settings.amounts?.[number] ?? settings.each;
   if (settings.kind === 'wait') Atomics.wait(sleeping, 0, 0, amount);
   else compute(job.value, amount);
   append?.({ type: 'effect', worker: settings.worker, job });
+  return 'done';
 }
 
 /** Hashes the value so many times over: work that cannot be skipped. */

@@ -14,8 +14,11 @@ export interface Job {
   readonly generation: number;
 }
 
+/** `not-owner`: the store refused, because the partition belongs to another consumer by now. Nothing is known of the record then. */
+export type WorkResult = 'done' | 'not-owner';
+
 export interface Worker {
-  work(job: Job): Promise<void>;
+  work(job: Job): Promise<WorkResult>;
 }
 
 export interface Dispatcher {
@@ -25,6 +28,6 @@ export interface Dispatcher {
   dispatch(job: Job): void;
   /** Forgets what no worker has begun; resolves when nothing is in work any more. */
   drop(): Promise<void>;
-  /** Called after each record whose effect is made; room has been made by then. */
-  onFinished: (job: Job) => void;
+  /** Called after each record that a worker is through with; room has been made by then. */
+  onFinished: (job: Job, result: WorkResult) => void;
 }
