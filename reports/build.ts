@@ -4,7 +4,7 @@
  *
  * Invariant: the same runs give the same bytes, whatever their order. Nothing is written when anything fails.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { drawChart, drawWitness } from './charts/draw.ts';
 import { checkRunData, readRunDataDir, runDataText, runName } from './load-run-data.ts';
@@ -83,7 +83,9 @@ function chartId(report: string, name: string): string {
 /** Reads, renders and writes; returns the paths written, relative to `outDir`. */
 export function buildReports(options: BuildOptions): string[] {
   const byName = new Map<string, RunData>();
-  for (const run of options.runDataDir === undefined ? [] : readRunDataDir(options.runDataDir))
+  // The first run of all makes the directory; with no run at hand a directory that is not there is an error.
+  const isFirst = options.runs !== undefined && options.runDataDir !== undefined && !existsSync(options.runDataDir);
+  for (const run of options.runDataDir === undefined || isFirst ? [] : readRunDataDir(options.runDataDir))
     byName.set(runName(run), run);
   for (const run of options.runs ?? []) byName.set(runName(run), checkRunData(run, `run data of ${runName(run)}`));
   const files = renderReports([...byName.values()], options);
