@@ -235,7 +235,7 @@ export function linkRedis(session: KeyValueSession, settings: LinkSettings): Key
         isEffect,
         () => session.set(key, value, options),
         (isSet) => {
-          if (isSet && key.startsWith('id:')) member.progress.id = true;
+          if (isSet && key.startsWith('id:')) member.progress.id = value === 'working' ? 'lease' : true;
           if (!isSet) member.progress.checked = true;
         },
       );

@@ -25,7 +25,8 @@ export type Moment = (typeof MOMENTS)[number];
 export interface Progress {
   checked: boolean;
   open: boolean;
-  id: boolean;
+  /** `lease`: it says that somebody is at work, not that the work is done. */
+  id: boolean | 'lease';
   effect: boolean;
   committed: boolean;
 }
@@ -38,8 +39,8 @@ export function noProgress(): Progress {
 export function momentOf({ checked, open, id, effect, committed }: Progress, usesId: boolean): Moment {
   if (committed) return 'offset committed';
   if (open) return 'transaction open';
-  if (effect) return id || !usesId ? 'all written' : 'effect made, no id';
-  if (id) return 'id written, no effect';
+  if (effect) return id === true || !usesId ? 'all written' : 'effect made, no id';
+  if (id !== false) return 'id written, no effect';
   return checked ? 'checked' : 'nothing done';
 }
 

@@ -15,7 +15,7 @@ export class SessionEnded extends Error {
 }
 
 export class EmbeddedDatabase implements DatabaseServer {
-  readonly name = `SQLite ${process.versions['sqlite'] ?? ''}`.trim();
+  readonly name = `SQLite ${process.versions.sqlite ?? ''}`.trim();
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #holder: EmbeddedSession | null = null;

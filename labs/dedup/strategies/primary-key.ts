@@ -89,6 +89,6 @@ export const UPSERT_ADDING: Strategy = {
   handle: upsertAdd,
   effects: async ({ database }) => {
     const { rows } = await database.query('SELECT flights FROM boards ORDER BY airport');
-    return countIds(rows.flatMap((row) => String(row['flights']).split(' ')));
+    return countIds(rows.flatMap((row) => String(row.flights).split(' ')));
   },
 };

@@ -58,7 +58,7 @@ export async function countDepartures({ database }: Readers): Promise<readonly (
   const { rows } = await database.query(
     'SELECT flight, CAST(count(*) AS INTEGER) AS times FROM departures GROUP BY flight ORDER BY flight',
   );
-  return rows.map((row) => [String(row['flight']), Number(row['times'])]);
+  return rows.map((row) => [String(row.flight), Number(row.times)]);
 }
 
 /** Occurrences in a list of ids. */

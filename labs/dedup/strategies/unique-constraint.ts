@@ -63,8 +63,8 @@ async function relay({ database, redis }: Stores): Promise<void> {
     const { rows } = await database.query(NEXT_IN_OUTBOX);
     const next = rows[0];
     if (next === undefined) return;
-    await redis.append('notices', String(next['flight']));
-    await database.query(DELETE_OUTBOX, [String(next['flight'])]);
+    await redis.append('notices', String(next.flight));
+    await database.query(DELETE_OUTBOX, [String(next.flight)]);
   }
 }
 // #end
