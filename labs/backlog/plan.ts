@@ -81,23 +81,26 @@ export function flightsOf(
   input: readonly InputRecord[],
   numberedFrom: number,
 ): Flight[] {
-  const keys = distinctKeys(input);
+  const keys = flightsByKey(input);
   return records.map(({ key, work }, at) => {
     const number = numberedFrom + at;
-    const name = keys[key % keys.length]!;
-    const same = input.filter((one) => one.key === name).slice(0, 20);
-    const { value } = same[number % same.length]!;
+    const [name, values] = keys[key % keys.length]!;
+    const value = values[number % values.length]!;
     const to = /"destination":"([^"]{1,12})"/.exec(value)?.[1];
     return { key: name, value: `f${number} ${to === undefined ? value.slice(0, 24) : `${name}-${to}`}`, work };
   });
 }
 
-const known = new WeakMap<readonly InputRecord[], string[]>();
+type KeyValues = readonly [key: string, values: readonly string[]];
+const known = new WeakMap<readonly InputRecord[], readonly KeyValues[]>();
+/** Enough for a plan's few keys. */
+const INPUT_USED = 400;
 
-function distinctKeys(input: readonly InputRecord[]): string[] {
+function flightsByKey(input: readonly InputRecord[]): readonly KeyValues[] {
   let keys = known.get(input);
   if (keys === undefined) {
-    keys = [...new Set(input.slice(0, 200).map(({ key }) => key))];
+    const byKey = Map.groupBy(input.slice(0, INPUT_USED), ({ key }) => key);
+    keys = [...byKey].map(([key, records]) => [key, records.map(({ value }) => value)]);
     known.set(input, keys);
   }
   return keys;
