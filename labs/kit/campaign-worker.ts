@@ -1,4 +1,5 @@
 /** A worker's part of a campaign: some plans of one scenario, by number. Loads the lab once and keeps it. */
+import { isMainThread } from 'node:worker_threads';
 import type { ClientName } from './drivers/driver.ts';
 import { type InputOptions, type InputRecord, readInput } from './input.ts';
 import type { Lab } from './lab.ts';
@@ -36,6 +37,10 @@ export interface CampaignBatch {
   readonly from: number;
   readonly until: number;
 }
+
+// Expected errors (a refused connection, a file that is not there) are made by the thousand, and nobody reads their stacks: a plan that
+// breaks something is run again in the main thread.
+if (!isMainThread) Error.stackTraceLimit = 0;
 
 const labs = new Map<string, Promise<Lab>>();
 const inputs = new Map<string, Promise<readonly InputRecord[]>>();

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
@@ -102,6 +103,7 @@ async function runLabs(named: readonly string[], flags: RunFlags): Promise<numbe
   const { TARGET_KINDS } = await import('@mqlab/labs/kit/targets/target.ts');
   const { CLIENT_NAMES } = await import('@mqlab/labs/kit/drivers/driver.ts');
   const { runLab } = await import('@mqlab/labs/kit/run-lab.ts');
+  const { CampaignPool } = await import('@mqlab/labs/kit/campaign.ts');
   const { exitCodeOf, verdictLine } = await import('@mqlab/labs/kit/verdict.ts');
   const { buildReports } = await import('@mqlab/reports/index.ts');
   const names = await namesOf(named, flags);
@@ -124,9 +126,11 @@ async function runLabs(named: readonly string[], flags: RunFlags): Promise<numbe
   const progress = new Progress();
   const began = performance.now();
   const runs = [];
+  const pool = new CampaignPool(availableParallelism());
   for (const [at, name] of names.entries()) {
     const run = await runLab(name, {
       ...options,
+      pool,
       onProgress: ({ lab, part, done, of, note }) =>
         progress.show(`[${at + 1}/${names.length}] ${lab}: ${part}`, done, of, note),
     });
@@ -135,6 +139,7 @@ async function runLabs(named: readonly string[], flags: RunFlags): Promise<numbe
     if (flags.json) for (const row of run.data.verdicts) console.log(verdictLine(row));
     else printVerdicts(run.data);
   }
+  await pool.close();
   const rows = runs.flatMap((run) => run.verdicts);
   const files = buildReports({ runDataDir: join(flags.out, 'data'), runs, outDir: flags.out });
   const code = exitCodeOf(rows);
