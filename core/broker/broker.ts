@@ -9,9 +9,10 @@ import type { Address, Connection, Listener } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { ServerConnection } from '../rpc/server-connection.ts';
+import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
-import { FINALIZED_FEATURES } from './features.ts';
+import { FINALIZED_FEATURES, TRANSACTION_VERSION } from './features.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { HANDLERS } from './handlers/all.ts';
 import { type EndPoint, isWildcard } from './listeners.ts';
@@ -22,6 +23,7 @@ import { Purgatory } from './purgatory.ts';
 import type { BrokerServices } from './services.ts';
 import { BROKER_CONFIG_RULES, Settings } from './settings.ts';
 import { TopicCreation } from './topic-creation.ts';
+import { LocalMarkers } from './transactions/local-markers.ts';
 
 /**
  * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
@@ -123,6 +125,14 @@ export class Broker {
       remove: (log) => logManager.delete(log.topic, log.partition),
     });
     const groups = new GroupCoordinator({ clock, random, config: this.groupConfig() });
+    const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
+    const markers = new LocalMarkers({ image, replicas, groups, clock });
+    const transactions = new TransactionCoordinator({
+      clock,
+      config: this.transactionConfig(),
+      markers,
+      takeProducerId: () => producerIds.take(),
+    });
     const services: BrokerServices = {
       nodeId,
       clusterId,
@@ -133,9 +143,11 @@ export class Broker {
       controller,
       replicas,
       groups,
+      transactions,
+      markers,
       purgatory: new Purgatory(clock),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
-      producerIds: new ProducerIds(() => controller.allocateProducerIds(nodeId)),
+      producerIds,
       topicCreation: new TopicCreation(image, controller, config),
       metrics: this.metrics,
       apis: HANDLERS.map((handler) => handler.api),
@@ -154,7 +166,7 @@ export class Broker {
       logDirs: logManager.directories.map((each) => each.meta.directoryId),
     });
     this.removeStrayLogs(logManager);
-    const applier = new MetadataApplier({ image, nodeId, replicas, groups, settings, clock, onProblem });
+    const applier = new MetadataApplier({ image, nodeId, replicas, groups, transactions, settings, clock, onProblem });
     applier.apply();
     metadataLog.whenReplayed(() => applier.apply());
     this.dispatch = new Dispatch(services, HANDLERS);
@@ -187,6 +199,18 @@ export class Broker {
       offsetMetadataBytesMax: config.number('offset.metadata.max.bytes'),
       offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
       offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
+    };
+  }
+
+  private transactionConfig() {
+    const { config } = this;
+    return {
+      statePartitions: config.number('transaction.state.log.num.partitions'),
+      timeoutMsMax: config.number('transaction.max.timeout.ms'),
+      abortIntervalMs: config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
+      expirationMs: config.number('transactional.id.expiration.ms'),
+      expirationCheckIntervalMs: config.number('transaction.remove.expired.transaction.cleanup.interval.ms'),
+      transactionVersion: TRANSACTION_VERSION,
     };
   }
 
@@ -255,7 +279,8 @@ export class Broker {
     this.state = 'stopped';
     for (const listener of this.listeners) await listener.close();
     this.services?.groups.close();
-    this.services?.purgatory.releaseAll();
+    this.services?.transactions.close();
+    this.services?.purgatory.close();
     await this.drainConnections();
     await this.metadataLog?.close();
     await this.logManager?.close();

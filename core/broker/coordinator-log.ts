@@ -1,6 +1,7 @@
-import type { CoordinatorLog } from '../groups/group-shard.ts';
+import type { CoordinatorLog, TransactionalProducer } from '../groups/group-shard.ts';
 import type { CoordinatorRecord } from '../groups/records.ts';
 import type { Clock } from '../ports/clock.ts';
+import { ControlType, endTxnMarkerOf } from '../protocol/control-record.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { batchesIn } from '../protocol/record-batch.ts';
@@ -12,17 +13,27 @@ const READ_BYTES = 1024 * 1024;
 /** A partition of an internal topic as the log of its coordinator: appends with acks=all, and resolves in order once committed. */
 export function coordinatorLog(partition: Partition, clock: Clock): CoordinatorLog {
   return {
-    append: (records) => append(partition, clock, records),
-    readAll: (visit) => readAll(partition, visit),
+    append: (records, transaction) => append(partition, clock, records, transaction),
+    readAll: (visit, onMarker) => readAll(partition, visit, onMarker),
   };
 }
 
-async function append(partition: Partition, clock: Clock, records: readonly CoordinatorRecord[]): Promise<number> {
+async function append(
+  partition: Partition,
+  clock: Clock,
+  records: readonly CoordinatorRecord[],
+  transaction: TransactionalProducer | undefined,
+): Promise<number> {
   if (records.length === 0) return ErrorCode.NONE;
-  const builder = new RecordBatchBuilder({});
+  const builder = new RecordBatchBuilder(transaction === undefined ? {} : { ...transaction, isTransactional: true });
   const nowMs = clock.now();
   for (const { key, value } of records) builder.append(nowMs, key, value);
-  const { result, flushed } = partition.append(builder.build(), -1, 'coordinator');
+  return appendAndCommit(partition, builder.build());
+}
+
+/** Appends one batch of a coordinator, and resolves with NONE once it is committed, or with a Kafka error code. */
+export async function appendAndCommit(partition: Partition, batch: Buffer): Promise<number> {
+  const { result, flushed } = partition.append(batch, -1, 'coordinator');
   if (result.kind === 'rejected') return result.errorCode;
   try {
     await flushed;
@@ -50,7 +61,11 @@ function committed(partition: Partition, offset: number): Promise<number> | numb
   });
 }
 
-function readAll(partition: Partition, visit: (key: Buffer, value: Buffer | null) => void): void {
+function readAll(
+  partition: Partition,
+  visit: Parameters<CoordinatorLog['readAll']>[0],
+  onMarker: Parameters<CoordinatorLog['readAll']>[1],
+): void {
   const { log } = partition;
   let offset = log.logStartOffset;
   for (;;) {
@@ -59,8 +74,13 @@ function readAll(partition: Partition, visit: (key: Buffer, value: Buffer | null
     const bytes = Buffer.allocUnsafe(read.slice.length);
     read.slice.file.readInto(bytes, read.slice.position);
     for (const batch of batchesIn(bytes)) {
-      if (batch.isControl) continue;
-      for (const record of recordsOf(batch)) if (record.key !== null) visit(record.key, record.value);
+      if (batch.isControl) {
+        const marker = batch.recordCount > 0 ? endTxnMarkerOf(batch) : undefined;
+        if (marker !== undefined) onMarker?.(batch.producerId, marker.type === ControlType.COMMIT);
+        continue;
+      }
+      const producerId = batch.isTransactional ? batch.producerId : null;
+      for (const record of recordsOf(batch)) if (record.key !== null) visit(record.key, record.value, producerId);
     }
     offset = read.endOffset;
   }

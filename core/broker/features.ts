@@ -1,6 +1,8 @@
 /**
- * The cluster's features (KIP-584). Clients change their behaviour on finalized ones, so only what works is in here: no transactions, no new
- * group protocol, no share groups yet.
+ * The cluster's features (KIP-584). Clients change their behaviour on finalized ones, so only what works is in here: no new group protocol, no
+ * share groups yet.
+ *
+ * transaction.version 2 is KIP-890: ending a transaction raises the epoch, and partitions enter a transaction by being written.
  *
  * metadata.version 25 is Kafka 4.0: the level that the records in `controller/records/` are written at.
  */
@@ -11,9 +13,14 @@ export interface SupportedFeature {
 }
 
 export const METADATA_VERSION = 25;
+export const TRANSACTION_VERSION = 2;
 
 export const SUPPORTED_FEATURES: readonly SupportedFeature[] = [
   { name: 'metadata.version', minVersion: METADATA_VERSION, maxVersion: METADATA_VERSION },
+  { name: 'transaction.version', minVersion: 0, maxVersion: TRANSACTION_VERSION },
 ];
 
-export const FINALIZED_FEATURES: ReadonlyMap<string, number> = new Map([['metadata.version', METADATA_VERSION]]);
+export const FINALIZED_FEATURES: ReadonlyMap<string, number> = new Map([
+  ['metadata.version', METADATA_VERSION],
+  ['transaction.version', TRANSACTION_VERSION],
+]);

@@ -24,7 +24,7 @@ function sessions(slots = 2) {
     sessionId: number,
     sessionEpoch: number,
     partitions: FetchPartition[] = [],
-    forgotten: { topic: string; partition: number }[] = [],
+    forgotten: FetchPartition[] = [],
   ) => cache.open({ sessionId, sessionEpoch, partitions, forgotten, usesTopicIds: false });
   return { cache, open };
 }
@@ -38,7 +38,7 @@ test('epoch 0 makes a session, n goes on with it, −1 ends it', () => {
   const { id } = first.session;
   const second = open(id, 1, [partition('t', 1, 7)]);
   expect(second.kind === 'incremental' && second.partitions.map((each) => each.fetchOffset)).toEqual([0, 7]);
-  const third = open(id, 2, [], [{ topic: 't', partition: 0 }]);
+  const third = open(id, 2, [], [partition('t', 0)]);
   expect(third.kind === 'incremental' && third.partitions.map((each) => each.partition)).toEqual([1]);
   expect(open(id, 2)).toEqual({ kind: 'error', errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH });
   expect(open(id, -1, [partition('t', 0)])).toMatchObject({ kind: 'full', session: null });

@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
+import { ZERO_UUID } from '../protocol/writer.ts';
 
 /**
  * Incremental fetch sessions (KIP-227): the broker remembers which partitions a client fetches and what it was told last, so that requests and
@@ -67,17 +68,14 @@ export class FetchSession {
     return this.cached.size;
   }
 
-  update(
-    partitions: readonly FetchPartition[],
-    forgotten: readonly { readonly topic: string; readonly partition: number }[],
-  ) {
+  update(partitions: readonly FetchPartition[], forgotten: readonly PartitionName[]) {
     for (const wanted of partitions) {
-      const key = keyOf(wanted.topic, wanted.partition);
+      const key = keyOf(wanted);
       const existing = this.cached.get(key);
       if (existing !== undefined) existing.wanted = wanted;
       else this.cached.set(key, { wanted, highWatermark: -1, logStartOffset: -1 });
     }
-    for (const { topic, partition } of forgotten) this.cached.delete(keyOf(topic, partition));
+    for (const each of forgotten) this.cached.delete(keyOf(each));
   }
 
   partitions(): FetchPartition[] {
@@ -86,7 +84,7 @@ export class FetchSession {
 
   /** Whether the answer must name the partition; notes what the client is told. */
   mustTell(partition: FetchPartition, answer: PartitionAnswer): boolean {
-    const key = keyOf(partition.topic, partition.partition);
+    const key = keyOf(partition);
     const cached = this.cached.get(key);
     if (cached === undefined) return true;
     const isNews =
@@ -135,7 +133,7 @@ export class FetchSessions {
     readonly sessionEpoch: number;
     readonly usesTopicIds: boolean;
     readonly partitions: readonly FetchPartition[];
-    readonly forgotten: readonly { readonly topic: string; readonly partition: number }[];
+    readonly forgotten: readonly PartitionName[];
   }): FetchContext {
     const { sessionId, sessionEpoch, partitions } = request;
     if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
@@ -180,6 +178,13 @@ export class FetchSessions {
   }
 }
 
-function keyOf(topic: string, partition: number): string {
-  return `${partition}:${topic}`;
+interface PartitionName {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly partition: number;
+}
+
+/** By id where there is one: the name may be unknown yet. */
+function keyOf({ topic, topicId, partition }: PartitionName): string {
+  return `${partition}:${topicId === ZERO_UUID ? topic : topicId}`;
 }

@@ -1,11 +1,12 @@
 import type { ClusterImage, TopicImage } from '../controller/image.ts';
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../controller/image.ts';
-import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';
 import { FilesError } from '../ports/files.ts';
 import type { Partition } from '../replica/partition.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { coordinatorLog } from './coordinator-log.ts';
 import type { Settings } from './settings.ts';
 
@@ -26,6 +27,7 @@ export class MetadataApplier {
   private readonly nodeId: number;
   private readonly replicas: ReplicaManager;
   private readonly groups: GroupCoordinator;
+  private readonly transactions: TransactionCoordinator;
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly onProblem: (message: string) => void;
@@ -36,6 +38,7 @@ export class MetadataApplier {
     readonly nodeId: number;
     readonly replicas: ReplicaManager;
     readonly groups: GroupCoordinator;
+    readonly transactions: TransactionCoordinator;
     readonly settings: Settings;
     readonly clock: Clock;
     readonly onProblem: (message: string) => void;
@@ -44,6 +47,7 @@ export class MetadataApplier {
     this.nodeId = parts.nodeId;
     this.replicas = parts.replicas;
     this.groups = parts.groups;
+    this.transactions = parts.transactions;
     this.settings = parts.settings;
     this.clock = parts.clock;
     this.onProblem = parts.onProblem;
@@ -78,14 +82,26 @@ export class MetadataApplier {
         replicas: each.replicas,
       }));
       const opened = this.replicas.hold(topic.name, topic.topicId, replicas, config);
-      if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinate(opened);
+      if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);
+      if (topic.name === TRANSACTION_STATE_TOPIC) this.coordinateTransactions(opened);
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.onProblem(`the topic ${topic.name} cannot be held: ${error.message}`);
     }
   }
 
-  private coordinate(opened: readonly Partition[]): void {
+  private coordinateTransactions(opened: readonly Partition[]): void {
+    for (const partition of opened) {
+      if (partition.leader !== this.nodeId) continue;
+      this.transactions.elected(
+        partition.partition,
+        coordinatorLog(partition, this.clock),
+        Math.max(0, partition.leaderEpoch),
+      );
+    }
+  }
+
+  private coordinateGroups(opened: readonly Partition[]): void {
     for (const partition of opened) {
       if (partition.leader === this.nodeId) {
         this.groups.elected(partition.partition, coordinatorLog(partition, this.clock));
@@ -97,6 +113,9 @@ export class MetadataApplier {
     this.applied.delete(name);
     if (name === CONSUMER_OFFSETS_TOPIC) {
       for (const { partition } of this.replicas.partitionsOf(name)) this.groups.resigned(partition);
+    }
+    if (name === TRANSACTION_STATE_TOPIC) {
+      for (const { partition } of this.replicas.partitionsOf(name)) this.transactions.resigned(partition);
     }
     this.replicas.drop(name);
     this.groups.topicDeleted(name).catch((error: unknown) => {

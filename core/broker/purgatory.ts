@@ -22,8 +22,8 @@ export const PARKED_MAX = 100_000;
 
 export class Purgatory {
   private readonly clock: Clock;
-  private readonly parkedMax: number;
-  private parked = new Set<() => void>();
+  private parkedMax: number;
+  private readonly parked = new Set<() => void>();
 
   constructor(clock: Clock, parkedMax = PARKED_MAX) {
     this.clock = clock;
@@ -65,8 +65,9 @@ export class Purgatory {
     });
   }
 
-  /** Shutdown: everybody is answered with what there is. */
-  releaseAll(): void {
+  /** Shutdown: everybody is answered with what there is, and nobody is parked any more. */
+  close(): void {
+    this.parkedMax = 0;
     for (const timeout of [...this.parked]) timeout();
   }
 }

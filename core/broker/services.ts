@@ -4,6 +4,7 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { EndPoint } from './listeners.ts';
@@ -12,6 +13,7 @@ import type { ProducerIds } from './producer-ids.ts';
 import type { Purgatory } from './purgatory.ts';
 import type { Settings } from './settings.ts';
 import type { TopicCreation } from './topic-creation.ts';
+import type { LocalMarkers } from './transactions/local-markers.ts';
 
 /** What handlers may use. `Broker` puts it together. */
 export interface BrokerServices {
@@ -24,6 +26,8 @@ export interface BrokerServices {
   readonly controller: Controller;
   readonly replicas: ReplicaManager;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
+  readonly markers: LocalMarkers;
   readonly purgatory: Purgatory;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;

@@ -1,7 +1,7 @@
 import type { Controller } from '../controller/controller.ts';
 import type { ClusterImage } from '../controller/image.ts';
 import type { CreatedTopic, TopicToCreate } from '../controller/topic-decisions.ts';
-import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { BrokerConfig } from './config.ts';
 
 const SEGMENT_BYTES_MIN = 1024 * 1024;
@@ -27,7 +27,7 @@ export class TopicCreation {
   async createMissing(names: readonly string[]): Promise<ReadonlyMap<string, CreatedTopic>> {
     const missing = names.filter((name) => !this.image.topics.has(name));
     if (missing.length === 0) return new Map();
-    const topics = missing.map((name) => (name === CONSUMER_OFFSETS_TOPIC ? this.offsetsTopic() : ordinaryTopic(name)));
+    const topics = missing.map((name) => this.topicToCreate(name));
     const defaults = {
       partitionCount: this.config.number('num.partitions'),
       replicationFactor: this.config.number('default.replication.factor'),
@@ -40,6 +40,40 @@ export class TopicCreation {
   async ensureOffsetsTopic(): Promise<boolean> {
     await this.createMissing([CONSUMER_OFFSETS_TOPIC]);
     return this.image.topics.has(CONSUMER_OFFSETS_TOPIC);
+  }
+
+  /** True when the topic of the transactional ids exists now. */
+  async ensureTransactionTopic(): Promise<boolean> {
+    await this.createMissing([TRANSACTION_STATE_TOPIC]);
+    return this.image.topics.has(TRANSACTION_STATE_TOPIC);
+  }
+
+  private topicToCreate(name: string): TopicToCreate {
+    if (name === CONSUMER_OFFSETS_TOPIC) return this.offsetsTopic();
+    return name === TRANSACTION_STATE_TOPIC ? this.transactionTopic() : ordinaryTopic(name);
+  }
+
+  private transactionTopic(): TopicToCreate {
+    const brokers = this.image.liveBrokers().length;
+    const replicationFactor = Math.max(
+      1,
+      Math.min(this.config.number('transaction.state.log.replication.factor'), brokers),
+    );
+    const inSyncMin = Math.min(this.config.number('transaction.state.log.min.isr'), replicationFactor);
+    const segmentBytes = Math.max(SEGMENT_BYTES_MIN, this.config.number('transaction.state.log.segment.bytes'));
+    return {
+      name: TRANSACTION_STATE_TOPIC,
+      partitionCount: this.config.number('transaction.state.log.num.partitions'),
+      replicationFactor,
+      assignments: [],
+      configs: [
+        { name: 'compression.type', value: 'uncompressed' },
+        { name: 'cleanup.policy', value: 'compact' },
+        { name: 'min.insync.replicas', value: String(inSyncMin) },
+        { name: 'segment.bytes', value: String(segmentBytes) },
+        { name: 'unclean.leader.election.enable', value: 'false' },
+      ],
+    };
   }
 
   private offsetsTopic(): TopicToCreate {

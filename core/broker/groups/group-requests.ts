@@ -195,8 +195,10 @@ function fetchGroup(
     | readonly { readonly name: string; readonly topicId: string; readonly partitionIndexes: readonly number[] }[]
     | null,
   apiVersion: number,
+  requireStable: boolean,
 ): { readonly errorCode: number; readonly topics: readonly FetchedTopic[] } {
   const { errorCode, offsets } = groups.fetchOffsets(groupId);
+  const isUnstable = (topic: string, partition: number) => requireStable && offsets.isUnstable(topic, partition);
   const answer = (partitionIndex: number, value: ReturnType<typeof offsets.get>, code: number = ErrorCode.NONE) => ({
     partitionIndex,
     committedOffset: value?.offset ?? NO_OFFSET,
@@ -212,7 +214,11 @@ function fetchGroup(
       let entry = byTopic.get(topic);
       if (entry === undefined)
         byTopic.set(topic, (entry = { name: topic, topicId: topicId ?? 'AAAAAAAAAAAAAAAAAAAAAA', partitions: [] }));
-      entry.partitions.push(answer(partition, value));
+      entry.partitions.push(
+        isUnstable(topic, partition)
+          ? answer(partition, undefined, ErrorCode.UNSTABLE_OFFSET_COMMIT)
+          : answer(partition, value),
+      );
     }
     return { errorCode, topics: [...byTopic.values()] };
   }
@@ -224,9 +230,11 @@ function fetchGroup(
       return {
         name,
         topicId,
-        partitions: partitionIndexes.map((index) =>
-          answer(index, known === undefined || code !== ErrorCode.NONE ? undefined : offsets.get(known, index), code),
-        ),
+        partitions: partitionIndexes.map((index) => {
+          if (known === undefined || code !== ErrorCode.NONE) return answer(index, undefined, code);
+          if (isUnstable(known, index)) return answer(index, undefined, ErrorCode.UNSTABLE_OFFSET_COMMIT);
+          return answer(index, offsets.get(known, index));
+        }),
       };
     }),
   };
@@ -242,7 +250,7 @@ export function fetchOffsets(
   if (apiVersion >= 8) {
     return {
       groups: request.groups.map((group) => {
-        const fetched = fetchGroup(groups, topics, group.groupId, group.topics, apiVersion);
+        const fetched = fetchGroup(groups, topics, group.groupId, group.topics, apiVersion, request.requireStable);
         // The error of a group stands once, at the group.
         const isFailed = fetched.errorCode !== ErrorCode.NONE;
         return { groupId: group.groupId, errorCode: fetched.errorCode, topics: isFailed ? [] : fetched.topics };
@@ -250,7 +258,7 @@ export function fetchOffsets(
     };
   }
   const wanted = request.topics?.map((topic) => ({ ...topic, topicId: '' })) ?? null;
-  const fetched = fetchGroup(groups, topics, request.groupId, wanted, apiVersion);
+  const fetched = fetchGroup(groups, topics, request.groupId, wanted, apiVersion, request.requireStable);
   return { errorCode: fetched.errorCode, topics: fetched.topics };
 }
 

@@ -43,12 +43,16 @@ async function run(given: ReadonlyMap<string, string>): Promise<void> {
   if (!parsed.ok) throw new UsageError(parsed.errors.join('\nmqlab: '));
   const log = (message: string): void => void process.stderr.write(`${new Date().toISOString()} ${message}\n`);
   for (const warning of parsed.warnings) log(`warning: ${warning}`);
-  const broker = new Broker({ ports: realPorts(), config: parsed.config, onLog: log });
+  const ports = realPorts();
+  const broker = new Broker({ ports, config: parsed.config, onLog: log });
   let isStopping = false;
   const stop = (signal: string): void => {
     if (isStopping) process.exit(1);
     isStopping = true;
-    log(`${signal}: shutting down`);
+    const { bytesReceived, bytesSentFromMemory, bytesSentBySendfile, bytesSentByCopy } = ports.network.metrics;
+    log(
+      `${signal}: shutting down; received ${bytesReceived} bytes, sent ${bytesSentFromMemory} from memory, ${bytesSentBySendfile} by sendfile, ${bytesSentByCopy} of files by copy`,
+    );
     broker.shutdown().then(
       () => process.exit(0),
       (error: unknown) => {
