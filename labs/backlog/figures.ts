@@ -4,6 +4,7 @@
  *
  * Invariant: what is predicted is `derived`, what was run is `measured`; virtual time is called virtual time.
  */
+import { availableParallelism } from 'node:os';
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import type { ChartSpec } from '@mqlab/reports/chart-spec.ts';
 import type { Figure, PriceRow, Table } from '@mqlab/reports/run-data.ts';
@@ -19,8 +20,10 @@ import {
   measureDrain,
   predictDrain,
 } from './figures/drain-curve.ts';
+import { keyLanes } from './figures/key-lanes.ts';
 import { measurePollSize, POLL_SIZES } from './figures/poll-size.ts';
 import { BROKER } from './run-drain.ts';
+import { BY_KEY, IN_TURN } from './scenarios.ts';
 
 const HOUR_MS = 3_600_000;
 const LAYOUTS: readonly DrainLayout[] = ['unchanged', 'more-consumers', 'round-robin', 'by-key'];
@@ -58,6 +61,7 @@ export async function takeFigures(context: FigureContext): Promise<LabFigures> {
     context.progress('hours of backlog in virtual time');
     const drains = await drainAll(context, 'sim', SIM, (target) => sleep(target.clock, SIM.workMs));
     reportDrains(drains, 'sim', SIM.workMs, SIM.arrivalsPerSecond, { figures, charts, tables, verdicts });
+    Object.assign(charts, await keyLanes(context, IN_TURN, BY_KEY));
     const target = await context.open('sim', BROKER);
     await target.run(() => pollSizes(context, target, { figures, tables, verdicts }));
     await target.close();
@@ -79,6 +83,12 @@ export async function takeFigures(context: FigureContext): Promise<LabFigures> {
       await target.close();
     }
   }
+  figures.cores = {
+    value: availableParallelism(),
+    unit: 'count',
+    label: 'measured',
+    source: 'processors that this run could use',
+  };
   figures.factor = { value: 10, unit: 'count', label: 'given', source: 'the claim' };
   return { figures, charts, tables, verdicts, price };
 }
@@ -298,8 +308,8 @@ const CPU_ROUNDS_TRIED = 1000;
 async function processorBound(context: FigureContext, target: Target, figures: Record<string, Figure>): Promise<void> {
   const pool = new Piscina<number, string>({
     filename: new URL('./figures/cpu-work.ts', import.meta.url).href,
-    minThreads: 4,
-    maxThreads: 10,
+    minThreads: 2,
+    maxThreads: Math.max(2, Math.min(10, availableParallelism())),
   });
   try {
     // Every thread warm first, then the best of some: what a record costs when nothing else runs.

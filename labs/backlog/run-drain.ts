@@ -47,7 +47,7 @@ export const BROKER: Readonly<Record<string, string>> = {
   'group.min.session.timeout.ms': '100',
   'offsets.topic.num.partitions': '1',
 };
-const SESSION_MS = { sim: 200, local: 1500, external: 6000 } as const;
+export const SESSION_MS = { sim: 200, local: 1500, external: 6000 } as const;
 /** Real processes take longer to react, so their work is made longer too: the same plan has the same races. */
 const WORK_UNIT_MS = { sim: 1, local: 10, external: 10 } as const;
 const POLL_MS = 20;

@@ -149,3 +149,6 @@ export const SCENARIOS: readonly Scenario<BacklogPlan>[] = [
     runs: AFTER_RUNS,
   }),
 ];
+
+export const IN_TURN = SCENARIOS[0]!;
+export const BY_KEY = SCENARIOS.find(({ id }) => id === 'by-key')!;
