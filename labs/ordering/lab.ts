@@ -143,11 +143,12 @@ export const commitWatermark: Parts = {
   targets: ['sim'],
 };
 
-/** The same with real processes, killed by SIGKILL: first what the simulator found in commit-highest. */
+/** The same with real processes, killed by SIGKILL when a record is done and one below it is not. */
 export const commitWatermarkProcesses: Parts = {
   ...commitWatermark,
+  fixes: undefined,
   id: 'commit-watermark-processes',
-  limits: { faultKinds: ['crash-app'] },
+  limits: { faultKinds: ['crash-app'], hasHole: true },
   exercised: ['fault:crash-app', GOALS.hole, GOALS.repeat],
   targets: ['local', 'external'],
   runs: PROCESS_RUNS,
@@ -231,6 +232,8 @@ export const lab: Lab = {
   ],
   text: { en: new URL('./text.en.md', import.meta.url) },
   code,
+  // Loaded when they are taken: a worker of a campaign needs none of it.
+  figures: async (context) => (await import('./figures.ts')).figures(context),
   limits: [
     'Workers in the simulator are tasks on virtual time; real threads run on the local target and in the figures.',
     'kafkajs and @platformatic/kafka do not wait for the application before they give a partition up, so an orderly hand-over is judged with the own client.',

@@ -31,6 +31,8 @@ export interface PlanLimits {
   readonly faultKinds: readonly FaultKind[];
   readonly faultsMin?: number;
   readonly faultsMax?: number;
+  /** Every plan begins with a slow record and a quick one of another key, and its fault fires when the quick one is done. */
+  readonly hasHole?: boolean;
 }
 
 export const RECORDS_MAX = 8;
@@ -43,7 +45,12 @@ const QUEUE_RECORDS_MAX = 3;
 /** Long enough for the session to end. */
 const PAUSE_MS_MAX = 900;
 
-export function planArbitrary({ faultKinds, faultsMin = 1, faultsMax = 2 }: PlanLimits): fc.Arbitrary<OrderingPlan> {
+export function planArbitrary({
+  faultKinds,
+  faultsMin = 1,
+  faultsMax = 2,
+  hasHole = false,
+}: PlanLimits): fc.Arbitrary<OrderingPlan> {
   const faults: fc.Arbitrary<readonly Fault[]> =
     faultKinds.length === 0
       ? fc.constant([])
@@ -55,7 +62,7 @@ export function planArbitrary({ faultKinds, faultsMin = 1, faultsMax = 2 }: Plan
           countMax: faultsMax,
           ...(faultKinds.includes('pause-app') ? { durationMsMax: PAUSE_MS_MAX } : {}),
         });
-  return fc.record({
+  const plan = fc.record({
     records: fc.array(fc.record({ key: fc.nat(KEYS_MAX - 1), units: fc.constantFrom(...UNITS) }), {
       minLength: 1,
       maxLength: RECORDS_MAX,
@@ -66,6 +73,13 @@ export function planArbitrary({ faultKinds, faultsMin = 1, faultsMax = 2 }: Plan
     pollRecordsMax: fc.nat(POLL_RECORDS_MAX - 1).map((less) => POLL_RECORDS_MAX - less),
     faults,
   });
+  if (!hasHole) return plan;
+  return plan.map((made) => ({
+    ...made,
+    records: [{ key: 0, units: UNITS[1] }, { key: 1, units: UNITS[0] }, ...made.records.slice(0, RECORDS_MAX / 2)],
+    pollRecordsMax: POLL_RECORDS_MAX,
+    faults: made.faults.slice(0, 1).map((fault) => ({ ...fault, at: { step: 0 } })),
+  }));
 }
 
 /**
