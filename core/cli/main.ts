@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { brokerCommand } from './commands/broker.ts';
+import { capacityCommand } from './commands/capacity.ts';
 import { configsCommand } from './commands/configs.ts';
 import { consumeCommand } from './commands/consume.ts';
 import { groupsCommand } from './commands/groups.ts';
@@ -33,7 +34,8 @@ const program = new Command('mqlab')
   .addCommand(groupsCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
-  .addCommand(benchCommand());
+  .addCommand(benchCommand())
+  .addCommand(capacityCommand());
 
 function overrideExits(command: Command): void {
   command.exitOverride();

@@ -77,7 +77,7 @@ function judgeBrokers(figures: Readonly<Figures>, inputs: CapacityInputs): Judge
     claim: 'C81',
     verdict,
     isMeasured: true,
-    scope: `as written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value}, surviving the loss of one for ${plan.bySafety.value}: the plan has ${plan.count}, for safety and not for throughput wherever the second is the larger`,
+    scope: `as written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value} (and one more to lose one), a majority of controllers and room for lost replicas for ${plan.bySafety.value}: the plan has ${plan.count}, and ${plan.byThroughput.value + 1 > plan.bySafety.value ? 'throughput' : 'safety, not throughput,'} decides it`,
   };
 }
 

@@ -29,14 +29,16 @@ export interface MeasurePlan {
   }[];
   readonly closed: { readonly warmupMs: number; readonly measureMs: number };
   readonly open: { readonly warmupMs: number; readonly measureMs: number };
-  /** Beside acks=all with one partition and one producer, which the pairs are. */
-  readonly sweep: readonly Partial<Pick<Workload, 'acks' | 'partitions' | 'producers' | 'replicationFactor'>>[];
+  /** Beside acks=all with one partition and one producer, which the pairs are. The first is always taken, the others while there is time. */
+  readonly sweep: readonly SweepChange[];
   readonly compressions: readonly Workload['compression'][];
   /** Consumers that drain a topic of four partitions. */
   readonly consumers: readonly number[];
   /** With a consumer that reads along, at a quarter of the maximum. */
   readonly endToEnd: boolean;
 }
+
+export type SweepChange = Partial<Pick<Workload, 'acks' | 'partitions' | 'producers' | 'replicationFactor'>>;
 
 export interface SizeMeasured {
   readonly recordBytes: number;
@@ -67,6 +69,8 @@ export interface CapacityMeasured {
   /** Of the broker's process; null where it is not a process of this machine. */
   readonly rssBytesIdle: number | null;
   readonly rssBytesPeak: number | null;
+  /** Loads of the plan that were left out, for want of time. */
+  readonly leftOut: readonly string[];
 }
 
 export interface MeasureOptions {
@@ -75,12 +79,14 @@ export interface MeasureOptions {
   readonly recordsName: string;
   /** A cluster that runs already; a broker of this machine otherwise. */
   readonly bootstrap?: string;
+  /** On performance.now()'s scale: after it, what is not needed for a verdict is left out, and named. */
+  readonly deadline?: number;
   readonly progress: (text: string) => void;
 }
 
 /** Segments of the topics that are weighed: small, so that indexes reach the disk, which those of the active segment need not. */
 const WEIGHED_SEGMENT_BYTES = 1024 * 1024;
-const DISK_RECORDS_PER_SECOND = 12_000;
+const DISK_BYTES_PER_SECOND = 12e6;
 const DISK_MS = 500;
 const DRAIN_PARTITIONS = 4;
 
@@ -97,18 +103,30 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
     for (const size of plan.sizes) sizes.push(await measureSize(options, size, server, { ...sink, isSink: true }));
     const base = baseOf(plan, plan.sizes[0]!.recordBytes);
     const payload = payloadOf(options, plan.sizes[0]!.recordBytes);
+    const leftOut: string[] = [];
+    const hasTimeFor = (what: string): boolean => {
+      if (options.deadline === undefined || performance.now() < options.deadline) return true;
+      leftOut.push(what);
+      return false;
+    };
     const sweep: LoadResult[] = [];
-    for (const change of plan.sweep) {
-      progress(
-        `maximum with ${Object.entries(change)
-          .map(([name, value]) => `${name}=${value}`)
-          .join(', ')}`,
-      );
+    const sweepOne = async (change: SweepChange): Promise<void> => {
+      progress(`maximum with ${wordsOf(change)}`);
       sweep.push(await runLoad({ workload: { ...base, ...change }, payload, server }));
-    }
-    const endToEnd = plan.endToEnd ? await measureEndToEnd(options, sizes[0]!, server) : null;
+    };
+    const [first, ...others] = plan.sweep;
+    if (first !== undefined) await sweepOne(first);
     const drains = await measureDrains(options, base, server);
-    const disk = own === null ? [] : await weigh(options, server, own.dataDir!);
+    const [weighedFirst, ...weighedLater] = own === null ? [] : plan.compressions;
+    const disk: DiskMeasured[] = [];
+    const weighOne = async (compression: Workload['compression']): Promise<void> => {
+      disk.push(await weigh(options, compression, server, own!.dataDir!));
+    };
+    if (weighedFirst !== undefined) await weighOne(weighedFirst);
+    let endToEnd: LoadResult | null = null;
+    for (const change of others) if (hasTimeFor(`maximum with ${wordsOf(change)}`)) await sweepOne(change);
+    for (const each of weighedLater) if (hasTimeFor(`bytes on disk with ${each}`)) await weighOne(each);
+    if (plan.endToEnd && hasTimeFor('end to end')) endToEnd = await measureEndToEnd(options, sizes[0]!, server);
     return {
       isExternal: own === null,
       loadAverage,
@@ -120,6 +138,7 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
       disk,
       rssBytesIdle,
       rssBytesPeak: processUsage(own?.pid)?.rssBytesPeak ?? null,
+      leftOut,
     };
   } finally {
     await Promise.all([sink.stop(), own?.stop()]);
@@ -202,31 +221,38 @@ async function measureDrains(options: MeasureOptions, base: Workload, server: Se
   return drains;
 }
 
-async function weigh(options: MeasureOptions, server: ServerUnderLoad, dataDir: string): Promise<DiskMeasured[]> {
-  const weighed: DiskMeasured[] = [];
+async function weigh(
+  options: MeasureOptions,
+  compression: Workload['compression'],
+  server: ServerUnderLoad,
+  dataDir: string,
+): Promise<DiskMeasured> {
   const { recordBytes } = options.plan.sizes[0]!;
-  const payload = payloadOf(options, recordBytes);
-  for (const compression of options.plan.compressions) {
-    options.progress(`bytes on disk, ${compression}`);
-    const topic = `capacity-disk-${compression}-${process.pid}`;
-    const workload: Workload = {
-      ...baseOf(options.plan, recordBytes),
-      compression,
-      recordsPerSecond: DISK_RECORDS_PER_SECOND,
-      warmupMs: 0,
-      measureMs: DISK_MS,
-    };
-    const topicConfigs = { 'segment.bytes': String(WEIGHED_SEGMENT_BYTES) };
-    const { acknowledged } = await runLoad({ workload, payload, server, keepTopic: topic, topicConfigs });
-    weighed.push({
-      compression,
-      records: acknowledged,
-      valueBytes: acknowledged * recordBytes,
-      ...filesOf(dataDir, topic),
-    });
-    await deleteTopic(server, topic);
-  }
-  return weighed;
+  options.progress(`bytes on disk, ${compression}`);
+  const topic = `capacity-disk-${compression}-${process.pid}`;
+  const workload: Workload = {
+    ...baseOf(options.plan, recordBytes),
+    compression,
+    recordsPerSecond: Math.max(1, Math.round(DISK_BYTES_PER_SECOND / recordBytes)),
+    warmupMs: 0,
+    measureMs: DISK_MS,
+  };
+  const { acknowledged } = await runLoad({
+    workload,
+    payload: payloadOf(options, recordBytes),
+    server,
+    keepTopic: topic,
+    topicConfigs: { 'segment.bytes': String(WEIGHED_SEGMENT_BYTES) },
+  });
+  const files = filesOf(dataDir, topic);
+  await deleteTopic(server, topic);
+  return { compression, records: acknowledged, valueBytes: acknowledged * recordBytes, ...files };
+}
+
+function wordsOf(change: SweepChange): string {
+  return Object.entries(change)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
 }
 
 /** Logs whole; indexes only of segments that are closed, scaled to the whole log. */

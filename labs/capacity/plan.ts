@@ -56,8 +56,8 @@ export function planCapacity(
     borrowed(value, unit, `the notes: ${source}`);
   const load = loadOf(inputs);
   const brokers = brokersOf(inputs, figures);
-  const disk = diskOf(inputs, figures, brokers.count);
-  const parallel = parallelOf(inputs, figures, brokers.writeBytesPerSecond);
+  const disk = diskOf(inputs, figures, brokers);
+  const parallel = parallelOf(inputs, figures, brokers);
   const rss = figures['rss-peak'];
   const writtenPerBroker = (load.peakBytesPerSecond * inputs.replicas) / brokers.count;
   const leadersPerBroker = Math.ceil(parallel.partitions / brokers.count);
@@ -201,7 +201,7 @@ function givenLines(inputs: CapacityInputs, from: (name: keyof CapacityInputs) =
   return [
     input('users', 'users a day', 'count'),
     input('messagesPerUser', 'messages of each user', 'count'),
-    input('recordBytes', 'bytes of a message', 'bytes'),
+    input('recordBytes', 'bytes of a message', 'B'),
     input('peakFactor', 'peak over the average', 'ratio'),
     input('replicas', 'replicas', 'count'),
     input('retentionSeconds', 'retention', 'days', 1 / DAY_SECONDS),
@@ -269,6 +269,8 @@ export function brokersOf(inputs: CapacityInputs, figures: Readonly<Figures>) {
   };
 }
 
+type Brokers = ReturnType<typeof brokersOf>;
+
 function nearestTag(figures: Readonly<Figures>, recordBytes: number): string | undefined {
   const distance = (bytes: number): number => Math.abs(Math.log(bytes / recordBytes));
   return Object.entries(figures)
@@ -277,13 +279,13 @@ function nearestTag(figures: Readonly<Figures>, recordBytes: number): string | u
     .slice('record-bytes-'.length);
 }
 
-function diskOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: number) {
+function diskOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: Brokers) {
   const { replicas, retentionSeconds, compression, recordBytes } = inputs;
   const { bytesPerDay } = notesFormula(inputs);
   const days = retentionSeconds / DAY_SECONDS;
   const factor = figures[`disk-factor-${compression}`];
   const stored = bytesPerDay * (factor?.value ?? 1);
-  const partitions = parallelOf(inputs, figures, brokersOf(inputs, figures).writeBytesPerSecond).partitions;
+  const partitions = parallelOf(inputs, figures, brokers).partitions;
   const rolled = derived(
     partitions * replicas * NOTES_SEGMENT_BYTES,
     'bytes',
@@ -320,12 +322,13 @@ function diskOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: num
       line('unrolled', 'segments not yet deleted, at most', rolled),
       line('disk-fill', 'disk that may be filled', borrowed(NOTES_DISK_FILL * 100, '%', 'the notes')),
       line('disk', 'disk, over all brokers', total, notes),
-      line('disk-per-broker', 'disk of each broker', derived(total.value / brokers, 'bytes', 'disk / brokers')),
+      line('disk-per-broker', 'disk of each broker', derived(total.value / brokers.count, 'bytes', 'disk / brokers')),
     ],
   };
 }
 
-function parallelOf(inputs: CapacityInputs, figures: Readonly<Figures>, writeBytesPerSecond: number) {
+function parallelOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: Brokers) {
+  const { writeBytesPerSecond } = brokers;
   const { targetUtilization, consumerMsPerRecord, consumerGroups } = inputs;
   const { recordsPerSecond: peakRecords, peakBytesPerSecond: peak } = loadOf(inputs);
   const perPartition = derived(writeBytesPerSecond, 'bytes/s', 'one partition on one broker alone, as above');
@@ -340,7 +343,7 @@ function parallelOf(inputs: CapacityInputs, figures: Readonly<Figures>, writeByt
     rates.length === 0 ? null : processing !== null && processing.value <= Math.min(...rates) ? processing : reading!;
   const consumers =
     perConsumer === null ? null : Math.max(1, Math.ceil(peakRecords / (perConsumer.value * targetUtilization) - 1e-9));
-  const partitions = Math.max(byWrites, consumers ?? 1);
+  const partitions = Math.max(byWrites, consumers ?? 1, brokers.count);
   const share = `/ ${targetUtilization}, rounded up`;
   return {
     partitions,
@@ -366,7 +369,11 @@ function parallelOf(inputs: CapacityInputs, figures: Readonly<Figures>, writeByt
       line(
         'partitions',
         'partitions',
-        derived(partitions, 'count', 'the larger of both: a partition has one consumer of a group'),
+        derived(
+          partitions,
+          'count',
+          'the largest of both and of brokers: a consumer has one at least, and each broker leads one',
+        ),
       ),
     ],
   };
@@ -379,6 +386,10 @@ function limitsOf(inputs: CapacityInputs, figures: Readonly<Figures>): string[] 
   if (inputs.replicas > 1)
     limits.push(
       'Replication was not measured: one broker runs here. A follower is taken to cost what a produce and a fetch cost, and one broker down leaves its load to the others.',
+    );
+  if (figures['fetch-1'] !== undefined)
+    limits.push(
+      "What a broker gives was taken from what one consumer could take: the client's limit at least as much as the broker's.",
     );
   const sizes = measuredSizes(figures);
   if (!sizes.some((size) => size.recordBytes === inputs.recordBytes))
