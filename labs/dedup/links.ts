@@ -42,14 +42,14 @@ export interface LinkSettings {
   readonly life: AppProcess;
   readonly effect: EffectKind;
   /** The record's value by the flight's id. */
-  readonly valueOf: (id: string) => string;
+  readonly recordOf: (id: string) => string;
   readonly generation: () => number;
 }
 
 function effectCall(recorder: Recorder, settings: LinkSettings, id: string): Call {
-  const { member, valueOf, generation } = settings;
+  const { member, recordOf, generation } = settings;
   const flight = member.held.find((held) => held.id === id);
-  const value = valueOf(id);
+  const value = recordOf(id);
   return recorder.invoke(member.name, {
     type: 'effect',
     key: flight?.airport ?? null,
@@ -81,7 +81,7 @@ export function linkDatabase(session: DatabaseSession, settings: LinkSettings): 
     const call = recorder.invoke(member.name, {
       type: 'store',
       text,
-      ...(id === undefined ? {} : { value: settings.valueOf(id) }),
+      ...(id === undefined ? {} : { value: settings.recordOf(id) }),
     });
     return member.request(life, perform, (result) => {
       if (result instanceof Error) recorder.fail(call, result.message);
@@ -201,7 +201,7 @@ export function linkRedis(session: KeyValueSession, settings: LinkSettings): Key
     await member.step(life);
     const call = isEffect
       ? effectCall(recorder, settings, id)
-      : recorder.invoke(member.name, { type: 'store', text, value: settings.valueOf(id) });
+      : recorder.invoke(member.name, { type: 'store', text, value: settings.recordOf(id) });
     return member.request(life, perform, (result) => {
       if (result instanceof Error) recorder.fail(call, result.message);
       else {

@@ -203,7 +203,7 @@ class DedupRun {
         member,
         life: app,
         effect,
-        valueOf: (id: string) => this.#flights[Number(id.slice(1))]?.value ?? id,
+        recordOf: (id: string) => this.#flights[Number(id.slice(1))]?.value ?? id,
         generation: () => consumer.generation,
       };
       const linked = linkConsumer(consumer, {
