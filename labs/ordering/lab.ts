@@ -7,7 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { extractCode } from '@mqlab/reports/code-excerpt.ts';
-import type { CodeExcerpt } from '@mqlab/reports/run-data.ts';
+import type { ClientSettings, CodeExcerpt } from '@mqlab/reports/run-data.ts';
 import type { Check } from '../kit/checkers/check.ts';
 import { commitOrder } from '../kit/checkers/commit-order.ts';
 import { conservation } from '../kit/checkers/conservation.ts';
@@ -17,6 +17,7 @@ import { keyOrder } from '../kit/checkers/key-order.ts';
 import { liveness } from '../kit/checkers/liveness.ts';
 import { owner } from '../kit/checkers/owner.ts';
 import { CLIENT_NAMES, type ClientName } from '../kit/drivers/driver.ts';
+import { clientVersion } from '../kit/drivers/versions.ts';
 import type { Lab, Scenario } from '../kit/lab.ts';
 import type { TargetKind } from '../kit/targets/target.ts';
 import type { Setup } from './app/setup.ts';
@@ -199,6 +200,42 @@ async function code(): Promise<Record<string, CodeExcerpt>> {
   return Object.fromEntries(await Promise.all(cut));
 }
 
+const COMMON = { 'enable.auto.commit': 'false', 'auto.offset.reset': 'earliest', partitions: '1' } as const;
+
+const CLIENTS: readonly ClientSettings[] = [
+  {
+    name: 'mqlab',
+    version: clientVersion('mqlab'),
+    settings: {
+      ...COMMON,
+      'back-pressure': 'pause and resume; poll goes on',
+      'before a partition is given up': 'onPartitionsRevoked is awaited: drop, wait, commit the watermark',
+      commit: 'commitSync with offsets',
+    },
+  },
+  {
+    name: 'kafkajs',
+    version: clientVersion('kafkajs'),
+    settings: {
+      ...COMMON,
+      'back-pressure': 'eachBatch does not return, and calls heartbeat meanwhile; or pause and resume',
+      'before a partition is given up': 'REBALANCING is an event: nobody waits for the application',
+      commit: 'commitOffsets, eachBatchAutoResolve off',
+      partitionsConsumedConcurrently: 'workers by partition, not by key: no help with one partition',
+    },
+  },
+  {
+    name: '@platformatic/kafka',
+    version: clientVersion('platformatic'),
+    settings: {
+      ...COMMON,
+      'back-pressure': 'the stream is not read',
+      'before a partition is given up': 'consumer:group:rebalance is an event: nobody waits for the application',
+      commit: 'consumer.commit with offsets, autocommit off',
+    },
+  },
+];
+
 export const lab: Lab = {
   name: 'ordering',
   title: 'Order with many workers',
@@ -231,6 +268,7 @@ export const lab: Lab = {
     },
   ],
   text: { en: new URL('./text.en.md', import.meta.url) },
+  clients: CLIENTS,
   code,
   // Loaded when they are taken: a worker of a campaign needs none of it.
   figures: async (context) => (await import('./figures.ts')).figures(context),
