@@ -209,8 +209,9 @@ test('idempotence: a batch that is sent again keeps its offset, also after a res
     expect(await produce(again, 't', at(2))).toMatchObject({ errorCode: 0, baseOffset: 2 });
     const next = await again.send(InitProducerId, { transactionalId: null, transactionTimeoutMs: 0 });
     expect(next.producerId).not.toBe(producerId);
+    // Nobody has asked for the coordinator yet, so there is none.
     const refused = await again.send(InitProducerId, { transactionalId: 'tx', transactionTimeoutMs: 1000 });
-    expect(refused.errorCode).toBe(ErrorCode.INVALID_REQUEST);
+    expect(refused.errorCode).toBe(ErrorCode.NOT_COORDINATOR);
   });
 });
 

@@ -10,6 +10,7 @@ const INTERNAL_TOPICS: ReadonlySet<string> = new Set([
 
 export const CLUSTER_METADATA_TOPIC = '__cluster_metadata';
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
+export const TRANSACTION_STATE_TOPIC = '__transaction_state';
 
 /** Ordinary clients do not write them, and Metadata marks them. */
 export function isInternalTopic(name: string): boolean {

@@ -38,8 +38,8 @@ class MemoryLog implements CoordinatorLog {
     });
   }
 
-  readAll(visit: (key: Buffer, value: Buffer | null) => void): void {
-    for (const { key, value } of this.records) visit(key, value);
+  readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {
+    for (const { key, value } of this.records) visit(key, value, null);
   }
 }
 

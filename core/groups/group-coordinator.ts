@@ -15,8 +15,8 @@ import {
   sync,
   touch,
 } from './classic-rebalance.ts';
-import { type CoordinatorLog, GroupShard } from './group-shard.ts';
-import { validateCommit } from './offset-store.ts';
+import { type CoordinatorLog, GroupShard, type TransactionalProducer } from './group-shard.ts';
+import { validateCommit, validateTransactionalCommit } from './offset-store.ts';
 import type { CommittedOffset } from './records.ts';
 
 /**
@@ -249,6 +249,34 @@ export class GroupCoordinator {
     };
   }
 
+  /** The same inside a producer's transaction (KIP-98, KIP-447). Whoever calls has made sure that the partition of the group is in it. */
+  async commitTransactionalOffsets(
+    groupId: string,
+    member: MemberIdentity,
+    offsets: readonly OffsetToCommit[],
+    producer: TransactionalProducer,
+  ): Promise<readonly number[]> {
+    const all = (errorCode: number) => offsets.map(() => errorCode);
+    if (groupId === '') return all(ErrorCode.INVALID_GROUP_ID);
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
+    const known = shard.groups.get(groupId);
+    if (known === undefined && member.generationId >= 0) return all(ErrorCode.ILLEGAL_GENERATION);
+    const group = known ?? shard.getOrCreate(groupId);
+    const { memberId, groupInstanceId, generationId } = member;
+    const invalid = validateTransactionalCommit(group, memberId, groupInstanceId, generationId);
+    if (invalid !== ErrorCode.NONE) return all(invalid);
+    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
+    const taken = offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs: null }));
+    const errorCode = await shard.commitTransactionalOffsets(groupId, taken, producer);
+    return tooLarge.map((large) => (large ? ErrorCode.OFFSET_METADATA_TOO_LARGE : errorCode));
+  }
+
+  /** A transaction marker stands in the partition of `__consumer_offsets`. */
+  endTransaction(partition: number, producerId: number, isCommit: boolean): void {
+    this.shards.get(partition)?.endTransaction(producerId, isCommit);
+  }
+
   /** The committed offset, or undefined when there is none. NOT_COORDINATOR is the only error. */
   fetchOffsets(groupId: string): { readonly errorCode: number; readonly offsets: OffsetView } {
     const shard = this.shardOf(groupId);
@@ -257,6 +285,7 @@ export class GroupCoordinator {
       errorCode: ErrorCode.NONE,
       offsets: {
         get: (topic, partition) => shard.offsets.get(groupId, topic, partition),
+        isUnstable: (topic, partition) => shard.offsets.isPending(groupId, topic, partition),
         all: () => [...shard.offsets.offsetsOf(groupId)],
       },
     };
@@ -352,7 +381,9 @@ export class GroupCoordinator {
 
 export interface OffsetView {
   get(topic: string, partition: number): CommittedOffset | undefined;
+  /** An open transaction holds a newer offset. */
+  isUnstable(topic: string, partition: number): boolean;
   all(): { readonly topic: string; readonly partition: number; readonly value: CommittedOffset }[];
 }
 
-const NO_OFFSETS: OffsetView = { get: () => undefined, all: () => [] };
+const NO_OFFSETS: OffsetView = { get: () => undefined, isUnstable: () => false, all: () => [] };

@@ -8,9 +8,27 @@ import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } 
 /** A partition of an internal topic as its coordinator sees it. */
 export interface CoordinatorLog {
   /** Appends the records as one batch; resolves, in the order of the calls, with NONE once they are committed, or with a Kafka error code. */
-  append(records: readonly CoordinatorRecord[]): Promise<number>;
-  /** All records from the log's start to its end, oldest first. */
-  readAll(visit: (key: Buffer, value: Buffer | null) => void): void;
+  append(records: readonly CoordinatorRecord[], transaction?: TransactionalProducer): Promise<number>;
+  /** All records from the log's start to its end, oldest first. `producerId` is null for those outside a transaction. */
+  readAll(
+    visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void,
+    onMarker?: (producerId: number, isCommit: boolean) => void,
+  ): void;
+}
+
+/** In whose transaction records are written. */
+export interface TransactionalProducer {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
+export interface OffsetCommitment {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  readonly expireTimestampMs: number | null;
 }
 
 /**
@@ -41,11 +59,12 @@ export class GroupShard {
   /** Builds the state from the log. */
   load(): void {
     const now = this.now();
-    this.log.readAll((key, value) => {
+    const visit = (key: Buffer, value: Buffer | null, producerId: number | null): void => {
       const record = decodeGroupRecord(key, value);
       switch (record.type) {
         case 'offset':
-          this.offsets.apply(record.groupId, record.topic, record.partition, record.value);
+          if (producerId === null) this.offsets.apply(record.groupId, record.topic, record.partition, record.value);
+          else if (record.value !== null) this.offsets.addPending(producerId, { ...record, value: record.value });
           break;
         case 'group':
           if (record.value === null) this.groups.delete(record.groupId);
@@ -54,7 +73,8 @@ export class GroupShard {
         case 'unknown':
           break;
       }
-    });
+    };
+    this.log.readAll(visit, (producerId, isCommit) => this.endTransaction(producerId, isCommit));
     // Who only commits has offsets and no metadata record; it is a group all the same.
     for (const groupId of this.offsets.groupIds()) this.getOrCreate(groupId);
     for (const group of this.groups.values()) this.arm(group);
@@ -126,30 +146,9 @@ export class GroupShard {
   }
 
   /** Stores offsets, then makes them visible. */
-  async commitOffsets(
-    groupId: string,
-    commits: readonly {
-      readonly topic: string;
-      readonly partition: number;
-      readonly offset: number;
-      readonly leaderEpoch: number;
-      readonly metadata: string;
-      readonly expireTimestampMs: number | null;
-    }[],
-  ): Promise<number> {
+  async commitOffsets(groupId: string, commits: readonly OffsetCommitment[]): Promise<number> {
     if (commits.length === 0) return ErrorCode.NONE;
-    const commitTimestampMs = this.clock.now();
-    const values = commits.map((commit) => ({
-      topic: commit.topic,
-      partition: commit.partition,
-      value: {
-        offset: commit.offset,
-        leaderEpoch: commit.leaderEpoch,
-        metadata: commit.metadata,
-        commitTimestampMs,
-        expireTimestampMs: commit.expireTimestampMs,
-      },
-    }));
+    const values = this.valuesOf(commits);
     const errorCode = await this.log.append(
       values.map(({ topic, partition, value }) => offsetRecord(groupId, topic, partition, value)),
     );
@@ -157,6 +156,38 @@ export class GroupShard {
       for (const { topic, partition, value } of values) this.offsets.apply(groupId, topic, partition, value);
     }
     return errorCode;
+  }
+
+  private valuesOf(commits: readonly OffsetCommitment[]) {
+    const commitTimestampMs = this.clock.now();
+    return commits.map(({ topic, partition, offset, leaderEpoch, metadata, expireTimestampMs }) => ({
+      topic,
+      partition,
+      value: { offset, leaderEpoch, metadata, commitTimestampMs, expireTimestampMs },
+    }));
+  }
+
+  /** Stores offsets inside a transaction: they show when its commit marker stands in this partition. Readers that want stable offsets wait from now on. */
+  async commitTransactionalOffsets(
+    groupId: string,
+    commits: readonly OffsetCommitment[],
+    producer: TransactionalProducer,
+  ): Promise<number> {
+    if (commits.length === 0) return ErrorCode.NONE;
+    const values = this.valuesOf(commits);
+    const { producerId } = producer;
+    const pending = values.map((each) => this.offsets.addPending(producerId, { groupId, ...each }));
+    const errorCode = await this.log.append(
+      values.map(({ topic, partition, value }) => offsetRecord(groupId, topic, partition, value)),
+      producer,
+    );
+    if (errorCode !== ErrorCode.NONE) this.offsets.removePending(producerId, pending);
+    return errorCode;
+  }
+
+  /** A marker stands in the log. */
+  endTransaction(producerId: number, isCommit: boolean): void {
+    for (const groupId of this.offsets.endTransaction(producerId, isCommit)) this.getOrCreate(groupId);
   }
 
   /** Writes tombstones for these offsets, then forgets them. */
@@ -191,6 +222,7 @@ export class GroupShard {
       return errorCode;
     }
     for (const { topic, partition } of gone) this.offsets.apply(groupId, topic, partition, null);
+    this.offsets.dropPending(groupId);
     if (group !== undefined && this.groups.get(groupId) === group) this.groups.delete(groupId);
     return ErrorCode.NONE;
   }
@@ -204,7 +236,8 @@ export class GroupShard {
       if ((await this.removeOffsets(groupId, gone)) !== ErrorCode.NONE) continue;
       const idle =
         group !== undefined && group.state === 'Empty' && group.members.size === 0 && group.pendingMembers.size === 0;
-      if (idle && !this.offsets.has(groupId) && (gone.length > 0 || group.stateTimestampMs + retentionMs <= wallNow)) {
+      const isUnused = !this.offsets.has(groupId) && !this.offsets.hasPending(groupId);
+      if (idle && isUnused && (gone.length > 0 || group.stateTimestampMs + retentionMs <= wallNow)) {
         await this.deleteGroup(groupId);
       }
     }

@@ -5,8 +5,9 @@ import { Produce } from '../../protocol/messages/00-produce.ts';
 import { BATCH_HEADER_BYTES, RecordBatch } from '../../protocol/record-batch.ts';
 import type { ResponseInput } from '../../protocol/schema.ts';
 import type { Partition } from '../../replica/partition.ts';
-import { handlerOf, NoResponse, type RequestCall } from '../handler.ts';
+import { type Answer, handlerOf, NoResponse, type RequestCall } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
+import { type Gate, type OpenGate, produceGate } from '../transactions/produce-gate.ts';
 
 /**
  * Produce 3–13: appends one batch to each of the named partitions.
@@ -15,7 +16,7 @@ import type { BrokerServices } from '../services.ts';
  * acks=−1 once the high watermark is beyond the batch or the request's time is over (REQUEST_TIMED_OUT), acks=0 never: an error then closes the
  * connection, which is all that such a client can notice.
  * v7 allows zstd; v10 names the current leader beside NOT_LEADER_OR_FOLLOWER; v13 names topics by id.
- * Not here yet: transactions; a transactional batch is refused.
+ * A transactional batch needs the coordinator's leave (`transactions/produce-gate.ts`); v12 lets the write itself enter the partition (KIP-890).
  */
 interface PartitionOutcome {
   readonly index: number;
@@ -41,6 +42,17 @@ const ZSTD_SINCE = 7;
 const TOPIC_IDS_SINCE = 13;
 
 export const produceHandler = handlerOf(Produce, (broker, request, call) => {
+  const opened = produceGate(broker, request, call);
+  return opened instanceof Promise
+    ? opened.then((gate) => appendAll(broker, gate, call))
+    : appendAll(broker, opened, call);
+});
+
+function appendAll(
+  broker: BrokerServices,
+  { request, gate }: OpenGate,
+  call: RequestCall,
+): Answer<typeof Produce> | Promise<Answer<typeof Produce>> {
   const { acks } = request;
   const acksAreValid = acks === 0 || acks === 1 || acks === -1;
   const topics = request.topicData.map((topic): TopicOutcome => {
@@ -51,7 +63,7 @@ export const produceHandler = handlerOf(Produce, (broker, request, call) => {
       partitions: topic.partitionData.map(({ index, records }) => {
         if (!acksAreValid) return failure(index, ErrorCode.INVALID_REQUIRED_ACKS);
         if (name === undefined) return failure(index, ErrorCode.UNKNOWN_TOPIC_ID);
-        return appendOne(broker, call, name, index, records, acks);
+        return appendOne(broker, call, gate, name, index, records, acks);
       }),
     };
   });
@@ -85,11 +97,12 @@ export const produceHandler = handlerOf(Produce, (broker, request, call) => {
     }
     return response(broker, topics, call);
   }
-});
+}
 
 function appendOne(
   broker: BrokerServices,
   call: RequestCall,
+  gate: Gate,
   topic: string,
   index: number,
   records: Buffer | null,
@@ -107,7 +120,8 @@ function appendOne(
       return failure(index, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs Produce v7.');
     }
     if (batch.isTransactional) {
-      return failure(index, ErrorCode.INVALID_TXN_STATE, 'This broker has no transactions yet.');
+      const refused = gate(topic, index);
+      if (refused !== ErrorCode.NONE) return failure(index, refused);
     }
   }
   const { result, flushed } = partition.append(records, acks, 'client');

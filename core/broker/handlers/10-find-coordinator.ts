@@ -1,4 +1,4 @@
-import { CONSUMER_OFFSETS_TOPIC } from '../../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from '../../controller/topic-name.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { FindCoordinator } from '../../protocol/messages/10-find-coordinator.ts';
 import type { ResponseInput } from '../../protocol/schema.ts';
@@ -6,10 +6,11 @@ import { handlerOf, type RequestCall } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
 
 /**
- * FindCoordinator 0–6: which broker coordinates a group. v4+ asks for many keys at once. `__consumer_offsets` is made on its first use.
- * Transactions and share groups have no coordinator yet: the answer is an error that no client retries.
+ * FindCoordinator 0–6: which broker coordinates a group or a transactional id. v4+ asks for many keys at once. `__consumer_offsets` and
+ * `__transaction_state` are made on their first use. Share groups have no coordinator yet: the answer is an error that no client retries.
  */
 const GROUP = 0;
+const TRANSACTION = 1;
 
 interface Coordinator {
   readonly nodeId: number;
@@ -29,9 +30,15 @@ export const findCoordinatorHandler = handlerOf(FindCoordinator, async (broker, 
 });
 
 async function find(broker: BrokerServices, call: RequestCall, keyType: number, key: string): Promise<Coordinator> {
-  if (keyType !== GROUP) return none(ErrorCode.INVALID_REQUEST, 'This broker coordinates groups only.');
-  const exists = await broker.topicCreation.ensureOffsetsTopic();
-  const partition = broker.image.topics.get(CONSUMER_OFFSETS_TOPIC)?.partitions[broker.groups.partitionOf(key)];
+  if (keyType !== GROUP && keyType !== TRANSACTION) {
+    return none(ErrorCode.INVALID_REQUEST, 'This broker coordinates groups and transactions only.');
+  }
+  if (keyType === TRANSACTION && key === '') return none(ErrorCode.INVALID_REQUEST, 'A transactional id is not empty.');
+  const isGroup = keyType === GROUP;
+  const { topicCreation, groups, transactions } = broker;
+  const exists = await (isGroup ? topicCreation.ensureOffsetsTopic() : topicCreation.ensureTransactionTopic());
+  const topic = broker.image.topics.get(isGroup ? CONSUMER_OFFSETS_TOPIC : TRANSACTION_STATE_TOPIC);
+  const partition = topic?.partitions[isGroup ? groups.partitionOf(key) : transactions.partitionOf(key)];
   const leader = exists ? (partition?.leader ?? -1) : -1;
   const endPoint = broker.endPointOf(leader, call.listenerName);
   if (endPoint === null) return none(ErrorCode.COORDINATOR_NOT_AVAILABLE, null);

@@ -48,8 +48,9 @@ export function produceGate(
   const abilities = { entersImplicitly, knowsAbortable: call.apiVersion >= ABORTABLE_SINCE };
   const look: Gate = (topic, partition) =>
     writeErrorOf(broker.transactions.verify(transactionalId, producer, [{ topic, partition }]), abilities);
-  if (!entersImplicitly) return { gate: look, request };
-  if (broker.transactions.verify(transactionalId, producer, partitions) === ErrorCode.NONE) return { gate: look, request };
+  if (!entersImplicitly || partitions.length === 0) return { gate: look, request };
+  if (broker.transactions.verify(transactionalId, producer, partitions) === ErrorCode.NONE)
+    return { gate: look, request };
   const kept = withCopies(request);
   return enterPartitions(broker, transactionalId, producer, partitions).then((errorCode) => {
     if (errorCode === ErrorCode.NONE) return { gate: look, request: kept };
