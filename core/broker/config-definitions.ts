@@ -82,4 +82,13 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'log.initial.task.delay.ms', type: 'long', defaultValue: '30000', min: 0 },
   { name: 'producer.id.expiration.ms', type: 'int', defaultValue: '86400000', min: 1, isDynamic: true },
   { name: 'transaction.max.timeout.ms', type: 'int', defaultValue: '900000', min: 1 },
+  { name: 'transaction.state.log.min.isr', type: 'int', defaultValue: '2', min: 1 },
+  { name: 'transaction.state.log.replication.factor', type: 'short', defaultValue: '3', min: 1 },
+  { name: 'transaction.state.log.num.partitions', type: 'int', defaultValue: '50', min: 1 },
+  { name: 'transaction.state.log.segment.bytes', type: 'int', defaultValue: '104857600', min: 1 },
+  { name: 'transactional.id.expiration.ms', type: 'int', defaultValue: '604800000', min: 1 },
+  { name: 'transaction.abort.timed.out.transaction.cleanup.interval.ms', type: 'int', defaultValue: '10000', min: 1 },
+  { name: 'transaction.remove.expired.transaction.cleanup.interval.ms', type: 'int', defaultValue: '3600000', min: 1 },
+  { name: 'add.partitions.to.txn.retry.backoff.max.ms', type: 'int', defaultValue: '100', min: 0 },
+  { name: 'add.partitions.to.txn.retry.backoff.ms', type: 'int', defaultValue: '20', min: 1 },
 ];
