@@ -24,6 +24,7 @@ export interface BacklogPlan {
 export interface PlanLimits {
   readonly backlogMin: number;
   readonly backlogMax: number;
+  readonly lateMin: number;
   readonly lateMax: number;
   readonly keysMax: number;
   /** Units of work of a record. */
@@ -41,7 +42,7 @@ export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
   const record = fc.record({ key: fc.nat(limits.keysMax - 1), work: fc.nat(limits.workMax) });
   return fc.record({
     backlog: fc.array(record, { minLength: limits.backlogMin, maxLength: limits.backlogMax }),
-    late: fc.array(record, { maxLength: limits.lateMax }),
+    late: fc.array(record, { minLength: limits.lateMin, maxLength: limits.lateMax }),
     faults:
       limits.killsMax === 0
         ? fc.constant([])

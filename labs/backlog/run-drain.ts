@@ -51,7 +51,7 @@ export const SESSION_MS = { sim: 200, local: 1500, external: 6000 } as const;
 /** Real processes take longer to react, so their work is made longer too: the same plan has the same races. */
 const WORK_UNIT_MS = { sim: 1, local: 10, external: 10 } as const;
 const POLL_MS = 20;
-const CHECK_MS = 40;
+const CHECK_MS = { sim: 80, local: 25, external: 25 } as const;
 /** Small, so that a dispatcher has several rounds to be killed in. */
 const POLL_RECORDS = 2;
 const DRAIN_MS_MAX = 30_000;
@@ -97,7 +97,7 @@ export async function runDrain(plan: BacklogPlan, context: RunContext, strategy:
     consumerOf(worker, LAYOUT.temporary, (partitions) => assigned.set(worker, partitions));
   }
   const share = TEMPORARY_PARTITIONS / WORKERS.length;
-  while (!WORKERS.every((worker) => assigned.get(worker) === share)) await wait(CHECK_MS / 3);
+  while (!WORKERS.every((worker) => assigned.get(worker) === share)) await wait(POLL_MS / 2);
   fleet.start(DISPATCHER, (env) =>
     strategy.dispatch(
       env,
@@ -112,7 +112,7 @@ export async function runDrain(plan: BacklogPlan, context: RunContext, strategy:
     await strategy.cutBack(LAYOUT, {
       admin,
       wait,
-      checkMs: CHECK_MS,
+      checkMs: CHECK_MS[target.kind],
       stopDispatcher: () => fleet.stop(DISPATCHER),
       stopWorkers: async () => {
         await Promise.all(WORKERS.map((worker) => fleet.stop(worker)));
@@ -132,7 +132,7 @@ export async function runDrain(plan: BacklogPlan, context: RunContext, strategy:
   const { group, topic } = LAYOUT.source;
   let drained = (await lagOf(admin, group, topic)) === 0;
   while (!drained && target.clock.monotonic() - began < DRAIN_MS_MAX) {
-    await wait(CHECK_MS);
+    await wait(CHECK_MS[target.kind]);
     drained = (await lagOf(admin, group, topic)) === 0;
   }
   if (drained) recorder.note(OLD_CONSUMER, { type: 'drained' });

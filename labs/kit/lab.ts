@@ -64,6 +64,8 @@ export interface Scenario<Plan = unknown> {
   readonly runs?: Partial<Readonly<Record<Profile, Partial<Readonly<Record<TargetKind, number>>>>>>;
   /** Id of the `before` scenario that this one cures, with the same type of plan: its counterexample is run first. */
   readonly fixes?: string;
+  /** More of them, where one cure is for several. */
+  readonly fixesAlso?: readonly string[];
   /** The scenario is about the application alone: no broker is started. */
   readonly withoutBroker?: boolean;
   /** Settings of the broker under test. */

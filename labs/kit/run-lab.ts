@@ -93,7 +93,7 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
       const share = weightOf(jobs[at]!) / jobs.slice(at).reduce((sum, job) => sum + weightOf(job), 0);
       const deadline = now + Math.max(0, began + searchMs - now) * share;
       const part = `${scenario.id} on ${target} with ${client}`;
-      const firstPlan = firstPlanOf(scenario, results);
+      const firstPlans = firstPlansOf(scenario, results);
       results.push(
         await runScenario(scenario, {
           lab,
@@ -112,7 +112,7 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
           ...(options.runs === undefined ? {} : { runs: options.runs }),
           ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
           ...(pool === undefined ? {} : { pool }),
-          ...(firstPlan === undefined ? {} : { firstPlan }),
+          firstPlans,
         }),
       );
       report(part, 1, 1, results.at(-1)!.decision.because);
@@ -208,11 +208,15 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], clients: readonly Clie
   return jobs;
 }
 
-/** What the same scenario showed in the simulator, or the counterexample that this one is the cure of. */
-function firstPlanOf(scenario: Scenario, results: readonly ScenarioResult[]): SeededPlan | undefined {
-  const wanted = [scenario.id, scenario.fixes];
-  const found = results.find((result) => wanted.includes(result.scenario.id) && result.witness !== null);
-  return found?.witness == null ? undefined : { plan: found.witness.plan, seed: found.witness.seed };
+/** What the same scenario showed in the simulator, or else the counterexamples that this one is the cure of. */
+function firstPlansOf(scenario: Scenario, results: readonly ScenarioResult[]): SeededPlan[] {
+  const { id, fixes, fixesAlso = [] } = scenario;
+  const plans = [id, fixes, ...fixesAlso].flatMap((wanted) => {
+    const found = results.find((result) => result.scenario.id === wanted && result.witness !== null);
+    return found?.witness == null ? [] : [{ of: wanted, plan: found.witness.plan, seed: found.witness.seed }];
+  });
+  const own = plans.filter(({ of }) => of === id);
+  return (own.length > 0 ? own : plans).map(({ plan, seed }) => ({ plan, seed }));
 }
 
 /** A short name of what the runs were fed with: part of replay tokens. */

@@ -43,7 +43,7 @@ export interface ScenarioSettings {
   /** On performance.now()'s scale. */
   readonly deadline: number;
   /** Run before all others: the shrunk plan of the `before` scenario, or what the simulator found. */
-  readonly firstPlan?: SeededPlan;
+  readonly firstPlans?: readonly SeededPlan[];
   readonly progress: (done: number, of: number, phase: 'search' | 'shrink') => void;
 }
 
@@ -100,15 +100,17 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     });
   const base = { scenario, target, client };
 
-  const first = settings.firstPlan;
-  /** The first plan's run, when it broke nothing: it counts like any other. */
-  let clean: PlanRun | null = null;
-  if (first !== undefined) {
-    const attempts = target === 'sim' || scenario.expected !== 'violated' ? 1 : REPRODUCTIONS_MAX;
+  /** First plans that broke nothing: they count like any other. */
+  const clean: { readonly made: PlanRun; readonly plan: SeededPlan }[] = [];
+  const isSought = scenario.expected === 'violated';
+  // Real processes are slow: there, the first plans are among the runs that were promised, and no more than those.
+  const firstPlans = (settings.firstPlans ?? []).slice(0, target === 'sim' ? undefined : Math.max(1, runs));
+  for (const first of firstPlans) {
+    const attempts = target === 'sim' || !isSought ? 1 : REPRODUCTIONS_MAX;
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const made = await run(first);
       if (made.outcome.violations.length === 0) {
-        clean = made;
+        clean.push({ made, plan: first });
         continue;
       }
       const finding = certainFinding(made);
@@ -128,19 +130,19 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
       };
     }
   }
-
-  // Real processes are slow: there the first plan is one of the runs that were promised.
-  if (first !== undefined && clean !== null && target !== 'sim' && scenario.expected !== 'violated' && runs === 1) {
-    const coverage = coverageOf(clean, 1, scenario.exercised);
+  if (target !== 'sim' && !isSought && clean.length >= runs && clean.length > 0) {
+    const { made, plan } = clean[0]!;
+    const empty = { runs: 0, invalid: 0, unknown: 0, legal: 0, exercised: scenario.exercised.map(noneReached) };
+    const coverage = clean.reduce<Coverage>((sum, one) => withRun(sum, one.made), empty);
     return {
       ...base,
-      decision: decide(coverage, 1),
+      decision: decide(coverage, runs),
       coverage,
       witness: null,
-      replay: tokenOf(first),
-      historyHash: clean.historyHash,
-      version: clean.version,
-      findings: [...clean.outcome.legal, ...clean.outcome.uncertain],
+      replay: tokenOf(plan),
+      historyHash: made.historyHash,
+      version: made.version,
+      findings: clean.flatMap((one) => [...one.made.outcome.legal, ...one.made.outcome.uncertain]),
       plansPerSecond: 0,
     };
   }
@@ -164,7 +166,7 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     ...(settings.pool === undefined ? {} : { pool: settings.pool }),
   });
   const { violation, plansPerSecond } = campaign;
-  const coverage = clean === null ? campaign.coverage : withRun(campaign.coverage, clean);
+  const coverage = clean.reduce((sum, one) => withRun(sum, one.made), campaign.coverage);
   if (violation === null) {
     const sample = campaign.sample!;
     const shown = { plan: planOf(scenario.plan, sample.planSeed), seed: sample.planSeed };
@@ -249,6 +251,10 @@ function coverageOf(made: PlanRun, runs: number, goals: readonly string[]): Cove
     legal: made.outcome.legal.length > 0 ? 1 : 0,
     exercised: goals.map((goal) => ({ goal, reached: made.goals.includes(goal) ? 1 : 0, of: runs })),
   };
+}
+
+function noneReached(goal: string): { goal: string; reached: number; of: number } {
+  return { goal, reached: 0, of: 0 };
 }
 
 /** The coverage with one more run that broke nothing. */

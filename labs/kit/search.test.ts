@@ -67,7 +67,7 @@ test('after: holds, also for the plan that broke the other', async () => {
   // The 60 plans that were promised, and the plan that broke the other.
   const broken = await runScenario(before, settings());
   const { plan, seed } = broken.witness!;
-  const result = await runScenario(after, settings({ firstPlan: { plan, seed } }));
+  const result = await runScenario(after, settings({ firstPlans: [{ plan, seed }] }));
   expect(result.decision).toEqual({ verdict: 'holds', because: 'holds in 61 runs' });
   expect(result.coverage.exercised[0]!.reached).toBeGreaterThan(5);
 });
