@@ -160,23 +160,38 @@ export interface Outgoing {
 /** Keys of the input among which the plan's are chosen. */
 const CANDIDATES_MAX = 16;
 
-/** The records to send: real ones, each value made unique by its number. */
-export function outgoingOf(plan: OrderingPlan, input: readonly InputRecord[]): Outgoing[] {
+interface Chosen {
+  readonly key: string;
+  readonly records: readonly InputRecord[];
+}
+
+/** Looking through the input once is enough for all plans. */
+const chosenOf = new WeakMap<readonly InputRecord[], readonly Chosen[]>();
+
+function choose(input: readonly InputRecord[]): readonly Chosen[] {
+  const known = chosenOf.get(input);
+  if (known !== undefined) return known;
   const byKey = new Map<string, InputRecord[]>();
   for (const record of input) {
-    const known = byKey.get(record.key);
-    if (known !== undefined) known.push(record);
-    else if (byKey.size < CANDIDATES_MAX) byKey.set(record.key, [record]);
-    if (byKey.size === CANDIDATES_MAX && [...byKey.values()].every((records) => records.length >= RECORDS_MAX)) break;
+    const records = byKey.get(record.key);
+    if (records === undefined) {
+      if (byKey.size < CANDIDATES_MAX) byKey.set(record.key, [record]);
+    } else if (records.length < RECORDS_MAX) records.push(record);
   }
-  const keys = chooseKeys([...byKey.keys()]);
+  const chosen = chooseKeys([...byKey.keys()]).map((key): Chosen => ({ key, records: byKey.get(key)! }));
+  chosenOf.set(input, chosen);
+  return chosen;
+}
+
+/** The records to send: real ones, each value made unique by its number. */
+export function outgoingOf(plan: OrderingPlan, input: readonly InputRecord[]): Outgoing[] {
+  const chosen = choose(input);
   const taken = new Map<string, number>();
   return plan.records.map(({ key }, at) => {
-    const name = keys[key % keys.length]!;
-    const of = byKey.get(name)!;
+    const { key: name, records } = chosen[key % chosen.length]!;
     const next = taken.get(name) ?? 0;
     taken.set(name, next + 1);
-    return { key: name, value: `v${at} ${briefly(of[next % of.length]!)}` };
+    return { key: name, value: `v${at} ${briefly(records[next % records.length]!)}` };
   });
 }
 

@@ -37,8 +37,11 @@ export async function runOrdering(plan: OrderingPlan, context: RunContext, setup
     },
   };
   const crew = await openCrew(plan, setup, context, observer, events);
+  let isOver = false;
   const later = (delayMs: number, action: () => void): void => {
-    target.clock.setTimer(delayMs, action);
+    target.clock.setTimer(delayMs, () => {
+      if (!isOver) action();
+    });
   };
   const faults = new FaultSchedule(plan.faults, target, recorder, {
     holds: ({ app }: Fault) => observer.holds(app ?? 'c1'),
@@ -74,6 +77,7 @@ export async function runOrdering(plan: OrderingPlan, context: RunContext, setup
     if (await until(pace.drainMsMax)) recorder.note('kit', { type: 'drained' });
     await finalRead(target, recorder, [TOPIC], { client: client });
   } finally {
+    isOver = true;
     await crew.close();
   }
 }
