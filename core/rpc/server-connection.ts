@@ -207,11 +207,22 @@ export class ServerConnection {
     if (this.limits.idleMsMax < 0) return;
     this.idleTimer = this.clock.setTimer(delayMs, () => {
       if (this.state === 'closed') return;
-      const idleMs = this.clock.monotonic() - this.activeAtMs;
-      if (this.state === 'parked' || this.state === 'muted') return this.armIdleTimer(this.limits.idleMsMax);
-      if (idleMs >= this.limits.idleMsMax) return this.close(`idle for ${Math.round(idleMs)} ms`);
-      this.armIdleTimer(this.limits.idleMsMax - idleMs);
+      if (this.idleMs < this.limits.idleMsMax) return this.armIdleTimer(this.limits.idleMsMax - this.idleMs);
+      // A process that was held up finds its timers due before it has read what came meanwhile: one turn for that.
+      this.clock.defer(() => this.closeIfIdle());
     });
+  }
+
+  private closeIfIdle(): void {
+    if (this.state === 'closed') return;
+    if (this.state === 'parked' || this.state === 'muted') return this.armIdleTimer(this.limits.idleMsMax);
+    const { idleMs } = this;
+    if (idleMs >= this.limits.idleMsMax) return this.close(`idle for ${Math.round(idleMs)} ms`);
+    this.armIdleTimer(this.limits.idleMsMax - idleMs);
+  }
+
+  private get idleMs(): number {
+    return this.clock.monotonic() - this.activeAtMs;
   }
 
   private onClosed(error: NetworkError | undefined): void {

@@ -20,7 +20,8 @@ export class Ended extends Error {}
 
 export class Wire {
   readonly #socket: Socket;
-  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #receivedBytes = 0;
   #isEnded = false;
   #wake: () => void = () => {};
   #correlationId = 1;
@@ -28,7 +29,8 @@ export class Wire {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
+      this.#receivedBytes += chunk.length;
       this.#wake();
     });
     const ended = (): void => {
@@ -88,12 +90,14 @@ export class Wire {
   /** The next frame, without its size. Rejects with `Ended` when the broker closes instead. */
   async frame(): Promise<Buffer> {
     for (const deadline = Date.now() + answerMsMax; ; ) {
-      if (this.#received.length >= 4) {
-        const end = 4 + this.#received.readInt32BE(0);
-        if (this.#received.length >= end) {
-          const frame = this.#received.subarray(4, end);
-          this.#received = this.#received.subarray(end);
-          return frame;
+      if (this.#receivedBytes >= 4) {
+        if (this.#chunks[0]!.length < 4) this.#join();
+        const end = 4 + this.#chunks[0]!.readInt32BE(0);
+        if (this.#receivedBytes >= end) {
+          const all = this.#join();
+          this.#chunks = end < all.length ? [all.subarray(end)] : [];
+          this.#receivedBytes -= end;
+          return all.subarray(4, end);
         }
       }
       if (this.#isEnded) throw new Ended('the broker closed the connection');
@@ -104,10 +108,16 @@ export class Wire {
   /** True when the broker ends the connection within `msMax` without another byte. */
   async isClosedBy(msMax = answerMsMax): Promise<boolean> {
     const deadline = Date.now() + msMax;
-    while (!this.#isEnded && this.#received.length === 0 && Date.now() < deadline) {
+    while (!this.#isEnded && this.#receivedBytes === 0 && Date.now() < deadline) {
       await this.#more(deadline).catch(() => {});
     }
-    return this.#isEnded && this.#received.length === 0;
+    return this.#isEnded && this.#receivedBytes === 0;
+  }
+
+  #join(): Buffer {
+    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
   }
 
   #more(deadline: number): Promise<void> {

@@ -30,6 +30,8 @@ export interface ForeignBroker {
   readonly bootstrap: string;
   readonly host: string;
   readonly port: number;
+  /** Of the running process. */
+  readonly pid: number | undefined;
   /** `log.dirs` of the broker. */
   readonly dataDir: string;
   /** Everything the broker wrote to stderr so far, over all its lives (the last MiB). */
@@ -61,6 +63,7 @@ function external(bootstrap: string): ForeignBroker {
   return {
     bootstrap,
     ...hostAndPort(bootstrap),
+    pid: undefined,
     get dataDir(): string {
       return refuse();
     },
@@ -123,6 +126,9 @@ async function startOwned(options: BrokerOptions): Promise<ForeignBroker> {
   return {
     bootstrap,
     ...hostAndPort(bootstrap),
+    get pid() {
+      return child?.pid;
+    },
     dataDir,
     stderr: () => stderr,
     kill: async () => {
