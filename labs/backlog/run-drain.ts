@@ -51,7 +51,7 @@ export const SESSION_MS = { sim: 200, local: 1500, external: 6000 } as const;
 /** Real processes take longer to react, so their work is made longer too: the same plan has the same races. */
 const WORK_UNIT_MS = { sim: 1, local: 10, external: 10 } as const;
 const POLL_MS = 20;
-const CHECK_MS = { sim: 80, local: 25, external: 25 } as const;
+const CHECK_MS = { sim: 10, local: 20, external: 20 } as const;
 /** Small, so that a dispatcher has several rounds to be killed in. */
 const POLL_RECORDS = 2;
 const DRAIN_MS_MAX = 30_000;

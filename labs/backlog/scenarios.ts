@@ -33,6 +33,7 @@ export const CURE_CHECKS: readonly Check[] = [
 const STILL: PlanLimits = {
   backlogMin: 1,
   backlogMax: 6,
+  lateMin: 0,
   lateMax: 0,
   keysMax: 3,
   workMax: 6,

@@ -14,6 +14,8 @@ export async function lagOf(admin: AdminDriver, group: string, topic: string): P
   return lag;
 }
 
+const CHECKS_APART_MAX = 8;
+
 export interface Layout {
   readonly source: { readonly topic: string; readonly group: string };
   readonly temporary: { readonly topic: string; readonly group: string };
@@ -22,6 +24,7 @@ export interface Layout {
 export interface CutBack {
   readonly admin: AdminDriver;
   readonly wait: (ms: number) => Promise<void>;
+  /** Between the first two looks at a group's lag; later ones are further apart. */
   readonly checkMs: number;
   readonly stopDispatcher: () => Promise<void>;
   readonly stopWorkers: () => Promise<void>;
@@ -51,5 +54,12 @@ export async function cutBackAtOnce(layout: Layout, how: CutBack): Promise<void>
 }
 
 async function untilNoLag(how: CutBack, at: { readonly topic: string; readonly group: string }): Promise<void> {
-  while ((await lagOf(how.admin, at.group, at.topic)) > 0) await how.wait(how.checkMs);
+  let waitMs = how.checkMs;
+  for (
+    ;
+    (await lagOf(how.admin, at.group, at.topic)) > 0;
+    waitMs = Math.min(2 * waitMs, CHECKS_APART_MAX * how.checkMs)
+  ) {
+    await how.wait(waitMs);
+  }
 }
