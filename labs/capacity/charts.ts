@@ -53,8 +53,9 @@ function kneeChart(size: CapacityMeasured['sizes'][number], figures: Readonly<Fi
   };
 }
 
-const PEAK_FACTORS = [1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500];
-const RECORD_SIZES = [50, 100, 200, 500, 1024, 2048, 5120, 10_240, 20_480, 51_200, 102_400];
+/** Evenly spread on a logarithmic axis. */
+const PEAK_FACTORS = Array.from({ length: 28 }, (_, i) => Number((10 ** (i / 10)).toPrecision(3)));
+const RECORD_SIZES = Array.from({ length: 24 }, (_, i) => Math.round(50 * 10 ** (i / 7)));
 
 function brokersLine(
   name: string,
@@ -63,7 +64,7 @@ function brokersLine(
   brokers: (inputs: CapacityInputs) => number,
   line: LineSeries['line'] = 'solid',
 ): LineSeries {
-  return { name, line, step: line === 'solid', points: xs.map((x) => [x, brokers(inputs(x))] as const) };
+  return { name, line, points: xs.map((x) => [x, brokers(inputs(x))] as const) };
 }
 
 function peakChart(figures: Readonly<Figures>): LineChart {
@@ -75,7 +76,7 @@ function peakChart(figures: Readonly<Figures>): LineChart {
       'The plan is flat while the loss of a broker decides and climbs where throughput does. The dashed line is the formula of the notes, not rounded.',
     source: 'derived from the measured throughput of one broker; the other inputs as in the notes',
     x: { name: 'peak over average', unit: '', scale: 'log' },
-    y: { name: 'brokers', unit: '', min: 0 },
+    y: { name: 'brokers', unit: '', scale: 'log', min: 1 },
     series: [
       ...[1, 2, 3].map((replicas) =>
         brokersLine(
@@ -104,7 +105,7 @@ function sizeChart(figures: Readonly<Figures>): LineChart {
       'The number of messages stays the same. Between and beyond the measured sizes the time for a record is a straight line through them.',
     source: 'derived from the measured throughput of one broker; the other inputs as in the notes',
     x: { name: 'record', unit: 'B', scale: 'log' },
-    y: { name: 'brokers', unit: '', min: 0 },
+    y: { name: 'brokers', unit: '', scale: 'log', min: 1 },
     series: [
       ...[0.3, 0.6, 0.9].map((targetUtilization) =>
         brokersLine(

@@ -77,8 +77,13 @@ function judgeBrokers(figures: Readonly<Figures>, inputs: CapacityInputs): Judge
     claim: 'C81',
     verdict,
     isMeasured: true,
-    scope: `as written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value} (and one more to lose one), a majority of controllers and room for lost replicas for ${plan.bySafety.value}: the plan has ${plan.count}, and ${plan.byThroughput.value + 1 > plan.bySafety.value ? 'throughput' : 'safety, not throughput,'} decides it`,
+    scope: `as written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value} (and one more to lose one), a majority of controllers and room for lost replicas for ${plan.bySafety.value}: the plan has ${plan.count}, and ${decider(plan.byThroughput.value + 1, plan.bySafety.value)}`,
   };
+}
+
+function decider(byThroughput: number, bySafety: number): string {
+  if (byThroughput === bySafety) return 'both ask for the same';
+  return byThroughput > bySafety ? 'throughput decides it' : 'safety decides it, not throughput';
 }
 
 function judgeDisk(figures: Readonly<Figures>, inputs: CapacityInputs): Judged {

@@ -37,3 +37,13 @@ export const NOTES_INPUTS: CapacityInputs = {
   lagSeconds: 300,
   compression: 'none',
 };
+
+/** Which of them the notes name. */
+export const NOTES_SAY_INPUTS = [
+  'users',
+  'messagesPerUser',
+  'recordBytes',
+  'peakFactor',
+  'replicas',
+  'retentionSeconds',
+] as const satisfies readonly (keyof CapacityInputs)[];

@@ -11,7 +11,7 @@ import { clientTitle, clientVersion } from '../kit/drivers/versions.ts';
 import type { FigureContext, FigureVerdict, Lab, LabFigures } from '../kit/lab.ts';
 import { chartsOf } from './charts.ts';
 import { judgeClaims } from './conclusions.ts';
-import { NOTES_INPUTS } from './inputs.ts';
+import { NOTES_INPUTS, NOTES_SAY_INPUTS } from './inputs.ts';
 import { measureCapacity } from './measure.ts';
 import { MEASURE_PLANS } from './measure-plans.ts';
 import { derived, type Figures, figuresOf } from './measured-figures.ts';
@@ -42,7 +42,7 @@ async function takeFigures(context: FigureContext): Promise<LabFigures> {
       'ratio',
       "fullest hour of the day over the mean hour, by the records' own dates",
     );
-  const plan = planCapacity(NOTES_INPUTS, measured);
+  const plan = planCapacity(NOTES_INPUTS, measured, new Set(NOTES_SAY_INPUTS));
   const judged = judgeClaims(measured);
   const verdicts = judged.map(
     ({ claim, verdict, isMeasured }): FigureVerdict => ({

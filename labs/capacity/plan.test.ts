@@ -13,6 +13,7 @@ const figures: Figures = {
   'max-records-1k': measured(200_000, 'records/s'),
   'max-1k': measured(204.8e6, 'bytes/s'),
   'ceiling-1k': measured(400e6, 'bytes/s'),
+  'knee-1k': measured(180e6, 'bytes/s'),
   'ceiling-ratio-1k': measured(0.512, 'ratio'),
   'record-bytes-100b': { value: 100, unit: 'bytes', label: 'given' },
   'max-records-100b': measured(1_000_000, 'records/s'),
@@ -83,7 +84,7 @@ test('every number of a plan says what it is and where it came from', () => {
     if (figure!.label !== 'measured') expect(figure!.source, name).toBeTruthy();
     if (notes !== undefined) expect(notes.label, name).toBe('borrowed');
   }
-  expect(lines.find(({ name }) => name === 'users')!.figure!.source).toBe('said');
+  expect(lines.find(({ name }) => name === 'users')!.figure!.source).toBe('as asked');
   expect(lines.find(({ name }) => name === 'replicas')!.figure!.source).toBe('default');
   expect(lines.find(({ name }) => name === 'broker-write')!.figure!.label).toBe('measured');
   expect(lines.find(({ name }) => name === 'generator-ceiling')!.figure!.value).toBe(400e6);
@@ -117,6 +118,14 @@ test('a size that was not measured is derived by a line through two that were; n
   expect(writeRecordsPerSecond(measuredSizes(noisy), 5000).value).toBe(1_000_000);
   const one = measuredSizes(figures).slice(1);
   expect(writeRecordsPerSecond(one, 2048).value).toBe(100_000);
+});
+
+test('figures that cannot be true are called so', () => {
+  const limits = (more: Figures) => planCapacity(NOTES_INPUTS, { ...figures, ...more }).limits.join(' ');
+  expect(limits({})).not.toMatch(/quiet machine|near the generator|disturbed/);
+  expect(limits({ 'ceiling-ratio-1k': measured(1.3, 'ratio') })).toContain('Measure again on a quiet machine');
+  expect(limits({ 'ceiling-ratio-1k': measured(0.9, 'ratio') })).toContain("near the generator's own ceiling");
+  expect(limits({ 'p99-at-25-1k': measured(300, 'ms'), 'p99-at-90-1k': measured(20, 'ms') })).toContain('disturbed');
 });
 
 test('claims are judged by numbers: other numbers, another verdict', () => {

@@ -71,7 +71,7 @@ export function planCapacity(
     {
       title: 'Given',
       claim: '',
-      lines: givenLines(inputs, (name) => (said === undefined || said.has(name) ? 'said' : 'default')),
+      lines: givenLines(inputs, (name) => (said === undefined || said.has(name) ? 'as asked' : 'default')),
     },
     {
       title: 'Load',
@@ -112,6 +112,13 @@ export function planCapacity(
           brokers.ceiling,
           undefined,
           'no ceiling was measured',
+        ),
+        line(
+          'knee',
+          'kept up with, short of the knee',
+          brokers.knee,
+          undefined,
+          'this size of record was not measured',
         ),
         line(
           'broker-fetch',
@@ -231,15 +238,16 @@ export function brokersOf(inputs: CapacityInputs, figures: Readonly<Figures>) {
     tag === undefined ? derived(writeBytesPerSecond, 'bytes/s', records.source ?? '') : figures[`max-${tag}`]!;
   const nearest = tag ?? nearestTag(figures, recordBytes);
   const ceiling = nearest === undefined ? null : (figures[`ceiling-${nearest}`] ?? null);
+  const knee = tag === undefined ? null : (figures[`knee-${tag}`] ?? null);
   const fetch = figures['fetch-1'];
   // #excerpt brokers
   const writes = (peak * replicas) / writeBytesPerSecond;
   const reads = fetch === undefined ? 0 : (peak * (replicas - 1 + consumerGroups)) / fetch.value;
-  const readWords = fetch === undefined ? '' : ' + peak × (replicas − 1 + groups) / given';
+  const readWords = fetch === undefined ? '' : ' + peak × (replicas − 1 + groups) / gives';
   const busy = derived(
     writes + reads,
     'count',
-    `peak × replicas / taken${readWords}; a follower's append at the price of a produce`,
+    `peak × replicas / takes${readWords}; a follower's append at the price of a produce`,
   );
   const throughput = Math.max(1, Math.ceil(busy.value / targetUtilization - 1e-9));
   const safety = replicas === 1 ? 1 : Math.max(QUORUM_NODES, replicas + 1);
@@ -250,6 +258,7 @@ export function brokersOf(inputs: CapacityInputs, figures: Readonly<Figures>) {
     writeBytesPerSecond,
     write,
     ceiling,
+    knee,
     busy,
     byThroughput: derived(throughput, 'count', `busy / ${targetUtilization} of each, rounded up`),
     bySafety: derived(
@@ -337,7 +346,7 @@ function parallelOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers:
   const processing =
     consumerMsPerRecord === null
       ? null
-      : given(1000 / consumerMsPerRecord, 'records/s', `${consumerMsPerRecord} ms for each record`);
+      : derived(1000 / consumerMsPerRecord, 'records/s', `a second / ${consumerMsPerRecord} ms for each record`);
   const rates = [reading?.value, processing?.value].filter((rate): rate is number => rate !== undefined);
   const perConsumer =
     rates.length === 0 ? null : processing !== null && processing.value <= Math.min(...rates) ? processing : reading!;
@@ -396,8 +405,29 @@ function limitsOf(inputs: CapacityInputs, figures: Readonly<Figures>): string[] 
     limits.push(
       `Records of ${inputs.recordBytes} B were not measured; measured sizes: ${sizes.map((size) => `${size.recordBytes} B`).join(', ')}.`,
     );
-  const ratio = Object.entries(figures).find(([name]) => name.startsWith('ceiling-ratio-'))?.[1];
-  if (ratio !== undefined && ratio.value > 0.8)
-    limits.push("The broker's maximum lies near the generator's own ceiling: it is a floor of what the broker can do.");
+  limits.push(...disturbances(figures));
   return limits;
+}
+
+/** What the figures themselves say about how far to trust them. */
+function disturbances(figures: Readonly<Figures>): string[] {
+  const found: string[] = [];
+  for (const [name, { value }] of Object.entries(figures)) {
+    const tag = /^ceiling-ratio-(.+)$/.exec(name)?.[1];
+    if (tag === undefined) continue;
+    const size = `Records of ${figures[`record-bytes-${tag}`]?.value ?? tag} B:`;
+    if (value > 1)
+      found.push(
+        `${size} the broker came out quicker than the generator against a sink that keeps nothing. That cannot be: other work took the processors meanwhile. Measure again on a quiet machine.`,
+      );
+    else if (value > 0.8)
+      found.push(`${size} the maximum lies near the generator's own ceiling: it is a floor of what the broker can do.`);
+    const calm = figures[`p99-at-25-${tag}`] ?? figures[`p99-at-50-${tag}`];
+    const busy = figures[`p99-at-90-${tag}`] ?? figures[`p99-at-75-${tag}`];
+    if (calm !== undefined && busy !== undefined && calm.value > 2 * busy.value)
+      found.push(
+        `${size} latency was higher at a low load than at a high one: other work disturbed the open loops, and the knee cannot be read from this run.`,
+      );
+  }
+  return found;
 }
