@@ -183,7 +183,10 @@ function mayBe(transaction: Transaction, expected: ProducerIdAndEpoch): boolean 
   );
 }
 
-/** The open transaction ends in an abort whose markers carry a raised epoch: its producer can write no more. */
+/**
+ * The open transaction ends in an abort whose markers carry a raised epoch: its producer can write no more. Somebody else has taken the id, so the
+ * producer may not take this end for one of its own.
+ */
 function fence(transaction: Transaction, nowMs: number): Transaction {
   return {
     ...transaction,
@@ -192,9 +195,18 @@ function fence(transaction: Transaction, nowMs: number): Transaction {
     previousProducerId: transaction.producerId,
     state: 'PrepareAbort',
     lastUpdateTimestampMs: nowMs,
-    // Nobody asked for this end, so nobody may take it for a retry of its own.
     clientTransactionVersion: 0,
   };
+}
+
+/**
+ * The same because time is over. A producer of version 2 that asks for an abort later finds it done, learns the raised epoch and goes on, as with Kafka;
+ * a commit is refused. Older producers are fenced.
+ */
+function abortForTime(transaction: Transaction, nowMs: number): Transaction {
+  const { clientTransactionVersion, producerEpoch } = transaction;
+  const lastProducerEpoch = clientTransactionVersion >= 2 ? producerEpoch : NO_EPOCH;
+  return { ...fence(transaction, nowMs), clientTransactionVersion, lastProducerEpoch };
 }
 
 /** NONE, or why the producer may not add to its transaction. */
@@ -333,7 +345,7 @@ export function isTimedOut(transaction: Transaction, nowMs: number): boolean {
 function timeout(transaction: Transaction | undefined, { nowMs, isPending }: Circumstances): Decision {
   if (transaction === undefined || !isTimedOut(transaction, nowMs)) return refuse(ErrorCode.NONE);
   if (isPending) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
-  return store(fence(transaction, nowMs));
+  return store(abortForTime(transaction, nowMs));
 }
 
 function complete(transaction: Transaction | undefined, nowMs: number): Decision {
