@@ -28,7 +28,26 @@ async function append(
   const builder = new RecordBatchBuilder(transaction === undefined ? {} : { ...transaction, isTransactional: true });
   const nowMs = clock.now();
   for (const { key, value } of records) builder.append(nowMs, key, value);
-  return appendAndCommit(partition, builder.build());
+  return coordinatorError(await appendAndCommit(partition, builder.build()));
+}
+
+/** What a client of the coordinator is told: errors of the log's own partition are not of the partitions that it asked about. */
+function coordinatorError(errorCode: number): number {
+  switch (errorCode) {
+    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+    case ErrorCode.NOT_ENOUGH_REPLICAS:
+    case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case ErrorCode.REQUEST_TIMED_OUT:
+      return ErrorCode.COORDINATOR_NOT_AVAILABLE;
+    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+    case ErrorCode.KAFKA_STORAGE_ERROR:
+      return ErrorCode.NOT_COORDINATOR;
+    case ErrorCode.MESSAGE_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
+      return ErrorCode.UNKNOWN_SERVER_ERROR;
+    default:
+      return errorCode;
+  }
 }
 
 /** Appends one batch of a coordinator, and resolves with NONE once it is committed, or with a Kafka error code. */
