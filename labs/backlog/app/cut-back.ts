@@ -6,13 +6,13 @@
  */
 import type { AdminDriver } from '../../kit/drivers/driver.ts';
 
-/** Records of the topic that the group has not committed yet. */
-export async function lagOf(admin: AdminDriver, group: string, topic: string): Promise<number> {
+/** Records below these ends that the group has not committed yet. */
+async function lagBehind(admin: AdminDriver, group: string, topic: string, ends: Ends): Promise<number> {
   const committed = new Map((await admin.committed(group, topic)).map((at) => [at.partition, at.offset]));
-  let lag = 0;
-  for (const { partition, start, end } of await admin.offsets(topic)) lag += end - (committed.get(partition) ?? start);
-  return lag;
+  return ends.reduce((lag, { partition, start, end }) => lag + end - (committed.get(partition) ?? start), 0);
 }
+
+type Ends = readonly { readonly partition: number; readonly start: number; readonly end: number }[];
 
 const CHECKS_APART_MAX = 8;
 
@@ -53,13 +53,20 @@ export async function cutBackAtOnce(layout: Layout, how: CutBack): Promise<void>
   // #end
 }
 
-async function untilNoLag(how: CutBack, at: { readonly topic: string; readonly group: string }): Promise<void> {
+/** Resolves when the group has committed all that the topic holds. */
+export async function untilNoLag(
+  how: Pick<CutBack, 'admin' | 'wait' | 'checkMs'>,
+  { topic, group }: { readonly topic: string; readonly group: string },
+): Promise<void> {
   let waitMs = how.checkMs;
-  for (
-    ;
-    (await lagOf(how.admin, at.group, at.topic)) > 0;
-    waitMs = Math.min(2 * waitMs, CHECKS_APART_MAX * how.checkMs)
-  ) {
-    await how.wait(waitMs);
+  for (let ends = await how.admin.offsets(topic); ; ) {
+    if ((await lagBehind(how.admin, group, topic, ends)) > 0) {
+      await how.wait(waitMs);
+      waitMs = Math.min(2 * waitMs, CHECKS_APART_MAX * how.checkMs);
+      continue;
+    }
+    const now = await how.admin.offsets(topic);
+    if (now.every(({ end }, at) => end === ends[at]?.end)) return;
+    ends = now;
   }
 }
