@@ -1,9 +1,10 @@
 /** Fetch throughput: consumers read a topic that is there from its beginning to its end. What was just written lies in the page cache; the result says so. */
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
+import { LoadThread } from './load-thread.ts';
 import { monotonicMs } from './monotonic.ts';
 import { processUsage } from './process-usage.ts';
-import { LoadThread, type ServerUnderLoad } from './run-load.ts';
+import type { ServerUnderLoad } from './run-load.ts';
 import type { ConsumerReport } from './worker-messages.ts';
 
 export interface DrainResult {
@@ -21,15 +22,13 @@ export async function drainTopic(server: ServerUnderLoad, topic: string, consume
   await admin.close();
   const partitions = described[0]!.partitions.map((each) => each.index);
   const count = Math.min(consumers, partitions.length);
-  const threads = Array.from(
-    { length: count },
-    (_, index) =>
-      new LoadThread('consumer', {
-        bootstrap: server.bootstrap,
-        topic,
-        mode: 'drain',
-        partitions: partitions.filter((_, at) => at % count === index),
-      }),
+  const threads = Array.from({ length: count }, (_, index) =>
+    LoadThread.take('consumer', {
+      bootstrap: server.bootstrap,
+      topic,
+      mode: 'drain',
+      partitions: partitions.filter((_, at) => at % count === index),
+    }),
   );
   try {
     await Promise.all(threads.map((thread) => thread.ready));

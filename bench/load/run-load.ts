@@ -6,21 +6,14 @@
  *
  * Left to others: what to run in which order (`interleave.ts`, the labs), and what it means.
  */
-import { Worker } from 'node:worker_threads';
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import { Latencies, type LatencySummary } from './latency.ts';
+import { LoadThread } from './load-thread.ts';
 import { monotonicMs } from './monotonic.ts';
 import type { Payload } from './payload.ts';
 import { type ProcessUsage, processUsage } from './process-usage.ts';
-import type {
-  ConsumerReport,
-  ConsumerTask,
-  FromWorker,
-  ProducerReport,
-  ProducerTask,
-  Start,
-} from './worker-messages.ts';
+import type { ConsumerReport, ConsumerTask, ProducerReport, ProducerTask, Start } from './worker-messages.ts';
 import type { Workload } from './workload.ts';
 
 export interface ServerUnderLoad {
@@ -77,11 +70,11 @@ export async function runLoad(options: RunLoadOptions): Promise<LoadResult> {
   const admin = isSink ? null : new Admin(realPorts(), { 'bootstrap.servers': server.bootstrap });
   const { partitions, replicationFactor } = workload;
   await admin?.createTopics([{ name: topic, partitions, replicationFactor, configs: options.topicConfigs ?? {} }]);
-  const consumers = consumerTasks(workload, server.bootstrap, topic).map((task) => new LoadThread('consumer', task));
+  const consumers = consumerTasks(workload, server.bootstrap, topic).map((task) => LoadThread.take('consumer', task));
   const producers = Array.from({ length: workload.producers }, (_, index) => {
     const carriesTime = workload.consumers > 0 && workload.recordsPerSecond !== 'max';
     const task: ProducerTask = { bootstrap: server.bootstrap, topic, workload, payload, index, carriesTime };
-    return new LoadThread('producer', task);
+    return LoadThread.take('producer', task);
   });
   const threads = [...consumers, ...producers];
   try {
@@ -113,48 +106,6 @@ function consumerTasks(workload: Workload, bootstrap: string, topic: string): Co
       (partition) => partition % count === index,
     ),
   }));
-}
-
-/** A worker thread from its start to its report. What it throws rejects whatever is awaited. */
-export class LoadThread {
-  readonly ready: Promise<void>;
-  readonly report: Promise<ProducerReport | ConsumerReport>;
-  private readonly worker: Worker;
-
-  constructor(kind: 'producer' | 'consumer', task: ProducerTask | ConsumerTask) {
-    this.worker = new Worker(new URL(`./${kind}-worker.ts`, import.meta.url), {
-      workerData: task,
-      // Records and their callbacks live for milliseconds: room for them to die young.
-      resourceLimits: { maxYoungGenerationSizeMb: 96 },
-    });
-    const failed = new Promise<never>((_, reject) => {
-      this.worker.once('error', reject);
-      this.worker.once('exit', () => reject(new Error(`a ${kind} thread of the load ended early`)));
-    });
-    const message = (...kinds: readonly FromWorker['kind'][]) =>
-      new Promise<FromWorker>((resolve) => {
-        this.worker.on('message', (received: FromWorker) => {
-          if (kinds.includes(received.kind)) resolve(received);
-        });
-      });
-    this.ready = Promise.race([message('ready'), failed]).then(() => {});
-    this.report = Promise.race([message('produced', 'consumed') as Promise<ProducerReport | ConsumerReport>, failed]);
-    // Whoever waits for one of them learns of the failure there.
-    for (const each of [this.ready, this.report, failed]) each.catch(() => {});
-  }
-
-  start(start: Start): void {
-    this.worker.postMessage(start);
-  }
-
-  /** Lets a consumer that reads along take what is still on its way. */
-  stopAfter(ms: number): void {
-    setTimeout(() => this.worker.postMessage({ kind: 'stop' }), ms);
-  }
-
-  async end(): Promise<void> {
-    await this.worker.terminate();
-  }
 }
 
 interface UsageOverWindow {

@@ -28,7 +28,8 @@ export interface Start {
   readonly measureUntilMs: number;
 }
 
-export type ToWorker = Start | { readonly kind: 'stop' };
+/** A thread takes one task after another: task, ready, start, report. */
+export type ToWorker<Task> = { readonly kind: 'task'; readonly task: Task } | Start | { readonly kind: 'stop' };
 
 export interface ProducerReport {
   readonly kind: 'produced';

@@ -99,6 +99,7 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
   const sink = await startNullSink(1);
   try {
     const rssBytesIdle = processUsage(own?.pid)?.rssBytes ?? null;
+    await warmUp(options, server, { ...sink, isSink: true });
     const sizes: SizeMeasured[] = [];
     for (const size of plan.sizes) sizes.push(await measureSize(options, size, server, { ...sink, isSink: true }));
     const base = baseOf(plan, plan.sizes[0]!.recordBytes);
@@ -143,6 +144,18 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
   } finally {
     await Promise.all([sink.stop(), own?.stop()]);
   }
+}
+
+const WARM_UP_MS = 700;
+
+/** Broker, sink and generator compile their code: not counted. */
+async function warmUp(options: MeasureOptions, server: ServerUnderLoad, sink: ServerUnderLoad): Promise<void> {
+  options.progress('warming up');
+  const { recordBytes } = options.plan.sizes[0]!;
+  const workload = { ...baseOf(options.plan, recordBytes), warmupMs: 0, measureMs: WARM_UP_MS };
+  const payload = payloadOf(options, recordBytes);
+  await generatorCeiling(workload, payload, sink);
+  await runLoad({ workload, payload, server });
 }
 
 function payloadOf({ records, recordsName }: MeasureOptions, recordBytes: number) {

@@ -118,7 +118,7 @@ export function planCapacity(
           'kept up with, short of the knee',
           brokers.knee,
           undefined,
-          'this size of record was not measured',
+          'no load of the sweep was, or this size of record was not measured',
         ),
         line(
           'broker-fetch',
@@ -289,7 +289,7 @@ function nearestTag(figures: Readonly<Figures>, recordBytes: number): string | u
 }
 
 function diskOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: Brokers) {
-  const { replicas, retentionSeconds, compression, recordBytes } = inputs;
+  const { replicas, retentionSeconds, compression } = inputs;
   const { bytesPerDay } = notesFormula(inputs);
   const days = retentionSeconds / DAY_SECONDS;
   const factor = figures[`disk-factor-${compression}`];
@@ -319,13 +319,7 @@ function diskOf(inputs: CapacityInputs, figures: Readonly<Figures>, brokers: Bro
       line(
         'stored-per-day',
         'stored a day',
-        derived(
-          stored,
-          'bytes',
-          factor === undefined
-            ? 'values a day × 1'
-            : `values a day × factor (measured with other ${recordBytes} B records)`,
-        ),
+        derived(stored, 'bytes', factor === undefined ? 'values a day × 1' : 'values a day × factor'),
       ),
       line('kept', 'kept, over all brokers', kept),
       line('unrolled', 'segments not yet deleted, at most', rolled),
