@@ -1,4 +1,4 @@
-// C25–C31 and C38: sequences, producer ids, transactions, read_committed.
+// C26–C31 and C38: producer ids, transactions, read_committed. C25, sequences, stands in produce.test.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Produce } from '../../protocol/messages/00-produce.ts';
@@ -25,7 +25,6 @@ interface Identity {
 }
 
 const abortCheckMs = 200;
-const sequenceMax = 0x7fff_ffff;
 
 describe('transactions', () => {
   let broker: ForeignBroker;
@@ -120,56 +119,6 @@ describe('transactions', () => {
     }
     return { ...partition, values, controls };
   }
-
-  test('C25 the last five batches are known again, a gap is 45, a new epoch begins at 0, an old epoch is 47', async () => {
-    const topic = freshName('c25');
-    await createTopic(wire, topic);
-    const identity: Identity = await ask(null);
-    const send = (baseSequence: number, producerEpoch = identity.producerEpoch, values = ['v']) => {
-      const { producerId } = identity;
-      return produce(wire, topic, batchOf(values, { producerId, producerEpoch, baseSequence }));
-    };
-    for (let i = 0; i < 6; i++) expect(await send(i)).toMatchObject({ errorCode: 0, baseOffset: i });
-    for (let i = 1; i < 6; i++) expect(await send(i)).toMatchObject({ errorCode: 0, baseOffset: i });
-    expect((await send(0)).errorCode).not.toBe(0);
-    expect((await send(7)).errorCode).toBe(45);
-    const { producerId, producerEpoch } = identity;
-    expect((await send(3, producerEpoch + 1)).errorCode).toBe(45);
-    expect(await send(0, producerEpoch + 1)).toMatchObject({ errorCode: 0, baseOffset: 6 });
-    expect((await send(6)).errorCode).toBe(47);
-    // Sequences go on at 0 after 2^31 − 1.
-    const wrapping = { producerId, producerEpoch: producerEpoch + 2 };
-    expect((await send(0, wrapping.producerEpoch)).errorCode).toBe(0);
-  });
-
-  test('C25 the sequence wraps within a batch and between batches', async () => {
-    const topic = freshName('c25');
-    await createTopic(wire, topic);
-    const { producerId, producerEpoch } = await ask(null);
-    const send = (baseSequence: number, values: string[]) =>
-      produce(wire, topic, batchOf(values, { producerId, producerEpoch, baseSequence }));
-    // An unknown producer may begin anywhere: its state may have expired here.
-    expect((await send(sequenceMax - 1, ['a', 'b', 'c'])).errorCode).toBe(0);
-    expect((await send(2, ['x'])).errorCode).toBe(45);
-    expect(await send(1, ['d'])).toMatchObject({ errorCode: 0, baseOffset: 3 });
-  });
-
-  test.runIf(owned)('C25 the state of producers survives a kill', async () => {
-    const topic = freshName('c25');
-    await createTopic(wire, topic);
-    const { producerId, producerEpoch } = await ask(null);
-    const send = (baseSequence: number) =>
-      produce(wire, topic, batchOf(['v'], { producerId, producerEpoch, baseSequence }));
-    for (let i = 0; i < 3; i++) await send(i);
-    wire.close();
-    await broker.kill();
-    await broker.restart();
-    wire = await Wire.open(broker);
-    await eventually('a leader', async () => (await send(2)).errorCode === 0);
-    expect(await send(2)).toMatchObject({ errorCode: 0, baseOffset: 2 });
-    expect((await send(4)).errorCode).toBe(45);
-    expect(await send(3)).toMatchObject({ errorCode: 0, baseOffset: 3 });
-  });
 
   test('C26 init: raises the epoch, takes up with the expected one, bounds the timeout, aborts what is open', async () => {
     const id = freshName('c26');
