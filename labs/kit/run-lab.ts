@@ -63,6 +63,8 @@ export const SEED_DEFAULT = 20_260_101;
 const BUDGET_MS: Readonly<Record<Profile, number>> = { quick: 43_000, full: 900_000 };
 /** Part of the budget that figures may count on. */
 const FIGURES_SHARE = 0.35;
+/** What a job on real processes gets at least. */
+const REAL_MS_MIN = 10_000;
 
 export async function runLab(name: string, options: RunLabOptions): Promise<LabRun> {
   const module = options.module ?? labModule(name);
@@ -91,7 +93,10 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
     for (const [at, { scenario, target, client }] of jobs.entries()) {
       const now = performance.now();
       const share = weightOf(jobs[at]!) / jobs.slice(at).reduce((sum, job) => sum + weightOf(job), 0);
-      const deadline = now + Math.max(0, began + searchMs - now) * share;
+      // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
+      const fairShare = now + Math.max(0, began + searchMs - now) * share;
+      const deadline =
+        target === 'sim' ? Math.max(fairShare, began + budgetMs) : Math.max(fairShare, now + REAL_MS_MIN);
       const part = `${scenario.id} on ${target} with ${client}`;
       const firstPlans = firstPlansOf(scenario, results);
       results.push(

@@ -63,11 +63,14 @@ function recordsText(records: readonly SeenRecord[]): string {
   return shown.join(' ') + (records.length > 6 ? ` and ${records.length - 6} more` : '');
 }
 
+const IS_MISSING: ReadonlySet<string> = new Set(['EFFECT-LOSS', 'CONSERVATION', 'LOST-WRITE', 'UNSEEN']);
+
 /** Calls that belong to a finding: its evidence, what else happened to its values, and the faults between. */
 function tellingCalls(history: History, finding: Finding): CompleteCall[] {
   const evidence = new Set(finding.operations);
   const values = new Set(finding.values);
-  const last = Math.max(0, ...finding.operations);
+  // What is missing at the end is told to the end: the fault that made it so may come after the evidence.
+  const last = IS_MISSING.has(finding.name) ? Number.POSITIVE_INFINITY : Math.max(0, ...finding.operations);
   return callsOf(history.operations).filter((call) => {
     const { data } = call;
     if (evidence.has(call.start) || (call.end !== null && evidence.has(call.end))) return true;

@@ -47,7 +47,6 @@ export async function crashCosts(
     value,
     unit: 'count',
     label: 'measured',
-    samples: plans,
     source: 'sum over the same random plans, each with a crash, in the simulator',
   });
   const figures: Record<string, Figure> = { 'crash.plans': counted(plans), 'crash.records': counted(sent) };

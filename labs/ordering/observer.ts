@@ -58,6 +58,10 @@ export class Observer {
     return this.#handOf(app).size > 0;
   }
 
+  get holdsAnything(): boolean {
+    return [...this.#hands.values()].some((hand) => hand.size > 0);
+  }
+
   ended(app: string, how: 'crash' | 'revoke'): void {
     const hand = this.#handOf(app);
     const finished = this.#finished.get(app) ?? -1;

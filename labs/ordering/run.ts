@@ -67,8 +67,10 @@ export async function runOrdering(plan: OrderingPlan, context: RunContext, setup
     crew.start('c1');
     const until = async (msMax: number): Promise<boolean> => {
       const from = target.clock.monotonic();
-      while (committed < end && target.clock.monotonic() - from < msMax) await sleep(target.clock, LOOK_MS);
-      return committed >= end;
+      // A commit alone says little here: that is what the lab is about.
+      const isDrained = (): boolean => committed >= end && !observer.holdsAnything;
+      while (!isDrained() && target.clock.monotonic() - from < msMax) await sleep(target.clock, LOOK_MS);
+      return isDrained();
     };
     await until(pace.quietMsMax);
     await faults.stop();
