@@ -52,26 +52,24 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
     }
   });
 
-  test('topics: create, describe, refuse twice, grow, delete', async () => {
+  test('topics: create, describe, refuse twice, delete', async () => {
     const topic = freshName('topics');
     const config = ['--config', 'retention.ms=60000'];
     expect(await run('topics', ['--create', '--topic', topic, '--partitions', '2', ...config])).toContain(
       'Created topic',
     );
-    const [described, again, grown] = await Promise.all([
+    const [described, again] = await Promise.all([
       run('topics', ['--describe', '--topic', topic]),
       java('topics', ['--bootstrap-server', broker.bootstrap, '--create', '--topic', topic]),
-      run('topics', ['--alter', '--topic', topic, '--partitions', '4']),
     ]);
-    expect(described).toMatch(/PartitionCount: [24]\tReplicationFactor: 1\tConfigs: .*retention.ms=60000/);
+    expect(described).toMatch(/PartitionCount: 2\tReplicationFactor: 1\tConfigs: .*retention.ms=60000/);
     expect(again.code).toBe(1);
     expect(again.stdout + again.stderr).toContain('already exists');
-    expect(grown).toBe('');
     expect(await run('configs', ['--describe', '--all', '--entity-type', 'topics', '--entity-name', topic])).toMatch(
       /retention.ms=60000 sensitive=false synonyms=\{DYNAMIC_TOPIC_CONFIG:retention.ms=60000/,
     );
     await run('topics', ['--delete', '--topic', topic]);
-    expect(await run('topics', ['--list'])).not.toContain(topic);
+    expect(await admin.listTopics()).not.toContain(topic);
   });
 
   test('console producer and consumer, group description, lag and reset', async () => {
@@ -81,7 +79,6 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
     const input = records.map(({ key, value }) => `${key}|${value}\n`).join('');
     const keyed = ['--reader-property', 'parse.key=true', '--reader-property', 'key.separator=|'];
     await run('producer', ['--topic', topic, '--compression-codec', 'zstd', ...keyed], input);
-    expect(await run('offsets', ['--topic', topic]).then(sumOfOffsets)).toBe(500);
     const printed = ['--formatter-property', 'print.key=true', '--formatter-property', 'key.separator=|'];
     const count = ['--from-beginning', '--max-messages', '500', '--timeout-ms', '15000'];
     const read = await run('consumer', ['--topic', topic, '--group', group, ...count, ...printed]);
@@ -95,12 +92,8 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
     const before = await run('groups', ['--describe', '--group', group]);
     expect([total(before, 3), total(before, 5)]).toEqual([500, 0]);
     await run('groups', ['--reset-offsets', '--group', group, '--topic', topic, '--to-earliest', '--execute']);
-    const [after, state] = await Promise.all([
-      run('groups', ['--describe', '--group', group]),
-      run('groups', ['--describe', '--state', '--group', group]),
-    ]);
+    const after = await run('groups', ['--describe', '--group', group]);
     expect([total(after, 3), total(after, 5)]).toEqual([0, 500]);
-    expect(state).toMatch(/Empty\s+0\s*$/m);
     expect(await run('groups', ['--delete', '--group', group])).toContain('was successful');
   });
 
@@ -140,8 +133,7 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
       expect(segments.length).toBeGreaterThan(2);
       await broker.restart();
       expect(await broker.stop()).toBe(0);
-      await logsAreClean(records.length * 2);
-      await indexesAreClean();
+      await folderIsClean(records.length * 2);
       await damageIsSeen(topic);
       await broker.restart();
     },
@@ -183,40 +175,33 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
       return bytes;
     };
     try {
-      const [flipped, torn, wrong] = await Promise.all([
-        dumpLog([damage('flipped', log, flip(200))], '--deep-iteration'),
-        dumpLog([damage('torn', log, (bytes) => bytes.subarray(0, -7))], '--deep-iteration'),
+      const damaged = [damage('flipped', log, flip(200)), damage('torn', log, (bytes) => bytes.subarray(0, -7))];
+      const [logs, wrong] = await Promise.all([
+        dumpLog(damaged, '--deep-iteration'),
         dumpLog([damage('wrong', index, flip(3))], '--verify-index-only'),
       ]);
-      expect(flipped.complaints.join('\n')).toMatch(/isvalid: false|Exception/);
-      expect(torn.complaints.join('\n')).toMatch(/invalid bytes at the end/);
+      expect(logs.complaints.join('\n')).toMatch(/isvalid: false|Exception/);
+      expect(logs.complaints.join('\n')).toMatch(/invalid bytes at the end/);
       expect(wrong.complaints.join('\n'), wrong.stdout).toMatch(/Mismatches in/);
     } finally {
       rmSync(copies, { recursive: true, force: true });
     }
   }
 
-  /** After a clean shutdown only: a killed broker may leave indexes preallocated, which dump-log itself cannot read. */
-  async function indexesAreClean(): Promise<void> {
-    const { indexes, snapshots } = dataFiles(broker.dataDir);
+  /** Indexes, after a clean shutdown only: a killed broker may leave them preallocated, which dump-log itself cannot read. */
+  async function folderIsClean(recordsMin: number): Promise<void> {
+    const { logs, indexes, snapshots } = dataFiles(broker.dataDir);
     const sane = indexes.filter((path) => path.endsWith('.index'));
-    const found = await Promise.all([
+    const [all, verified, checked] = await Promise.all([
+      dumpLog([...logs, ...indexes, ...snapshots], '--deep-iteration', '--print-data-log'),
       dumpLog(indexes, '--verify-index-only'),
-      dumpLog(indexes),
       dumpLog(sane, '--index-sanity-check'),
-      dumpLog(snapshots),
     ]);
-    for (const { complaints } of found) expect(complaints).toEqual([]);
-    expect(found[1].stdout).toMatch(/^offset: \d+ position: \d+$/m);
-    expect(found[1].stdout).toMatch(/^timestamp: \d+ offset: \d+$/m);
-    expect(found[2].stdout.match(/ passed sanity check\.$/gm)).toHaveLength(sane.length);
-    expect(found[3].stdout).toMatch(/^producerId: \d+ .*lastSequence: \d+/m);
+    for (const { complaints } of [all, verified, checked]) expect(complaints).toEqual([]);
+    expect(all.records).toBeGreaterThanOrEqual(recordsMin);
+    expect(all.stdout).toMatch(/^offset: \d+ position: \d+$/m);
+    expect(all.stdout).toMatch(/^timestamp: \d+ offset: \d+$/m);
+    expect(all.stdout).toMatch(/^producerId: \d+ .*lastSequence: \d+/m);
+    expect(checked.stdout.match(/ passed sanity check\.$/gm)).toHaveLength(sane.length);
   }
 });
-
-function sumOfOffsets(text: string): number {
-  return text
-    .trim()
-    .split('\n')
-    .reduce((sum, line) => sum + Number(line.split(':').at(-1)), 0);
-}
