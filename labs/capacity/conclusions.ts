@@ -61,7 +61,7 @@ function judgeLoad(figures: Readonly<Figures>, inputs: CapacityInputs): Judged {
     claim: 'C80',
     verdict,
     isMeasured: true,
-    scope: `the average is ${formatNumber(Math.round(exact.recordsPerSecond))}/s (${percentOff(exact.recordsPerSecond, NOTES_SAY.recordsPerSecond)} of what is said), but ${inputs.recordBytes} B each make ${formatQuantity(exact.bytesPerSecond, 'bytes/s')} and ${formatQuantity(exact.peakBytesPerSecond, 'bytes/s')} at the peak (${percentOff(exact.peakBytesPerSecond, NOTES_SAY.peakBytesPerSecond)}; ${percentOff(decimal.peakBytesPerSecond, NOTES_SAY.peakBytesPerSecond)} with 1,000 B); a peak of ${inputs.peakFactor}× that lasted an hour would hold ${formatNumber(Number(share.toPrecision(2)))} % of the day${hour === undefined ? '' : `, where the given records' fullest hour is ${formatFigure(hour)} the mean one`}: the factor is an assumption to be measured`,
+    scope: `The average is ${formatNumber(Math.round(exact.recordsPerSecond))}/s (${percentOff(exact.recordsPerSecond, NOTES_SAY.recordsPerSecond)} of what is said), but ${inputs.recordBytes} B each make ${formatQuantity(exact.bytesPerSecond, 'bytes/s')} and ${formatQuantity(exact.peakBytesPerSecond, 'bytes/s')} at the peak (${percentOff(exact.peakBytesPerSecond, NOTES_SAY.peakBytesPerSecond)}; ${percentOff(decimal.peakBytesPerSecond, NOTES_SAY.peakBytesPerSecond)} with 1,000 B); a peak of ${inputs.peakFactor}× that lasted an hour would hold ${formatNumber(Number(share.toPrecision(2)))} % of the day${hour === undefined ? '' : `, where the given records' fullest hour is ${formatFigure(hour)} the mean one`}: the factor is an assumption to be measured.`,
   };
 }
 
@@ -77,7 +77,7 @@ function judgeBrokers(figures: Readonly<Figures>, inputs: CapacityInputs): Judge
     claim: 'C81',
     verdict,
     isMeasured: true,
-    scope: `as written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value} (and one more to lose one), a majority of controllers and room for lost replicas for ${plan.bySafety.value}: the plan has ${plan.count}, and ${decider(plan.byThroughput.value + 1, plan.bySafety.value)}`,
+    scope: `As written the formula gives ${formatNumber(Number(exact.brokers.toPrecision(3)))}; ${NOTES_SAY.brokers} comes out only if the bracket is rounded up first; with the ${formatQuantity(plan.writeBytesPerSecond, 'bytes/s')} measured here in place of 100 MB/s it gives ${formatNumber(Number(withMeasured.brokers.toPrecision(3)))}; throughput asks for ${plan.byThroughput.value} (and one more to lose one), a majority of controllers and room for lost replicas for ${plan.bySafety.value}: the plan has ${plan.count}, and ${decider(plan.byThroughput.value + 1, plan.bySafety.value)}.`,
   };
 }
 
@@ -106,7 +106,7 @@ function judgeDisk(figures: Readonly<Figures>, inputs: CapacityInputs): Judged {
     claim: 'C82',
     verdict,
     isMeasured: none !== undefined,
-    scope: `the product is ${formatQuantity(decimal.diskBytes, 'bytes')} (${formatQuantity(exact.diskBytes, 'bytes')} with ${inputs.recordBytes} B): ${percentOff(decimal.diskBytes, NOTES_SAY.diskBytes)} of "about 1 TB"${measured}; whole segments only are deleted, which the formula leaves out`,
+    scope: `The product is ${formatQuantity(decimal.diskBytes, 'bytes')} (${formatQuantity(exact.diskBytes, 'bytes')} with ${inputs.recordBytes} B): ${percentOff(decimal.diskBytes, NOTES_SAY.diskBytes)} of "about 1 TB"${measured}; whole segments only are deleted, which the formula leaves out.`,
   };
 }
 
@@ -118,7 +118,7 @@ function judgeMemory(figures: Readonly<Figures>): Judged {
       claim: 'C83',
       verdict: 'not measurable here',
       isMeasured: false,
-      scope: 'the memory of a broker on another machine cannot be seen from here',
+      scope: 'The memory of a broker on another machine cannot be seen from here.',
     };
   const verdict: ClaimVerdict =
     peak.value < NOTES_HEAP_BYTES.min / 2
@@ -130,29 +130,27 @@ function judgeMemory(figures: Readonly<Figures>): Judged {
     claim: 'C83',
     verdict,
     isMeasured: true,
-    scope: `for this broker: ${formatFigure(idle)} idle and ${formatFigure(peak)} at most under every load of this run, where the notes take a heap of ${formatQuantity(NOTES_HEAP_BYTES.min, 'bytes')} and more; the page cache is sized by how long a consumer lags times what is written in that time, of which a quarter of a segment for each leader is a guess`,
+    scope: `For this broker: ${formatFigure(idle)} idle and ${formatFigure(peak)} at most under every load of this run, where the notes take a heap of ${formatQuantity(NOTES_HEAP_BYTES.min, 'bytes')} and more; the page cache is sized by how long a consumer lags times what is written in that time, of which a quarter of a segment for each leader is a guess.`,
   };
 }
 
 function judgeParallel(figures: Readonly<Figures>): Judged {
-  const one = figures['max-1k'];
-  const many = Object.entries(figures).flatMap(([name, figure]) => {
-    const partitions = Number(/^max-acks-all-partitions-(\d+)-producers-1$/.exec(name)?.[1] ?? 0);
-    return partitions > 1 ? [{ partitions, figure }] : [];
-  });
+  const [name, ratio] = Object.entries(figures).find(([each]) => /^partitions-\d+-ratio$/.test(each)) ?? [];
   const consumer = figures['fetch-1'];
-  if (one === undefined || many.length === 0 || consumer === undefined)
+  const one = Object.entries(figures).find(([each]) => /^max-\d+[kb]$/.test(each))?.[1];
+  if (name === undefined || ratio === undefined || consumer === undefined || one === undefined)
     return {
       claim: 'C84',
       verdict: 'inconclusive',
       isMeasured: false,
-      scope: 'several partitions, or a consumer, were not measured',
+      scope: 'Several partitions, or a consumer, were not measured.',
     };
-  const isAdditive = many.every(({ partitions, figure }) => figure.value >= one.value * partitions * 0.8);
+  const partitions = Number(name.split('-')[1]);
+  const isAdditive = ratio.value >= partitions * 0.8;
   return {
     claim: 'C84',
     verdict: isAdditive ? 'confirmed' : 'conditional',
     isMeasured: true,
-    scope: `one partition took ${formatFigure(one)} and one consumer ${formatFigure(consumer)}; on the same broker ${many.map(({ partitions, figure }) => `${partitions} partitions took ${formatFigure(figure)} (${formatNumber(Number((figure.value / one.value).toPrecision(2)))}×)`).join(', ')}: ${isAdditive ? 'partitions add up' : 'partitions do not add up on one broker, so dividing gives consumers room and needs brokers for throughput'}`,
+    scope: `One partition took ${formatFigure(one)} and one consumer ${formatFigure(consumer)}; on the same broker ${partitions} partitions took ${formatFigure(ratio)} of what one took: ${isAdditive ? 'partitions add up' : 'partitions do not add up on one broker, so dividing gives room for consumers, and throughput needs brokers'}.`,
   };
 }

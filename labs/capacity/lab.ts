@@ -52,7 +52,10 @@ async function takeFigures(context: FigureContext): Promise<LabFigures> {
       variant: 'before',
       expected: verdict === 'not measurable here' ? 'inconclusive' : 'measured',
       verdict: isMeasured ? 'measured' : 'inconclusive',
-      runs: taken.sizes.reduce((sum, { pairs, open }) => sum + 2 * pairs.length + open.length, taken.sweep.length),
+      runs: taken.sizes.reduce(
+        (sum, { pairs, open }) => sum + 2 * pairs.length + open.length,
+        taken.sweep.length + 2 * taken.partitionPairs.length,
+      ),
     }),
   );
   return {

@@ -29,8 +29,10 @@ export interface MeasurePlan {
   }[];
   readonly closed: { readonly warmupMs: number; readonly measureMs: number };
   readonly open: { readonly warmupMs: number; readonly measureMs: number };
-  /** Beside acks=all with one partition and one producer, which the pairs are. The first is always taken, the others while there is time. */
+  /** Beside acks=all with one partition and one producer, which the pairs are. Taken while there is time. */
   readonly sweep: readonly SweepChange[];
+  /** Partitions that are set against one, in interleaved pairs. */
+  readonly manyPartitions: { readonly partitions: number; readonly pairs: number };
   readonly compressions: readonly Workload['compression'][];
   /** Consumers that drain a topic of four partitions. */
   readonly consumers: readonly number[];
@@ -63,6 +65,8 @@ export interface CapacityMeasured {
   readonly payload: string;
   readonly sizes: readonly SizeMeasured[];
   readonly sweep: readonly LoadResult[];
+  /** One partition, and many. */
+  readonly partitionPairs: readonly Pair<LoadResult>[];
   readonly endToEnd: LoadResult | null;
   readonly drains: readonly { readonly consumers: number; readonly result: DrainResult }[];
   readonly disk: readonly DiskMeasured[];
@@ -115,8 +119,13 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
       progress(`maximum with ${wordsOf(change)}`);
       sweep.push(await runLoad({ workload: { ...base, ...change }, payload, server }));
     };
-    const [first, ...others] = plan.sweep;
-    if (first !== undefined) await sweepOne(first);
+    const { partitions, pairs } = plan.manyPartitions;
+    progress(`one partition against ${partitions}`);
+    const partitionPairs = await interleaved(
+      pairs,
+      () => runLoad({ workload: base, payload, server }),
+      () => runLoad({ workload: { ...base, partitions }, payload, server }),
+    );
     const drains = await measureDrains(options, base, server);
     const [weighedFirst, ...weighedLater] = own === null ? [] : plan.compressions;
     const disk: DiskMeasured[] = [];
@@ -125,8 +134,8 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
     };
     if (weighedFirst !== undefined) await weighOne(weighedFirst);
     let endToEnd: LoadResult | null = null;
-    for (const change of others) if (hasTimeFor(`maximum with ${wordsOf(change)}`)) await sweepOne(change);
     for (const each of weighedLater) if (hasTimeFor(`bytes on disk with ${each}`)) await weighOne(each);
+    for (const change of plan.sweep) if (hasTimeFor(`maximum with ${wordsOf(change)}`)) await sweepOne(change);
     if (plan.endToEnd && hasTimeFor('end to end')) endToEnd = await measureEndToEnd(options, sizes[0]!, server);
     return {
       isExternal: own === null,
@@ -134,6 +143,7 @@ export async function measureCapacity(options: MeasureOptions): Promise<Capacity
       payload: payload.name,
       sizes,
       sweep,
+      partitionPairs,
       endToEnd,
       drains,
       disk,

@@ -71,6 +71,19 @@ export function figuresOf(taken: CapacityMeasured): Figures {
     const name = `max-acks-${workload.acks}-partitions-${workload.partitions}-producers-${workload.producers}${workload.replicationFactor > 1 ? `-replicas-${workload.replicationFactor}` : ''}`;
     figures[name] = measured(bytesPerSecond, 'bytes/s', { source: `closed loop, ${workload.recordBytes} B records` });
   }
+  const partitions = taken.partitionPairs[0]?.b.workload.partitions;
+  if (partitions !== undefined) {
+    figures[`max-partitions-${partitions}`] = spread(
+      taken.partitionPairs.map((pair) => pair.b.bytesPerSecond),
+      'bytes/s',
+      `closed loop, ${partitions} partitions`,
+    );
+    figures[`partitions-${partitions}-ratio`] = spread(
+      taken.partitionPairs.map((pair) => pair.b.bytesPerSecond / pair.a.bytesPerSecond),
+      'ratio',
+      `${partitions} partitions over one, pair by pair`,
+    );
+  }
   for (const { consumers, result } of taken.drains) {
     const source = `read from the page cache, just after writing, every record decoded, by ${consumers} of this project's consumers`;
     figures[`fetch-${consumers}`] = measured(result.bytesPerSecond, 'bytes/s', { source });

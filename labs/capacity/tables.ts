@@ -56,6 +56,7 @@ export function sweepTable(taken: CapacityMeasured): Table {
     ...pairs.map((pair) => loadRow(pair.b, 'maximum')),
     ...open.map(({ fraction, result }) => loadRow(result, `open loop, ${Math.round(fraction * 100)} %`)),
   ]);
+  for (const { a, b } of taken.partitionPairs) rows.push(loadRow(a, 'maximum'), loadRow(b, 'maximum'));
   rows.push(...taken.sweep.map((result) => loadRow(result, 'maximum')));
   if (taken.endToEnd !== null) rows.push(loadRow(taken.endToEnd, 'open loop with a consumer'));
   return {
