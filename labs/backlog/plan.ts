@@ -36,7 +36,6 @@ export interface PlanLimits {
 }
 
 const STEP_MAX = 8;
-const RESTART_MS_MAX = 40;
 
 export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
   const record = fc.record({ key: fc.nat(limits.keysMax - 1), work: fc.nat(limits.workMax) });
@@ -52,7 +51,6 @@ export function backlogPlan(limits: PlanLimits): fc.Arbitrary<BacklogPlan> {
             stepMax: STEP_MAX,
             countMin: limits.killsMin,
             countMax: limits.killsMax,
-            durationMsMax: RESTART_MS_MAX,
           }),
   });
 }
