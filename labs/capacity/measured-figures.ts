@@ -51,13 +51,14 @@ export const KNEE_P99_MS_MAX = 50;
 /** And while this share of what was due in the window was answered within it. */
 const KEPT_UP_SHARE = 0.97;
 
-/** The highest offered load that was kept up with; undefined when none was. */
+/** The highest offered load up to which each was kept up with; undefined when not even the lowest was. */
 export function kneeOf(size: SizeMeasured): SizeMeasured['open'][number] | undefined {
-  return size.open.findLast(({ result }) => {
+  const beyond = size.open.findIndex(({ result }) => {
     const offered = result.workload.recordsPerSecond as number;
-    const kept = result.recordsPerSecond >= offered * KEPT_UP_SHARE && result.failed === 0;
-    return kept && (result.latency?.p99Ms ?? Number.POSITIVE_INFINITY) <= KNEE_P99_MS_MAX;
+    const isKept = result.recordsPerSecond >= offered * KEPT_UP_SHARE && result.failed === 0;
+    return !isKept || (result.latency?.p99Ms ?? Number.POSITIVE_INFINITY) > KNEE_P99_MS_MAX;
   });
+  return beyond < 0 ? size.open.at(-1) : size.open[beyond - 1];
 }
 
 export function figuresOf(taken: CapacityMeasured): Figures {

@@ -1,7 +1,9 @@
+import type { LoadResult } from '@mqlab/bench/load/run-load.ts';
 import { expect, test } from 'vitest';
 import { judgeClaims } from './conclusions.ts';
 import { DAY_SECONDS, NOTES_INPUTS } from './inputs.ts';
-import { type Figures, measured } from './measured-figures.ts';
+import type { SizeMeasured } from './measure.ts';
+import { type Figures, kneeOf, measured } from './measured-figures.ts';
 import { notesFormula } from './notes-formula.ts';
 import { peakHourFactor } from './peak-hour.ts';
 import { planCapacity } from './plan.ts';
@@ -153,4 +155,21 @@ test("the fullest hour of the records' own day", () => {
   const uneven = [...records, ...Array.from({ length: 100 }, () => ({ value: '{"date":"2001-01-01T12:00"}' }))];
   expect(peakHourFactor(uneven)).toBeCloseTo(200 / (2_500 / 24), 9);
   expect(peakHourFactor([{ value: '{"a":1}' }])).toBeNull();
+});
+
+test('the knee ends where the first load was not kept up with, whatever came after', () => {
+  const at = (fraction: number, p99Ms: number, share = 1): SizeMeasured['open'][number] => ({
+    fraction,
+    result: {
+      workload: { recordsPerSecond: 1000 * fraction },
+      recordsPerSecond: 1000 * fraction * share,
+      failed: 0,
+      latency: { p99Ms },
+    } as LoadResult,
+  });
+  const knee = (...open: SizeMeasured['open'][number][]) => kneeOf({ recordBytes: 1024, pairs: [], open })?.fraction;
+  expect(knee(at(0.25, 5), at(0.5, 8), at(0.75, 30))).toBe(0.75);
+  expect(knee(at(0.25, 5), at(0.5, 90), at(0.75, 30))).toBe(0.25);
+  expect(knee(at(0.25, 5), at(0.5, 8, 0.9))).toBe(0.25);
+  expect(knee(at(0.25, 500))).toBeUndefined();
 });

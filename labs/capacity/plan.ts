@@ -416,9 +416,12 @@ function disturbances(figures: Readonly<Figures>): string[] {
       );
     else if (value > 0.8)
       found.push(`${size} the maximum lies near the generator's own ceiling: it is a floor of what the broker can do.`);
-    const calm = figures[`p99-at-25-${tag}`] ?? figures[`p99-at-50-${tag}`];
-    const busy = figures[`p99-at-90-${tag}`] ?? figures[`p99-at-75-${tag}`];
-    if (calm !== undefined && busy !== undefined && calm.value > 2 * busy.value)
+    const p99s = Object.entries(figures).flatMap(([each, figure]) => {
+      const percent = new RegExp(`^p99-at-(\\d+)-${tag}$`).exec(each)?.[1];
+      return percent === undefined ? [] : [{ percent: Number(percent), ms: figure.value }];
+    });
+    const isDisturbed = p99s.some((low) => p99s.some((high) => low.percent < high.percent && low.ms > 2 * high.ms));
+    if (isDisturbed)
       found.push(
         `${size} latency was higher at a low load than at a high one: other work disturbed the open loops, and the knee cannot be read from this run.`,
       );

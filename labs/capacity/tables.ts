@@ -59,7 +59,7 @@ export function sweepTable(taken: CapacityMeasured): Table {
   for (const { a, b } of taken.partitionPairs) rows.push(loadRow(a, 'maximum'), loadRow(b, 'maximum'));
   rows.push(...taken.sweep.map((result) => loadRow(result, 'maximum')));
   if (taken.endToEnd !== null) rows.push(loadRow(taken.endToEnd, 'open loop with a consumer'));
-  return {
+  return withoutConstants(['Producers', 'Replicas'], {
     title: 'Every load of this run',
     columns: [
       { name: 'Load' },
@@ -78,8 +78,15 @@ export function sweepTable(taken: CapacityMeasured): Table {
       { name: 'Broker', unit: 's per GB', align: 'right' },
     ],
     rows,
-    note: 'Latencies are of open loops only: in a closed loop they would say how patient the generator is. With acks=0 "through" is what was handed to the socket.',
-  };
+    note: 'Latencies are of open loops only: in a closed loop they would say how patient the generator is. With acks=0 "through" is what was handed to the socket. One producer and one replica where no column says otherwise.',
+  });
+}
+
+/** Leaves out those of these columns that hold 1 in every row. */
+function withoutConstants(names: readonly string[], table: Table): Table {
+  const keeps = table.columns.map(({ name }, at) => !names.includes(name) || table.rows.some((row) => row[at] !== 1));
+  const kept = <T>(cells: readonly T[]): T[] => cells.filter((_, at) => keeps[at]);
+  return { ...table, columns: kept(table.columns), rows: table.rows.map(kept) };
 }
 
 export function diskTable(taken: CapacityMeasured): Table {
