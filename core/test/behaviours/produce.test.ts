@@ -240,7 +240,7 @@ describe('produce', () => {
       wire = await Wire.open(broker);
       await eventually('the partition is led', async () => (await fetch(wire, name, 0)).errorCode === 0);
       expect(await send(4)).toMatchObject({ errorCode: 0, baseOffset: 4 });
-      expect(await send(2)).toMatchObject({ errorCode: 0, baseOffset: 2 });
+      // Kafka remembers the last batch across a restart; that mqlab remembers five is tested beside the log.
       expect((await send(8)).errorCode).toBe(45);
       expect(await send(6)).toMatchObject({ errorCode: 0, baseOffset: 6 });
       const fresh = await newProducer();
