@@ -39,6 +39,16 @@ const GOALS_OF_CRASHES = ['fault:crash-app', 'redelivered'];
 const GOALS_OF_PAUSES = ['fault:pause-app', 'two at once'];
 const GOALS_OF_ALL = ['fault:crash-app', 'fault:pause-app', 'fault:redeliver', 'redelivered', 'two at once'];
 
+/** On real processes a few runs must say something: one fault each, which always fires. */
+export const ON_REAL_PROCESSES = '-on-real-processes';
+const ONE_CRASH: PlanLimits = { kinds: ['crash-app'], recordsMax: 1, faultsMax: 1, stepMax: 3 };
+const ONE_PAUSE: PlanLimits = {
+  ...ONE_CRASH,
+  kinds: ['pause-app'],
+  stepMax: 1,
+  durationMs: { min: LONG_PAUSE_MS, max: LONG_PAUSE_MS },
+};
+
 /** The relay works after the commit of the offset. */
 const CRASH_OF_RELAY = 'crash: offset committed';
 const STEPS_MAX: Readonly<Record<string, number>> = { unique: 18, outbox: 30 };
@@ -90,7 +100,7 @@ function scenarioOf(
   rest: Pick<Scenario<DedupPlan>, 'variant' | 'expected' | 'checks' | 'exercised'>,
   limits: PlanLimits,
 ): Scenario<DedupPlan> {
-  const settings = runSettingsOf(WAYS[base.id]!);
+  const settings = runSettingsOf(WAYS[base.id.replace(ON_REAL_PROCESSES, '')]!);
   return {
     clients: ['mqlab'],
     targets: ['sim'],
@@ -232,8 +242,18 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
     title: 'C70: one upsert by primary key that overwrites',
     claims: ['C70'],
     fixes: 'look-up-then-insert',
-    targets: ['sim', 'local'],
   }),
+  scenarioOf(
+    {
+      id: `upsert${ON_REAL_PROCESSES}`,
+      title: 'C70: one upsert by primary key that overwrites, on real processes',
+      claims: ['C70'],
+      fixes: 'look-up-then-insert',
+      targets: ['local'],
+    },
+    { variant: 'after', expected: 'holds', checks: ONCE_AND_MORE, exercised: GOALS_OF_PAUSES },
+    ONE_PAUSE,
+  ),
   after({ id: 'redis-set-per-record', title: 'C71: SET, a key for each record', claims: ['C71'] }),
   after(
     {
@@ -249,9 +269,18 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
     title: 'C73: unique id and effect in one transaction',
     claims: ['C73'],
     fixes: 'unique-apart',
-    targets: ['sim', 'local'],
-    clients: ['mqlab', 'kafkajs', 'platformatic'],
   }),
+  scenarioOf(
+    {
+      id: `unique${ON_REAL_PROCESSES}`,
+      title: 'C73: unique id and effect in one transaction, on real processes',
+      claims: ['C73'],
+      targets: ['local'],
+      clients: ['mqlab', 'kafkajs', 'platformatic'],
+    },
+    { variant: 'after', expected: 'holds', checks: ONCE_AND_MORE, exercised: GOALS_OF_CRASHES },
+    ONE_CRASH,
+  ),
   after(
     {
       id: 'outbox',
