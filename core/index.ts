@@ -21,5 +21,6 @@ export { keyHashPartitioner, type Partitioner, roundRobinPartitioner } from './c
 export { Producer, type ProducerOptions } from './client/producer/producer.ts';
 export type { DeliveryCallback, ProducerRecord, RecordMetadata } from './client/producer/record.ts';
 export * from './client/producer/serializers.ts';
+export { TransactionError } from './client/producer/transactions.ts';
 export { ConfigError } from './client/settings.ts';
 export { realPorts } from './ports/real/ports.ts';

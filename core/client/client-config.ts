@@ -52,6 +52,8 @@ const producerSettings = {
   'compression.type': choice('none', COMPRESSIONS),
   'partitioner.ignore.keys': flag(false),
   'partitioner.adaptive.partitioning.enable': flag(true),
+  'transactional.id': text(null),
+  'transaction.timeout.ms': integer(60_000, 1),
 } as const;
 
 const consumerSettings = {
@@ -101,9 +103,14 @@ export function parseProducerConfig(input: ProducerConfigInput): ProducerConfig 
   if (config['enable.idempotence']) {
     const conflict = idempotenceConflict(config);
     if (conflict !== undefined) {
+      if (config['transactional.id'] !== null)
+        throw new ConfigError('transactional.id', `transactional.id: ${conflict}`);
       if (named('enable.idempotence')) throw new ConfigError('enable.idempotence', `enable.idempotence: ${conflict}`);
       config['enable.idempotence'] = false;
     }
+  }
+  if (config['transactional.id'] !== null && !config['enable.idempotence']) {
+    throw new ConfigError('transactional.id', 'transactional.id: needs enable.idempotence=true');
   }
   const shortest = config['linger.ms'] + config['request.timeout.ms'];
   if (config['delivery.timeout.ms'] < shortest) {

@@ -125,7 +125,7 @@ export class ProducerBatch {
   }
 
   /** The whole batch as it goes on the wire. Closes it. */
-  seal(compression: CompressionType): Buffer {
+  seal(compression: CompressionType, isTransactional = false): Buffer {
     this.isClosed = true;
     this.isOnWire = true;
     const isCompressed = compression !== 'none' && this.sealed === null;
@@ -141,6 +141,7 @@ export class ProducerBatch {
       baseOffset: 0,
       partitionLeaderEpoch: -1,
       compression: this.sealedCompression,
+      isTransactional,
       lastOffsetDelta: this.recordCount - 1,
       baseTimestamp: this.baseTimestamp,
       maxTimestamp: this.maxTimestamp,

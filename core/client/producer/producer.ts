@@ -4,6 +4,8 @@ import { RECORDS_OFFSET } from '../../protocol/record-batch.ts';
 import { type ProducerConfig, type ProducerConfigInput, parseProducerConfig } from '../client-config.ts';
 import { brokerError, ClientError } from '../client-error.ts';
 import { type ClientPorts, Connections } from '../connections.ts';
+import type { PartitionOffset } from '../consumer/offsets.ts';
+import type { Committer } from '../group-offsets.ts';
 import { Metadata, type PartitionMetadata, type TopicMetadata } from '../metadata.ts';
 import { partitionOfKey } from '../murmur2.ts';
 import { Accumulator, PartitionQueue } from './accumulator.ts';
@@ -13,6 +15,7 @@ import { recordBytesMax } from './producer-batch.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
 import { Sender, type SenderMetrics } from './sender.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
+import { Transactions } from './transactions.ts';
 
 /**
  * The producer. A record's way: interceptors → serializers → partitioner → accumulator (a queue of batches a partition) → sender → broker → callback.
@@ -70,6 +73,7 @@ export class Producer<K = unknown, V = unknown> {
   private readonly metadata: Metadata;
   private readonly accumulator: Accumulator;
   private readonly sender: Sender;
+  private readonly transactions: Transactions | null;
   private readonly topics = new Map<string, Topic>();
   private readonly waitingForMemory: WaitingSend[] = [];
   private waitingCount = 0;
@@ -95,6 +99,11 @@ export class Producer<K = unknown, V = unknown> {
       lingerMs: this.config['linger.ms'],
       memoryBytesMax: this.config['buffer.memory'],
     });
+    const transactionalId = this.config['transactional.id'];
+    this.transactions =
+      transactionalId === null
+        ? null
+        : new Transactions(ports, this.config, transactionalId, this.connections, () => this.sender.wake());
     this.sender = new Sender(
       ports,
       this.config,
@@ -103,6 +112,7 @@ export class Producer<K = unknown, V = unknown> {
       this.accumulator,
       (topic, partition) => this.queueOf(this.topicOf(topic), partition),
       () => this.onMemoryFree(),
+      this.transactions,
     );
     this.metadata.onUpdate(() => this.onMetadata());
   }
@@ -163,6 +173,56 @@ export class Producer<K = unknown, V = unknown> {
     }
   }
 
+  /**
+   * Takes over the transactional id: whoever had it is fenced, and what it left open is aborted. Once, before everything else.
+   * Rejects with TransactionError, or with ClientError TIMEOUT after max.block.ms.
+   */
+  initTransactions(): Promise<void> {
+    return this.transactional().init();
+  }
+
+  beginTransaction(): void {
+    this.transactional().begin();
+  }
+
+  /**
+   * Positions of a consumer group as part of the transaction: `consumer.groupMetadata()` says whose. Rejects with TransactionError, whose
+   * `disposition` says whether an abort is enough to go on.
+   */
+  sendOffsetsToTransaction(offsets: readonly PartitionOffset[], group: Committer): Promise<void> {
+    return this.transactional().sendOffsets(offsets, group);
+  }
+
+  /**
+   * Delivers what was sent, then commits. Rejects with TransactionError when that is impossible: abort then, or (`disposition` fatal) make another
+   * producer. After TIMEOUT, whose outcome is unknown, call it again.
+   */
+  async commitTransaction(): Promise<void> {
+    const transactions = this.transactional();
+    transactions.beginEnd('commit');
+    await this.flush();
+    await transactions.end('commit');
+  }
+
+  /** Throws away what was not sent yet, and aborts. May be called again after TIMEOUT. */
+  async abortTransaction(): Promise<void> {
+    const transactions = this.transactional();
+    transactions.beginEnd('abort');
+    const aborted = () =>
+      new ClientError('TRANSACTION_ABORTED', 'the transaction was aborted before the record was sent');
+    for (const topic of this.topics.values()) this.failWaiting(topic.waiting, aborted);
+    this.failWaiting(this.waitingForMemory, aborted);
+    this.sender.wake();
+    await this.flush();
+    await transactions.end('abort');
+  }
+
+  private transactional(): Transactions {
+    if (this.state !== 'open') throw closedError();
+    if (this.transactions === null) throw new ClientError('ILLEGAL_STATE', 'a producer without transactional.id');
+    return this.transactions;
+  }
+
   /** The partitions of a topic, asked for when unknown. Rejects with ClientError. */
   async partitionsFor(topicName: string): Promise<readonly PartitionMetadata[]> {
     const deadlineMs = this.clock.monotonic() + this.config['max.block.ms'];
@@ -189,6 +249,7 @@ export class Producer<K = unknown, V = unknown> {
     for (const topic of this.topics.values()) this.failWaiting(topic.waiting, closedError);
     this.failWaiting(this.waitingForMemory, closedError);
     this.sender.close((outcome) => new ClientError('CLOSED', 'the producer was closed', { outcome }));
+    this.transactions?.close();
     this.blockTimer?.cancel();
     this.metadata.close();
     this.connections.close();
@@ -241,6 +302,7 @@ export class Producer<K = unknown, V = unknown> {
   private checkRecord(record: ProducerRecord): void {
     if (this.state !== 'open') throw closedError();
     if (this.sender.fatalError !== null) throw this.sender.fatalError;
+    this.transactions?.checkSend();
     if (typeof record.topic !== 'string' || record.topic === '')
       throw new ClientError('INVALID_RECORD', 'a record without a topic');
     const { partition, timestamp } = record;

@@ -13,6 +13,7 @@ import type { Metadata } from '../metadata.ts';
 import type { Accumulator, PartitionQueue } from './accumulator.ts';
 import { nextEpoch, type ProducerIdentity } from './idempotence.ts';
 import type { ProducerBatch } from './producer-batch.ts';
+import type { Transactions } from './transactions.ts';
 
 /**
  * Takes ready batches from the accumulator to the leaders of their partitions, and settles them by what comes back.
@@ -100,6 +101,7 @@ export class Sender {
   private readonly acks: number;
   private readonly isIdempotent: boolean;
   private readonly keepsOrderByMuting: boolean;
+  private readonly transactions: Transactions | null;
   private identity: ProducerIdentity | null = null;
   private identityRequested = false;
   private identityFailures = 0;
@@ -127,7 +129,9 @@ export class Sender {
     accumulator: Accumulator,
     queueOf: (topic: string, partition: number) => PartitionQueue,
     onRelease: () => void,
+    transactions: Transactions | null = null,
   ) {
+    this.transactions = transactions;
     this.ports = ports;
     this.clock = ports.clock;
     this.config = config;
@@ -189,7 +193,9 @@ export class Sender {
     const nowMs = this.clock.monotonic();
     let nextMs = this.expire(nowMs);
     if (this.fatal !== null) return this.failAll(this.fatal);
-    if (this.isIdempotent) {
+    if (this.transactions !== null) {
+      if (!this.followTransaction(this.transactions)) return this.wakeAt(nextMs);
+    } else if (this.isIdempotent) {
       if (this.identity === null) {
         if (this.accumulator.active.size > 0) void this.requestIdentity();
         return this.wakeAt(nextMs);
@@ -203,6 +209,25 @@ export class Sender {
       for (const [node, draining] of requests) this.send(node, draining);
     }
     this.wakeAt(nextMs);
+  }
+
+  /** Takes over identity and state of the transaction. False when nothing may leave now. */
+  private followTransaction(transactions: Transactions): boolean {
+    this.identity = transactions.identity;
+    const reason = transactions.problem ?? (transactions.isAborting ? abortedError() : null);
+    if (reason !== null) {
+      // What is on the wire is waited for: nothing of this transaction may arrive after its end.
+      for (const batch of [...this.accumulator.incomplete]) {
+        if (batch.isOnWire) continue;
+        if (batch.hasSequence) this.queueOf(batch.topic, batch.partition).sequences.onFailedUnknown(batch);
+        this.giveUp(batch, reason);
+      }
+      return false;
+    }
+    if (this.identity === null) return false;
+    // A new transaction begins under a raised epoch wherever numbers were lost in the one before.
+    for (const { sequences } of this.accumulator.active) if (sequences.needsRestart) sequences.restart(this.identity);
+    return true;
   }
 
   /** Gives up what is older than delivery.timeout.ms. Returns when the next one will be. */
@@ -268,6 +293,7 @@ export class Sender {
       }
       const first = queue.batches[0]!;
       if (this.isIdempotent && !queue.sequences.mayDrain(first, this.identity!)) continue;
+      if (this.transactions?.mayWrite(queue.topic, queue.partition) === false) continue;
       let draining = requests.get(node);
       if (draining !== undefined && draining.bytes + first.bytes > this.config['max.request.size']) continue;
       if (draining === undefined) requests.set(node, (draining = { batches: [], bytes: 0 }));
@@ -336,15 +362,16 @@ export class Sender {
         if (topicId === ZERO_UUID) hasIds = false;
         topics.set(batch.topic, (topic = { name: batch.topic, topicId, partitionData: [] }));
       }
-      const records = batch.seal(this.config['compression.type']);
+      const records = batch.seal(this.config['compression.type'], this.transactions !== null);
       this.metrics.bytesSent += records.length;
       topic.partitionData.push({ index: batch.partition, records });
     }
     this.metrics.requestsSent++;
     this.metrics.batchesSent += batches.length;
     const topicData = [...topics.values()];
-    const body = { acks: this.acks, timeoutMs: this.config['request.timeout.ms'], topicData };
-    const options = hasIds ? {} : { versionMax: 12 };
+    const transactionalId = this.transactions?.transactionalId ?? null;
+    const body = { transactionalId, acks: this.acks, timeoutMs: this.config['request.timeout.ms'], topicData };
+    const options = { versionMax: Math.min(hasIds ? 0x7fff : 12, this.transactions?.produceVersionMax ?? 0x7fff) };
     if (this.acks === 0) return this.sendOneWay(connection, batches, body, options);
     node.requestsInFlight++;
     connection.send(Produce, body, options).then(
@@ -433,10 +460,10 @@ export class Sender {
     if (STALE_METADATA.has(code)) this.metadata.requestUpdate();
     const isTooLarge = code === ErrorCode.MESSAGE_TOO_LARGE || code === ErrorCode.RECORD_LIST_TOO_LARGE;
     if (isTooLarge && batch.recordCount > 1) return this.split(queue, batch);
-    const isSequenceError = this.isIdempotent && SEQUENCE_ERRORS.has(code);
+    const isSequenceError = this.isIdempotent && SEQUENCE_ERRORS.has(code) && !this.endsTransaction(queue, batch, code);
     const isRetriable = isSequenceError || code === ErrorCode.BROKER_NOT_AVAILABLE || errorOf(code).retriable;
     if (isRetriable && batch.attempts < this.config.retries) {
-      if (isSequenceError) queue.sequences.onOutOfOrder(batch);
+      if (isSequenceError && this.transactions === null) queue.sequences.onOutOfOrder(batch);
       const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
       batch.attempts++;
       batch.retryAtMs = this.clock.monotonic() + backoffMs(this.ports.random, base, max, batch.attempts);
@@ -453,6 +480,14 @@ export class Sender {
     this.giveUp(batch, new ClientError(kind, error.message, { code, retriable, outcome, cause: error }));
   }
 
+  /** In a transaction numbers never begin anew: what would need that ends it in an abort. */
+  private endsTransaction(queue: PartitionQueue, batch: ProducerBatch, code: number): boolean {
+    if (this.transactions === null) return false;
+    if (code !== ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return true;
+    queue.sequences.onOutOfOrder(batch);
+    return queue.sequences.needsRestart;
+  }
+
   private split(queue: PartitionQueue, batch: ProducerBatch): void {
     const halves = batch.split();
     queue.sequences.onSplit(batch, halves);
@@ -467,6 +502,7 @@ export class Sender {
     this.metrics.recordsFailed += batch.recordCount;
     this.accumulator.release(batch, !wasOnWire);
     batch.fail(error);
+    this.transactions?.onFailed(error, batch.hasSequence);
     this.onRelease();
   }
 
@@ -527,4 +563,8 @@ export class Sender {
     const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
     return backoffMs(this.ports.random, base, max, ++this.identityFailures);
   }
+}
+
+function abortedError(): ClientError {
+  return new ClientError('TRANSACTION_ABORTED', 'the transaction was aborted before the batch was sent');
 }
