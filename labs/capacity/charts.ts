@@ -9,13 +9,18 @@ import { brokersOf } from './plan.ts';
 
 export function chartsOf(taken: CapacityMeasured, figures: Readonly<Figures>): Record<string, ChartSpec> {
   const charts: Record<string, ChartSpec> = {};
-  for (const size of taken.sizes) charts[`knee-${sizeTag(size.recordBytes)}`] = kneeChart(size, figures);
+  for (const size of taken.sizes)
+    charts[`knee-${sizeTag(size.recordBytes)}`] = kneeChart(size, figures, taken.isExternal);
   charts['sensitivity-peak'] = peakChart(figures);
   charts['sensitivity-size'] = sizeChart(figures);
   return charts;
 }
 
-function kneeChart(size: CapacityMeasured['sizes'][number], figures: Readonly<Figures>): LineChart {
+function kneeChart(
+  size: CapacityMeasured['sizes'][number],
+  figures: Readonly<Figures>,
+  isExternal: boolean,
+): LineChart {
   const tag = sizeTag(size.recordBytes);
   const points = size.open.flatMap(({ result }) => {
     const offered = result.workload.recordsPerSecond as number;
@@ -32,7 +37,7 @@ function kneeChart(size: CapacityMeasured['sizes'][number], figures: Readonly<Fi
     title: `Latency against offered load, records of ${size.recordBytes} B`,
     caption:
       "From the due moment to the acknowledgement. Where the curves turn up is the knee: what lies right of it is a queue that grows. The generator's ceiling is what it reaches against a broker that keeps nothing.",
-    source: 'measured, local, one broker, acks=all, one partition, open loop; the marks in a closed loop',
+    source: `measured, ${isExternal ? 'a cluster that was given' : 'local, one broker'}, acks=all, one partition, open loop; the marks in a closed loop`,
     x: {
       name: 'offered load',
       unit: 'MB/s',

@@ -105,7 +105,7 @@ function judgeDisk(figures: Readonly<Figures>, inputs: CapacityInputs): Judged {
   return {
     claim: 'C82',
     verdict,
-    isMeasured: none !== undefined,
+    isMeasured: true,
     scope: `The product is ${formatQuantity(decimal.diskBytes, 'bytes')} (${formatQuantity(exact.diskBytes, 'bytes')} with ${inputs.recordBytes} B): ${percentOff(decimal.diskBytes, NOTES_SAY.diskBytes)} of "about 1 TB"${measured}; whole segments only are deleted, which the formula leaves out.`,
   };
 }

@@ -5,10 +5,12 @@ import type { Plan, PlanLine } from '@mqlab/labs/capacity/plan.ts';
 import { formatFigure } from '@mqlab/reports/index.ts';
 
 const WIDTH_MIN = 72;
-const WIDTH_MAX = 120;
+const WIDTH_MAX = 140;
 const LABEL_WIDTH = 8;
 const VALUE_WIDTH = 16;
 const NOTES_WIDTH = 11;
+/** Narrower than this, how a number came to be stands below it. */
+const HOW_WIDTH_MIN = 44;
 
 export interface PrintOptions {
   readonly columns: number;
@@ -46,7 +48,7 @@ export function planText(plan: Plan, by: MeasuredBy, options: PrintOptions): str
   const bold = (text: string): string => paint('\u001b[1m', text);
   const wordsWidth = Math.min(44, width - 2 - VALUE_WIDTH - 2 - LABEL_WIDTH - 1 - NOTES_WIDTH - 1);
   const howWidth = width - 2 - wordsWidth - VALUE_WIDTH - 2 - LABEL_WIDTH - 2 - NOTES_WIDTH - 2;
-  const hasHowColumn = howWidth >= 24;
+  const hasHowColumn = howWidth >= HOW_WIDTH_MIN;
   const out: string[] = [];
 
   const row = ({ words, figure, notes, missing }: PlanLine): void => {

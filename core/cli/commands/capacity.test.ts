@@ -59,7 +59,7 @@ const by: MeasuredBy = {
 test.each([80, 100, 120, 200])('the plan fits in %i columns, with a label at every number', (columns) => {
   const text = planText(planCapacity(NOTES_INPUTS, by.figures), by, { columns, color: false });
   const lines = text.split('\n');
-  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(Math.min(120, columns));
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(Math.min(140, columns));
   expect(text).toContain("the load generator's own ceiling");
   expect(text.replaceAll(/\s+/g, ' ')).toContain('2026-01-02 at 03:04 UTC');
   for (const words of ['brokers, by throughput', 'one broker takes']) {
