@@ -77,8 +77,8 @@ export const lab: Lab = {
     'The simulated hours are virtual time on a simulated network and disk: they show that the arithmetic holds at that scale, and nothing about how fast this machine is.',
     'Work is a wait of fixed length in the drains, as for a call to a database or a service. That service is taken to bear ten times the calls; if it does not, it is the bottleneck and no layout of a topic helps.',
     'The store is a stand-in with one transaction over effect and origin. Whether a real store keeps that promise is the question of the lab on deduplication.',
-    'One source partition, four temporary ones (ten in the figures), up to five records and three kills in each plan of the search. Broker failures are left to other labs.',
-    'On real processes the application shares one process with the lab; its crash cuts its connections and stops its code. A unit of work is ten times as long there as in the simulator, so that the same plan has the same races.',
+    'One source partition, four temporary ones (ten in the figures), up to four records and three kills in each plan of the search. Broker failures are left to other labs.',
+    'On real processes the application shares one process with the lab; its crash cuts its connections and stops its code. A unit of work is longer there than in the simulator, so that the same plan has the same races.',
     'No transactions in this broker yet: the dispatcher is idempotent and repeats are dropped by origin. A transaction over forwarded records and committed offsets will be added with transactions.',
   ],
 };

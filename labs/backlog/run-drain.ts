@@ -49,7 +49,7 @@ export const BROKER: Readonly<Record<string, string>> = {
 };
 export const SESSION_MS = { sim: 200, local: 1500, external: 6000 } as const;
 /** Real processes take longer to react, so their work is made longer too: the same plan has the same races. */
-const WORK_UNIT_MS = { sim: 4, local: 40, external: 40 } as const;
+const WORK_UNIT_MS = { sim: 8, local: 50, external: 50 } as const;
 const POLL_MS = 20;
 const CHECK_MS = { sim: 10, local: 20, external: 20 } as const;
 /** Small, so that a dispatcher has several rounds to be killed in. */

@@ -32,11 +32,11 @@ export const CURE_CHECKS: readonly Check[] = [
 
 const STILL: PlanLimits = {
   backlogMin: 1,
-  backlogMax: 5,
+  backlogMax: 4,
   lateMin: 0,
   lateMax: 0,
   keysMax: 2,
-  workMax: 3,
+  workMax: 2,
   killed: [],
   killsMin: 0,
   killsMax: 0,
@@ -55,10 +55,10 @@ export const CURE_PLANS: PlanLimits = {
 export const RETURN_PLANS: PlanLimits = {
   ...STILL,
   backlogMin: 2,
-  backlogMax: 4,
+  backlogMax: 3,
   lateMin: 1,
-  lateMax: 3,
-  workMax: 15,
+  lateMax: 2,
+  workMax: 8,
 };
 
 interface Parts {

@@ -10,8 +10,8 @@ import { runPlan } from '../../kit/run-plan.ts';
 import { planOf, seedOf } from '../../kit/search.ts';
 import type { BacklogPlan } from '../plan.ts';
 
-const PLANS_TRIED_MAX = 80;
-const RECORDS_MIN = 4;
+const PLANS_TRIED_MAX = 200;
+const RECORDS_MIN = 3;
 
 export async function keyLanes(
   context: FigureContext,
