@@ -97,7 +97,7 @@ export function replacePlaceholders(
   return filled;
 }
 
-const bareNumberSpan = /^[\s~≈<>=+−-]*\p{Nd}[\p{Nd}.,  _]*\s*[\p{L}%µ/×]*$/u;
+const bareNumberSpan = /^[\s~≈<>=+−-]*\p{Nd}[\p{Nd}., _]*\s*[\p{L}%µ/×]*$/u;
 
 /**
  * Refuses typed digits. Digits may stand in code (not a code span that is nothing but a number), in placeholders, in
