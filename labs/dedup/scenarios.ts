@@ -91,7 +91,10 @@ export function runSettingsOf({ strategy, effect = 'departures', usesId = false 
   return { strategy, effect, usesId };
 }
 
-type Base = Pick<Scenario<DedupPlan>, 'id' | 'title' | 'claims' | 'witnessTitle' | 'fixes' | 'clients'> & {
+type Base = Pick<
+  Scenario<DedupPlan>,
+  'id' | 'title' | 'claims' | 'witnessTitle' | 'fixes' | 'clients' | 'localWith'
+> & {
   readonly targets?: readonly TargetKind[];
 };
 
@@ -159,6 +162,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'upsert-add',
+      targets: ['sim', 'local'],
+      localWith: ['postgres'],
       title: 'C70: an atomic upsert that adds',
       claims: ['C70'],
       witnessTitle: 'an atomic upsert that adds counts a redelivered record twice',
@@ -168,6 +173,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'redis-set-latest',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C71: SET of the latest value; a late redelivery overwrites a newer one',
       claims: ['C71'],
       witnessTitle: 'a consumer that stood still writes an old value over a newer one',
@@ -178,6 +185,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'check-process-set',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C72: GET, process, SET; a crash between process and SET',
       claims: ['C72'],
       witnessTitle: 'the effect is there and its id is not: it is made again',
@@ -187,6 +196,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'check-set-process',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C72: GET, SET, process; a crash between SET and process',
       claims: ['C72'],
       witnessTitle: 'the id is there and its effect is not: it is never made',
@@ -196,6 +207,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'set-nx-first',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C72: SET NX, then process; a crash between the two',
       claims: ['C72'],
       witnessTitle: 'SET NX is atomic, and what it guards is not',
@@ -205,6 +218,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'set-nx-after',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C72: GET, process, SET NX; a second consumer between the two',
       claims: ['C72'],
       witnessTitle: 'SET NX after the effect tells who was second when it is too late',
@@ -214,6 +229,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'set-nx-lease',
+      targets: ['sim', 'local'],
+      localWith: ['redis'],
       title: 'C72: SET NX with an expiry as a lease; a crash, or work that outlives it',
       claims: ['C72'],
       witnessTitle: 'the lease ends, the effect stays: it is made again',
@@ -223,6 +240,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'unique-apart',
+      targets: ['sim', 'local'],
+      localWith: ['postgres'],
       title: 'C73: the unique id in a transaction of its own',
       claims: ['C73'],
       witnessTitle: 'a unique id that is committed without its effect loses it',
@@ -232,6 +251,8 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
   before(
     {
       id: 'inbox-then-outside',
+      targets: ['sim', 'local'],
+      localWith: ['postgres'],
       title: 'C73: inbox, then an effect outside the database',
       claims: ['C73'],
       witnessTitle: 'no transaction covers what is outside the database',
@@ -264,6 +285,18 @@ export const SCENARIOS: readonly Scenario<DedupPlan>[] = [
       fixes: 'redis-set-latest',
     },
     [lastWriter, liveness({ drainMsMax: DRAIN_MS_MAX })],
+  ),
+  scenarioOf(
+    {
+      id: `redis-set-if-newer${ON_REAL_PROCESSES}`,
+      title: "C71: SET if newer, by the source's version, on real processes",
+      claims: ['C71'],
+      fixes: 'redis-set-latest',
+      targets: ['local'],
+      localWith: ['redis'],
+    },
+    { variant: 'after', expected: 'holds', checks: [lastWriter], exercised: GOALS_OF_PAUSES },
+    { ...ONE_PAUSE, recordsMax: 2 },
   ),
   after({
     id: 'unique',

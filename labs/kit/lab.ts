@@ -66,6 +66,8 @@ export interface Scenario<Plan = unknown> {
   readonly fixes?: string;
   /** More of them, where one cure is for several. */
   readonly fixesAlso?: readonly string[];
+  /** On real processes only when the user named one of these servers (`redis`, `postgres`): otherwise the simulator says it all. */
+  readonly localWith?: readonly string[];
   /** The scenario is about the application alone: no broker is started. */
   readonly withoutBroker?: boolean;
   /** Settings of the broker under test. */

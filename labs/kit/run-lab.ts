@@ -87,7 +87,7 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
   const report = (part: string, done: number, of: number, note: string): void =>
     options.onProgress?.({ lab: lab.name, part, done, of, note });
 
-  const jobs = jobsOf(lab, targets, options.clients ?? CLIENT_NAMES);
+  const jobs = jobsOf(lab, targets, options.clients ?? CLIENT_NAMES, userOptions);
   const searchMs = lab.figures === undefined ? budgetMs : budgetMs * (1 - FIGURES_SHARE);
   const results: ScenarioResult[] = [];
   let taken: LabFigures = { figures: {} };
@@ -203,11 +203,18 @@ function weightOf({ scenario, target }: Job): number {
 }
 
 /** The simulator first, then by the lab's own order; in the simulator there is only the own client. */
-function jobsOf(lab: Lab, targets: readonly TargetKind[], clients: readonly ClientName[]): Job[] {
+function jobsOf(
+  lab: Lab,
+  targets: readonly TargetKind[],
+  clients: readonly ClientName[],
+  servers: Readonly<Record<string, string>>,
+): Job[] {
   const jobs: Job[] = [];
   for (const target of targets.toSorted((a, b) => Number(b === 'sim') - Number(a === 'sim'))) {
     for (const scenario of lab.scenarios as readonly Scenario[]) {
       if (!scenario.targets.includes(target)) continue;
+      const { localWith } = scenario;
+      if (target !== 'sim' && localWith !== undefined && !localWith.some((name) => name in servers)) continue;
       for (const client of scenario.clients) {
         if (!clients.includes(client) || (target === 'sim' && client !== 'mqlab')) continue;
         jobs.push({ scenario, target, client });
