@@ -51,7 +51,7 @@ type Parts = Omit<Scenario<OrderingPlan>, 'plan' | 'describe' | 'run' | 'broker'
 export function scenarioFrom({ setup, limits, targets, clients, ...parts }: Parts): Scenario<OrderingPlan> {
   return {
     ...parts,
-    targets: targets ?? ['sim', 'local', 'external'],
+    targets: targets ?? ['sim', 'local'],
     clients: clients ?? CLIENT_NAMES,
     plan: planArbitrary(limits),
     describe: describePlan,
@@ -61,7 +61,7 @@ export function scenarioFrom({ setup, limits, targets, clients, ...parts }: Part
   };
 }
 
-const PROCESS_RUNS = { quick: { local: 1, external: 1 } } as const;
+const PROCESS_RUNS = { quick: { local: 1 } } as const;
 const CRASHES: PlanLimits = { faultKinds: ['crash-app', 'rebalance'] };
 const TAKEOVERS: PlanLimits = { faultKinds: ['crash-app', 'pause-app'] };
 
@@ -98,7 +98,7 @@ export const keyedQueuesProcesses: Parts = {
   ...keyedQueues,
   id: 'keyed-queues-processes',
   exercised: [GOALS.overtaking],
-  targets: ['local', 'external'],
+  targets: ['local'],
   clients: ['mqlab', 'kafkajs'],
   runs: PROCESS_RUNS,
 };
@@ -151,7 +151,7 @@ export const commitWatermarkProcesses: Parts = {
   id: 'commit-watermark-processes',
   limits: { faultKinds: ['crash-app'], hasHole: true },
   exercised: ['fault:crash-app', GOALS.hole, GOALS.repeat],
-  targets: ['local', 'external'],
+  targets: ['local'],
   runs: PROCESS_RUNS,
 };
 
