@@ -3,6 +3,7 @@ import type { Random } from '../ports/random.ts';
 import {
   AtomicFile,
   CLEAN_SHUTDOWN,
+  CLEANER_CHECKPOINT,
   HIGH_WATERMARK_CHECKPOINT,
   LOG_START_CHECKPOINT,
   META_PROPERTIES,
@@ -55,6 +56,7 @@ export class LogDirectory {
   private readonly recoveryPoints: OffsetCheckpoint;
   private readonly highWatermarks: OffsetCheckpoint;
   private readonly logStarts: OffsetCheckpoint;
+  private readonly cleanedOffsets: OffsetCheckpoint;
 
   private constructor(files: Files, path: string, lock: FileLock, meta: MetaProperties) {
     this.files = files;
@@ -64,6 +66,7 @@ export class LogDirectory {
     this.recoveryPoints = new OffsetCheckpoint(files, path, RECOVERY_POINT_CHECKPOINT);
     this.highWatermarks = new OffsetCheckpoint(files, path, HIGH_WATERMARK_CHECKPOINT);
     this.logStarts = new OffsetCheckpoint(files, path, LOG_START_CHECKPOINT);
+    this.cleanedOffsets = new OffsetCheckpoint(files, path, CLEANER_CHECKPOINT);
     this.wasClean = files.exists(joinPath(path, CLEAN_SHUTDOWN));
   }
 
@@ -138,6 +141,17 @@ export class LogDirectory {
   writeLogStarts(logs: readonly Log[]): Promise<void> {
     const moved = logs.filter((log) => log.logStartOffset > log.segments[0]!.baseOffset);
     return this.logStarts.write(moved.map((log) => line(log, log.logStartOffset)));
+  }
+
+  /** By folder name: up to where each log was cleaned. */
+  readCleanedOffsets(): Map<string, number> {
+    return this.cleanedOffsets.read();
+  }
+
+  writeCleanedOffsets(
+    entries: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[],
+  ): Promise<void> {
+    return this.cleanedOffsets.write(entries);
   }
 
   /** The clean end, once every log in it is closed. */

@@ -5,11 +5,12 @@ import type { Random } from '../ports/random.ts';
 import { readTopicId, writeTopicId } from './checkpoint-files.ts';
 import { deletedFolderName, folderName, joinPath, parseFolderName } from './file-names.ts';
 import { Log } from './log.ts';
+import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS, LogCleaner } from './log-cleaner.ts';
 import type { LogConfig } from './log-config.ts';
 import { LogDirectory } from './log-directory.ts';
 
 /**
- * All logs of a broker: opens what lies in log.dirs, makes and deletes partition folders, and runs retention, flush and checkpoints on timers.
+ * All logs of a broker: opens what lies in log.dirs, makes and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on timers.
  *
  * Invariant: a partition has at most one log, in one directory; what `get` returns is open until `delete` or `close`.
  * A log whose disk fails goes offline by itself; the others go on, and it no longer takes part in the checkpoints.
@@ -28,6 +29,8 @@ export interface LogManagerOptions {
   /** Called when the folders are locked and before any log is opened: here the metadata log is read, which `configOf` needs. */
   readonly whenLocked?: (directories: readonly LogDirectory[]) => void;
   readonly intervals?: Partial<LogManagerIntervals>;
+  /** Asked whenever the cleaner looks for work. */
+  readonly cleanerSettings?: () => CleanerSettings;
 }
 
 export interface LogManagerIntervals {
@@ -78,12 +81,21 @@ export class LogManager {
   private readonly intervals: LogManagerIntervals;
   private readonly managed = new Map<string, ManagedLog>();
   private readonly timers = new Set<Timer>();
+  readonly cleaner: LogCleaner;
   private isClosing = false;
 
   private constructor(options: LogManagerOptions, directories: readonly LogDirectory[]) {
     this.options = options;
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
     this.directories = directories;
+    this.cleaner = new LogCleaner({
+      clock: options.clock,
+      directories,
+      logs: () => this.managed.values(),
+      settings: options.cleanerSettings ?? (() => DEFAULT_CLEANER_SETTINGS),
+      checkpointRecovery: () => this.checkpoint('recoveryPoints'),
+      onProblem: options.onProblem,
+    });
   }
 
   /** Opens and where needed recovers every log. Throws LogDirectoryError when a folder is in use or another's. */
@@ -143,8 +155,11 @@ export class LogManager {
   ): Log {
     const { files, clock, random, onProblem } = this.options;
     const path = joinPath(directory.path, folderName(topic, partition));
-    const onTruncated = () => void this.checkpoint('recoveryPoints');
-    return new Log({
+    const onTruncated = () => {
+      void this.checkpoint('recoveryPoints');
+      this.cleaner.onTruncated(log, directory);
+    };
+    const log = new Log({
       files,
       clock,
       random,
@@ -156,6 +171,7 @@ export class LogManager {
       onTruncated,
       ...state,
     });
+    return log;
   }
 
   get(topic: string, partition: number): Log | undefined {
@@ -225,6 +241,7 @@ export class LogManager {
     if (known === undefined) return false;
     const { files, random, onProblem } = this.options;
     this.managed.delete(folder);
+    this.cleaner.forget(known.log, known.directory);
     known.log.closeFiles();
     const uid = random.uuid().toString('hex');
     const waiting = joinPath(known.directory.path, deletedFolderName(topic, partition, uid));
@@ -252,6 +269,7 @@ export class LogManager {
     this.every(intervals.logStartCheckpointMs, () => this.checkpoint('logStarts'));
     this.every(intervals.highWatermarkCheckpointMs, () => this.checkpoint('highWatermarks'));
     this.every(intervals.producerIdExpirationCheckMs, () => this.expireProducers());
+    this.cleaner.start();
   }
 
   applyRetention(): void {
@@ -294,6 +312,7 @@ export class LogManager {
     if (this.isClosing) return;
     this.isClosing = true;
     for (const timer of this.timers) timer.cancel();
+    await this.cleaner.stop();
     const failed = new Set<LogDirectory>();
     const waiting = this.managed.values();
     const closeNext = async (): Promise<void> => {

@@ -6,12 +6,12 @@ import { batchesIn, type RecordBatch } from '../protocol/record-batch.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
-import { DELETED_SUFFIX, parentOf } from './file-names.ts';
+import { CLEANED_SUFFIX, parentOf } from './file-names.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
 import { PositionCache } from './position-cache.ts';
 import { ProducerState } from './producer-state.ts';
-import { loadSegments, replayProducers } from './recovery.ts';
+import { loadSegments, removeSegmentFiles, replayProducers } from './recovery.ts';
 import { type FoundRecord, Segment } from './segment.ts';
 
 /**
@@ -105,6 +105,10 @@ export class Log {
   private isClosed = false;
   /** Monotonic time of the last flush, for flush.ms. */
   lastFlushMs: number;
+  /** The cleaner has a pass over this log under way: retention waits. */
+  isBeingCleaned = false;
+  /** How often the log was truncated: what was read before is not what lies here now. */
+  truncationCount = 0;
 
   /** Opens what lies in the folder, recovering it when its last owner did not close it. */
   constructor(options: LogOptions) {
@@ -297,13 +301,13 @@ export class Log {
 
   private rollIfNeeded(need: RollNeed, nowMs: number): Segment {
     const active = this.active;
-    const { segmentBytes, segmentMs } = this.config;
+    const { segmentBytes } = this.config;
     const isFull = active.size > segmentBytes - need.bytes;
     const isDistant = need.lastOffset - active.baseOffset > OFFSET_DELTA_MAX;
     const isRollNeeded =
       isDistant ||
       (active.size > 0 &&
-        (isFull || active.isIndexFull || active.rollAgeMs(nowMs, need.timestamp) > segmentMs - this.rollJitterMs));
+        (isFull || active.isIndexFull || active.rollAgeMs(nowMs, need.timestamp) > this.rollMs - this.rollJitterMs));
     return isRollNeeded ? this.roll() : active;
   }
 
@@ -322,8 +326,14 @@ export class Log {
     return segment;
   }
 
+  /** segment.ms; a compacted log rolls no later than max.compaction.lag.ms asks for, since the active segment is never cleaned. */
+  private get rollMs(): number {
+    const { segmentMs, maxCompactionLagMs } = this.config;
+    return this.isCompacted ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
+  }
+
   private drawJitter(): number {
-    const jitterMs = Math.min(this.config.segmentJitterMs, this.config.segmentMs, 0x7fff_ffff);
+    const jitterMs = Math.min(this.config.segmentJitterMs, this.rollMs, 0x7fff_ffff);
     return jitterMs <= 0 ? 0 : this.random.integer(jitterMs);
   }
 
@@ -476,6 +486,7 @@ export class Log {
 
   private afterTruncation(): void {
     this.isFolderDirty = true;
+    this.truncationCount++;
     this.epochs.truncateFromEnd(this.endOffset);
     this.flushedOffset = Math.min(this.flushedOffset, this.endOffset);
     this.watermark = Math.min(Math.max(this.watermark, this.startOffset), this.endOffset);
@@ -485,7 +496,7 @@ export class Log {
 
   /** Deletes segments that retention.ms, retention.bytes or the log start have outdated; never beyond the high watermark. Returns how many. */
   applyRetention(): number {
-    if (this.offlineReason !== null) return 0;
+    if (this.offlineReason !== null || this.isBeingCleaned) return 0;
     const { retentionMs, retentionBytes, cleanupPolicy } = this.config;
     const nowMs = this.clock.now();
     const mayDelete = cleanupPolicy.includes('delete');
@@ -518,12 +529,44 @@ export class Log {
     return count;
   }
 
+  /** A segment for the cleaner to write: `.cleaned` files that are no part of the log, and go at the next start. */
+  newCleanedSegment(baseOffset: number, createdAtMs: number): Segment {
+    removeSegmentFiles(this.files, this.directory, baseOffset, CLEANED_SUFFIX);
+    this.isFolderDirty = true;
+    const config = { ...this.config, preallocate: false };
+    return new Segment(this.files, this.directory, baseOffset, config, createdAtMs, false, CLEANED_SUFFIX);
+  }
+
+  /**
+   * Puts `cleaned`, whose files are complete on the device under `.swap` names, in the place of `replaced`. From the first rename on a crash ends in the
+   * new state: recovery finishes the swap. False when the replaced segments are no longer the log's.
+   */
+  replaceSegments(cleaned: Segment, replaced: readonly Segment[]): boolean {
+    const at = this.list.indexOf(replaced[0]!);
+    const isWhole = replaced.every((segment, index) => this.list[at + index] === segment);
+    if (this.offlineReason !== null || at < 0 || !isWhole || at + replaced.length >= this.list.length) return false;
+    this.isFolderDirty = true;
+    try {
+      this.discard(replaced);
+      cleaned.changeSuffix('');
+      // A snapshot stands at the beginning of a segment.
+      const gone = new Set(replaced.slice(1).map((segment) => segment.baseOffset));
+      if (gone.size > 0) this.producers.removeSnapshots((offset) => gone.has(offset));
+    } catch (error) {
+      this.goOffline(error);
+      return false;
+    }
+    this.list.splice(at, replaced.length, cleaned);
+    this.positions.clear();
+    return true;
+  }
+
   /** Renames the segments to `.deleted` now, removes them once slices in flight have had time to end. */
   private discard(segments: readonly Segment[]): void {
     if (segments.length === 0) return;
     const gone = new Set(segments);
     this.unflushedSealed = this.unflushedSealed.filter((segment) => !gone.has(segment));
-    for (const segment of segments) segment.changeSuffix(DELETED_SUFFIX);
+    for (const segment of segments) segment.markDeleted();
     this.clock.setTimer(this.config.fileDeleteDelayMs, () => {
       for (const segment of segments) {
         try {
@@ -581,7 +624,8 @@ export class Log {
     this.flushedOffset = Math.max(this.flushedOffset, Math.min(endOffset, this.endOffset));
   }
 
-  private async flushFolder(): Promise<void> {
+  /** Makes names of files that came, went or changed survive a power cut. */
+  async flushFolder(): Promise<void> {
     this.isFolderDirty = false;
     await this.files.flushDirectory(this.directory);
     if (!this.isNewFolder) return;

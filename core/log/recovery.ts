@@ -183,12 +183,14 @@ function swapIn(files: Files, directory: string, name: string): void {
       removeSegmentFiles(files, directory, replaced);
     }
   }
+  // Its batches may have gone already and left an index behind, which is none of the new batches.
+  removeSegmentFiles(files, directory, base);
   files.rename(path, joinPath(directory, offsetFileName(base, LOG_SUFFIX)));
 }
 
-function removeSegmentFiles(files: Files, directory: string, base: number): void {
+export function removeSegmentFiles(files: Files, directory: string, base: number, nameSuffix = ''): void {
   for (const suffix of [LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_INDEX_SUFFIX]) {
-    files.remove(joinPath(directory, offsetFileName(base, suffix)));
+    files.remove(joinPath(directory, offsetFileName(base, suffix) + nameSuffix));
   }
 }
 

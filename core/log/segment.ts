@@ -6,6 +6,7 @@ import { AbortedIndex } from './aborted-index.ts';
 import { readBatch, scanHeaders } from './batch-scan.ts';
 import {
   ABORTED_INDEX_SUFFIX,
+  DELETED_SUFFIX,
   joinPath,
   LOG_SUFFIX,
   OFFSET_INDEX_SUFFIX,
@@ -53,7 +54,7 @@ export class Segment {
   private maxTimestampSoFar: TimestampOffset;
   /** The largest timestamp of the first batch: rolling by time counts from it. undefined = not read yet. */
   private firstBatchTimestamp: number | undefined;
-  private suffix = '';
+  private suffix: string;
   /** Deleted or closed: nothing is written any more. */
   private isRemoved = false;
   /** Batches changed since the last flush began. */
@@ -66,8 +67,10 @@ export class Segment {
     config: LogConfig,
     nowMs: number,
     isFlushed = false,
+    suffix = '',
   ) {
     this.files = files;
+    this.suffix = suffix;
     this.directory = directory;
     this.baseOffset = baseOffset;
     this.createdAtMs = nowMs;
@@ -154,14 +157,19 @@ export class Segment {
 
   /** How long the segment has waited to be rolled when a batch with `timestamp` comes at `nowMs`. */
   rollAgeMs(nowMs: number, timestamp: number): number {
+    const first = this.firstTimestamp;
+    return first >= 0 ? timestamp - first : nowMs - this.createdAtMs;
+  }
+
+  /** The largest timestamp of the first batch; −1 when there is none. */
+  get firstTimestamp(): number {
     if (this.firstBatchTimestamp === undefined && this.size >= BATCH_HEADER_BYTES) {
       scanHeaders(this.log, 0, this.size, (batch) => {
         this.firstBatchTimestamp = batch.maxTimestamp;
         return false;
       });
     }
-    const first = this.firstBatchTimestamp;
-    return first !== undefined && first >= 0 ? timestamp - first : nowMs - this.createdAtMs;
+    return this.firstBatchTimestamp ?? NO_TIMESTAMP;
   }
 
   get isIndexFull(): boolean {
@@ -302,10 +310,15 @@ export class Segment {
     this.abortedIndex.entries.close();
   }
 
-  /** Renames all files (to `….deleted`); readers that hold the file go on. */
+  /** Renames all files to `….deleted`; readers that hold the file go on. */
+  markDeleted(): void {
+    this.isRemoved = true;
+    this.changeSuffix(DELETED_SUFFIX);
+  }
+
+  /** Renames all files, the batches first: on the way from `.cleaned` by `.swap` to the final names. */
   changeSuffix(suffix: string): void {
     const before = this.path(LOG_SUFFIX);
-    this.isRemoved = true;
     this.suffix = suffix;
     this.files.rename(before, this.path(LOG_SUFFIX));
     this.offsetIndex.entries.rename(this.path(OFFSET_INDEX_SUFFIX));
