@@ -24,7 +24,7 @@ export const TOPIC = 'flights';
 export const GROUP = 'departures';
 
 /** Small sessions, so that a run is short: a member that says nothing for this long is removed. */
-export const SESSION_MS = { sim: 100, local: 800, external: 6000 } as const;
+export const SESSION_MS = { sim: 100, local: 500, external: 6000 } as const;
 /** Asked for by the lab: Kafka's defaults make every run tens of seconds long and change nothing else. */
 export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   'group.min.session.timeout.ms': '50',
