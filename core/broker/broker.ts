@@ -116,6 +116,7 @@ export class Broker {
         this.metadataLog = new MetadataLog({ files, clock, random, logDir: path, isClean: wasClean, onProblem }, image);
       },
       intervals: this.intervals(),
+      cleanerSettings: () => settings.cleanerSettings(),
     });
     this.logManager = logManager;
     const metadataLog = this.metadataLog!;

@@ -1,6 +1,7 @@
 import type { BrokerConfigRules } from '../controller/config-decisions.ts';
 import { BROKER_RESOURCE, type ClusterImage, TOPIC_RESOURCE } from '../controller/image.ts';
 import { logConfigOf } from '../controller/topic-config.ts';
+import type { CleanerSettings } from '../log/log-cleaner.ts';
 import type { LogConfig } from '../log/log-config.ts';
 import { type BrokerConfig, brokerConfigDefinition } from './config.ts';
 
@@ -49,6 +50,17 @@ export class Settings {
 
   logConfigOf(topic: string): LogConfig {
     return logConfigOf(this.image.configsOf(TOPIC_RESOURCE, topic), this.inherited);
+  }
+
+  cleanerSettings(): CleanerSettings {
+    const number = (name: string): number => Number(this.inherited(name) ?? this.config.text(name));
+    return {
+      isEnabled: this.config.boolean('log.cleaner.enable'),
+      dedupeBufferBytes: number('log.cleaner.dedupe.buffer.size'),
+      loadFactor: number('log.cleaner.io.buffer.load.factor'),
+      bytesPerSecondMax: number('log.cleaner.io.max.bytes.per.second'),
+      backoffMs: number('log.cleaner.backoff.ms'),
+    };
   }
 }
 
