@@ -14,6 +14,7 @@ import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
 import { FINALIZED_FEATURES, TRANSACTION_VERSION } from './features.ts';
 import { FetchSessions } from './fetch-sessions.ts';
+import { topicsView } from './groups/request-context.ts';
 import { HANDLERS } from './handlers/all.ts';
 import { type EndPoint, isWildcard } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
@@ -125,7 +126,7 @@ export class Broker {
       open: (topic, partition, topicId, logConfig) => logManager.getOrCreate(topic, partition, topicId, logConfig),
       remove: (log) => logManager.delete(log.topic, log.partition),
     });
-    const groups = new GroupCoordinator({ clock, random, config: this.groupConfig() });
+    const groups = new GroupCoordinator({ clock, random, config: this.groupConfig(), topics: topicsView(image) });
     const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
     const markers = new LocalMarkers({ image, replicas, groups, clock });
     const transactions = new TransactionCoordinator({
@@ -200,6 +201,13 @@ export class Broker {
       offsetMetadataBytesMax: config.number('offset.metadata.max.bytes'),
       offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
       offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
+      consumer: {
+        sessionTimeoutMs: config.number('group.consumer.session.timeout.ms'),
+        heartbeatIntervalMs: config.number('group.consumer.heartbeat.interval.ms'),
+        assignmentIntervalMs: config.number('group.consumer.assignment.interval.ms'),
+        sizeMax: config.number('group.consumer.max.size'),
+        assignors: config.list('group.consumer.assignors'),
+      },
     };
   }
 

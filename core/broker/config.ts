@@ -115,6 +115,7 @@ function checkRules(config: BrokerConfig, errors: string[]): void {
   if (!config.list('process.roles').includes('broker')) {
     errors.push(`Invalid value ${config.text('process.roles')} for configuration process.roles: it must name broker`);
   }
+  checkGroupLimits(config, errors);
   if (config.logDirs.length === 0) errors.push("Invalid value '' for configuration log.dirs: at least one folder");
   if ((config.text('authorizer.class.name') ?? '') !== '') {
     errors.push('Invalid value for configuration authorizer.class.name: this broker has no authorizer; leave it empty');
@@ -128,6 +129,22 @@ function checkRules(config: BrokerConfig, errors: string[]): void {
       const problem = factor === undefined ? checkTopicConfigs(new Map([[definition.name, text]])) : null;
       if (problem !== null) errors.push(problem.replace(definition.name, name));
     }
+  }
+}
+
+/** What Kafka demands of the settings of consumer groups among each other. */
+function checkGroupLimits(config: BrokerConfig, errors: string[]): void {
+  for (const name of ['session.timeout.ms', 'heartbeat.interval.ms', 'assignment.interval.ms']) {
+    const [value, min, max] = ['', 'min.', 'max.'].map((part) => config.number(`group.consumer.${part}${name}`));
+    if (value! >= min! && value! <= max!) continue;
+    errors.push(
+      `Invalid value ${value} for configuration group.consumer.${name}: it must lie between group.consumer.min.${name} (${min}) and group.consumer.max.${name} (${max})`,
+    );
+  }
+  if (config.number('group.consumer.heartbeat.interval.ms') >= config.number('group.consumer.session.timeout.ms')) {
+    errors.push(
+      `Invalid value ${config.text('group.consumer.heartbeat.interval.ms')} for configuration group.consumer.heartbeat.interval.ms: it must be less than group.consumer.session.timeout.ms`,
+    );
   }
 }
 

@@ -54,6 +54,7 @@ export class MetadataApplier {
   }
 
   apply(): void {
+    this.groups.metadataChanged();
     for (const [name, { topic }] of this.applied) {
       if (this.image.topics.get(name)?.topicId !== topic.topicId) this.drop(name);
     }

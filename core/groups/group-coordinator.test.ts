@@ -6,6 +6,7 @@ import { ErrorCode } from '../protocol/errors.ts';
 import { GroupCoordinator, type GroupCoordinatorConfig, groupPartition } from './group-coordinator.ts';
 import type { CoordinatorLog } from './group-shard.ts';
 import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import { NO_TOPICS } from './topic-partitions.ts';
 
 const CONFIG: GroupCoordinatorConfig = {
   initialRebalanceDelayMs: 100,
@@ -16,6 +17,13 @@ const CONFIG: GroupCoordinatorConfig = {
   offsetMetadataBytesMax: 16,
   offsetsRetentionMs: 60_000,
   offsetsRetentionCheckIntervalMs: 10_000,
+  consumer: {
+    sessionTimeoutMs: 45_000,
+    heartbeatIntervalMs: 5000,
+    assignmentIntervalMs: 0,
+    sizeMax: 100,
+    assignors: ['uniform', 'range'],
+  },
 };
 
 /** `__consumer_offsets` in memory; each append is committed after a while. */
@@ -48,7 +56,12 @@ function open(seed = 1) {
   const { ports } = world.process('broker');
   const log = new MemoryLog(world);
   const start = (): GroupCoordinator => {
-    const groups = new GroupCoordinator({ clock: ports.clock, random: ports.random, config: CONFIG });
+    const groups = new GroupCoordinator({
+      clock: ports.clock,
+      random: ports.random,
+      config: CONFIG,
+      topics: NO_TOPICS,
+    });
     groups.elected(0, log);
     return groups;
   };

@@ -15,9 +15,24 @@ import {
   sync,
   touch,
 } from './classic-rebalance.ts';
+import { type ConsumerGroupDescription, describe, failedDescription } from './consumer-description.ts';
+import { JOIN_EPOCH } from './consumer-group.ts';
+import {
+  type ConsumerGroupLimits,
+  type ConsumerHeartbeat,
+  type HeartbeatAnswer,
+  type HeartbeatRefusal,
+  validateHeartbeat,
+} from './consumer-heartbeat.ts';
+import {
+  validateConsumerCommit,
+  validateConsumerFetch,
+  validateConsumerTransactionalCommit,
+} from './consumer-offsets.ts';
 import { type CoordinatorLog, GroupShard, type TransactionalProducer } from './group-shard.ts';
 import { validateCommit, validateTransactionalCommit } from './offset-store.ts';
 import type { CommittedOffset } from './records.ts';
+import type { TopicsView } from './topic-partitions.ts';
 
 /**
  * The group coordinator of one broker: finds the shard of a group, checks what holds for every group, and asks the pure functions.
@@ -35,6 +50,8 @@ export interface GroupCoordinatorConfig extends RebalanceLimits {
   readonly offsetsRetentionMs: number;
   /** offsets.retention.check.interval.ms */
   readonly offsetsRetentionCheckIntervalMs: number;
+  /** Of the groups of the consumer protocol. */
+  readonly consumer: ConsumerGroupLimits;
 }
 
 export interface MemberIdentity {
@@ -72,7 +89,7 @@ export interface GroupListing {
   readonly groupId: string;
   readonly protocolType: string;
   readonly state: string;
-  readonly type: 'classic';
+  readonly type: 'classic' | 'consumer';
 }
 
 /** Java's String.hashCode, made non-negative as Kafka's Utils.abs does. */
@@ -86,21 +103,29 @@ export class GroupCoordinator {
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly config: GroupCoordinatorConfig;
+  private readonly topics: TopicsView;
   private readonly shards = new Map<number, GroupShard>();
   private expiry: Timer | null = null;
   private closed = false;
 
-  constructor(options: { readonly clock: Clock; readonly random: Random; readonly config: GroupCoordinatorConfig }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly config: GroupCoordinatorConfig;
+    readonly topics: TopicsView;
+  }) {
     this.clock = options.clock;
     this.random = options.random;
     this.config = options.config;
+    this.topics = options.topics;
     this.armExpiry();
   }
 
   /** This broker leads the partition: its groups are loaded and served from now on. */
   elected(partition: number, log: CoordinatorLog): void {
     this.shards.get(partition)?.close();
-    const shard = new GroupShard(log, this.clock, this.config);
+    const consumer = { limits: this.config.consumer, topics: this.topics };
+    const shard = new GroupShard(log, this.clock, this.config, consumer);
     shard.load();
     this.shards.set(partition, shard);
   }
@@ -152,6 +177,8 @@ export class GroupCoordinator {
       }
       const shard = this.shardOf(groupId);
       if (shard === undefined) return refuse(ErrorCode.NOT_COORDINATOR);
+      // Members of the consumer protocol keep a classic one out, as if it had none of their protocols.
+      if (shard.releaseConsumerGroup(groupId) !== ErrorCode.NONE) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
       const known = shard.groups.get(groupId);
       if (known === undefined && request.memberId !== '') return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
       const group = known ?? shard.getOrCreate(groupId);
@@ -215,6 +242,76 @@ export class GroupCoordinator {
     return { errorCode: ErrorCode.NONE, memberErrorCodes: errorCodes };
   }
 
+  /** A member of the consumer protocol joins, is there, or leaves (KIP-848). */
+  consumerGroupHeartbeat(
+    groupId: string,
+    request: ConsumerHeartbeat,
+  ): HeartbeatRefusal | Promise<HeartbeatAnswer | HeartbeatRefusal> {
+    const invalid = validateHeartbeat(groupId, request, this.config.consumer);
+    if (invalid !== null) return invalid.refusal;
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, errorMessage: 'Not the coordinator.' };
+    const isJoin = request.memberEpoch === JOIN_EPOCH;
+    const isKnown = shard.consumers.groups.has(groupId);
+    if (!isKnown && !(isJoin && shard.isFreeForConsumers(groupId))) {
+      const isClassic = shard.groups.has(groupId);
+      const errorMessage = isClassic ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
+      return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage };
+    }
+    const memberId = request.memberId === '' ? this.random.uuid().toString('base64url') : request.memberId;
+    return shard.consumers.heartbeat(groupId, { ...request, memberId }, () => shard.releaseClassicGroup(groupId));
+  }
+
+  describeConsumerGroup(groupId: string): ConsumerGroupDescription {
+    if (groupId === '') return failedDescription(groupId, ErrorCode.INVALID_GROUP_ID, null);
+    const shard = this.shardOf(groupId);
+    if (shard === undefined) return failedDescription(groupId, ErrorCode.NOT_COORDINATOR, null);
+    const group = shard.consumers.groups.get(groupId);
+    if (group !== undefined) return describe(group, this.topics, this.config.consumer.assignors[0] ?? '');
+    const isClassic = shard.groups.has(groupId);
+    const errorMessage = isClassic ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
+    return failedDescription(groupId, ErrorCode.GROUP_ID_NOT_FOUND, errorMessage);
+  }
+
+  /** Topics came, went or grew: consumer groups look at theirs with the next heartbeat. */
+  metadataChanged(): void {
+    for (const shard of this.shards.values()) shard.consumers.metadataChanged();
+  }
+
+  /** NONE, or why a commit is refused. The group exists afterwards. */
+  private validateCommit(
+    shard: GroupShard,
+    groupId: string,
+    member: MemberIdentity,
+    offsets: readonly OffsetToCommit[],
+    apiVersion: number,
+  ): number {
+    const consumers = shard.consumers.groups.get(groupId);
+    if (consumers !== undefined) return validateConsumerCommit(consumers, member, offsets, this.topics, apiVersion);
+    const known = shard.groups.get(groupId);
+    if (known === undefined && member.generationId >= 0)
+      return apiVersion >= 9 ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
+    const group = known ?? shard.getOrCreate(groupId);
+    const errorCode = validateCommit(group, member.memberId, member.groupInstanceId, member.generationId);
+    const counts = group.state === 'Stable' || group.state === 'PreparingRebalance';
+    if (errorCode === ErrorCode.NONE && counts) touch(group, member.memberId, shard.now());
+    return errorCode;
+  }
+
+  private validateTransactionalCommit(
+    shard: GroupShard,
+    groupId: string,
+    member: MemberIdentity,
+    offsets: readonly OffsetToCommit[],
+  ): number {
+    const consumers = shard.consumers.groups.get(groupId);
+    if (consumers !== undefined) return validateConsumerTransactionalCommit(consumers, member, offsets, this.topics);
+    const known = shard.groups.get(groupId);
+    if (known === undefined && member.generationId >= 0) return ErrorCode.ILLEGAL_GENERATION;
+    const { memberId, groupInstanceId, generationId } = member;
+    return validateTransactionalCommit(known ?? shard.getOrCreate(groupId), memberId, groupInstanceId, generationId);
+  }
+
   /**
    * Commits offsets. Resolves with a code for the whole request (NONE, or a member or coordinator error) and one for each offset.
    * `apiVersion` decides how a missing group is told (v9+: GROUP_ID_NOT_FOUND, before: ILLEGAL_GENERATION).
@@ -228,15 +325,8 @@ export class GroupCoordinator {
     const all = (errorCode: number) => ({ errorCode, offsetErrorCodes: offsets.map(() => errorCode) });
     const shard = this.shardOf(groupId);
     if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
-    let group = shard.groups.get(groupId);
-    if (group === undefined) {
-      if (member.generationId >= 0)
-        return all(options.apiVersion >= 9 ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION);
-      group = shard.getOrCreate(groupId);
-    }
-    const invalid = validateCommit(group, member.memberId, member.groupInstanceId, member.generationId);
+    const invalid = this.validateCommit(shard, groupId, member, offsets, options.apiVersion);
     if (invalid !== ErrorCode.NONE) return all(invalid);
-    if (group.state === 'Stable' || group.state === 'PreparingRebalance') touch(group, member.memberId, shard.now());
     const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
     const expireTimestampMs = options.retentionMs === null ? null : this.clock.now() + options.retentionMs;
     const errorCode = await shard.commitOffsets(
@@ -260,11 +350,7 @@ export class GroupCoordinator {
     if (groupId === '') return all(ErrorCode.INVALID_GROUP_ID);
     const shard = this.shardOf(groupId);
     if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
-    const known = shard.groups.get(groupId);
-    if (known === undefined && member.generationId >= 0) return all(ErrorCode.ILLEGAL_GENERATION);
-    const group = known ?? shard.getOrCreate(groupId);
-    const { memberId, groupInstanceId, generationId } = member;
-    const invalid = validateTransactionalCommit(group, memberId, groupInstanceId, generationId);
+    const invalid = this.validateTransactionalCommit(shard, groupId, member, offsets);
     if (invalid !== ErrorCode.NONE) return all(invalid);
     const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
     const taken = offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs: null }));
@@ -277,10 +363,16 @@ export class GroupCoordinator {
     this.shards.get(partition)?.endTransaction(producerId, isCommit);
   }
 
-  /** The committed offset, or undefined when there is none. NOT_COORDINATOR is the only error. */
-  fetchOffsets(groupId: string): { readonly errorCode: number; readonly offsets: OffsetView } {
+  /** The committed offset, or undefined when there is none. Errors: NOT_COORDINATOR; to a member of the consumer protocol also that it is unknown or its epoch old. */
+  fetchOffsets(
+    groupId: string,
+    member: { readonly memberId: string | null; readonly memberEpoch: number } = { memberId: null, memberEpoch: -1 },
+  ): { readonly errorCode: number; readonly offsets: OffsetView } {
     const shard = this.shardOf(groupId);
     if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, offsets: NO_OFFSETS };
+    const consumers = shard.consumers.groups.get(groupId);
+    const invalid = consumers && validateConsumerFetch(consumers, member.memberId, member.memberEpoch);
+    if (invalid !== undefined && invalid !== ErrorCode.NONE) return { errorCode: invalid, offsets: NO_OFFSETS };
     return {
       errorCode: ErrorCode.NONE,
       offsets: {
@@ -299,9 +391,12 @@ export class GroupCoordinator {
     const shard = this.shardOf(groupId);
     if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, partitionErrorCodes: [] };
     const group = shard.groups.get(groupId);
-    if (group === undefined && !shard.offsets.has(groupId))
+    const consumers = shard.consumers.groups.get(groupId);
+    if (group === undefined && consumers === undefined && !shard.offsets.has(groupId))
       return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, partitionErrorCodes: [] };
-    const subscribed = group === undefined || group.members.size === 0 ? new Set<string>() : group.subscribedTopics();
+    const members = consumers ?? group;
+    const subscribed =
+      members === undefined || members.members.size === 0 ? new Set<string>() : members.subscribedTopics();
     if (subscribed === null) return { errorCode: ErrorCode.NON_EMPTY_GROUP, partitionErrorCodes: [] };
     const allowed = partitions.filter(({ topic }) => !subscribed.has(topic));
     const stored = allowed.filter(({ topic, partition }) => shard.offsets.get(groupId, topic, partition) !== undefined);
@@ -374,7 +469,12 @@ export class GroupCoordinator {
         type: 'classic',
       });
     };
-    for (const shard of this.shards.values()) for (const group of shard.groups.values()) add(group);
+    for (const shard of this.shards.values()) {
+      for (const group of shard.groups.values()) add(group);
+      for (const { groupId, state } of shard.consumers.groups.values()) {
+        listings.push({ groupId, protocolType: 'consumer', state, type: 'consumer' });
+      }
+    }
     return listings;
   }
 }

@@ -2,8 +2,12 @@ import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { ClassicGroup } from './classic-group.ts';
 import { type Effects, type Now, nextDeadline, type RebalanceLimits, tick } from './classic-rebalance.ts';
+import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from './consumer-group-records.ts';
+import { ConsumerGroups } from './consumer-groups.ts';
+import type { ConsumerGroupLimits } from './consumer-heartbeat.ts';
 import { OffsetStore } from './offset-store.ts';
 import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import type { TopicsView } from './topic-partitions.ts';
 
 /** A partition of an internal topic as its coordinator sees it. */
 export interface CoordinatorLog {
@@ -35,10 +39,12 @@ export interface OffsetCommitment {
  * The groups of one partition of `__consumer_offsets`: their state in memory, and the shell that carries out what the pure functions of
  * `classic-rebalance.ts` say: answers at once, records through the log, deadlines by the clock.
  *
- * Invariant: an offset is visible only after the record that holds it is committed; records of one shard are committed in the order of their decisions.
+ * Invariant: an offset is visible only after the record that holds it is committed; records of one shard are committed in the order of their decisions;
+ * a group id is either a classic group's or a consumer group's (`consumers`).
  */
 export class GroupShard {
   readonly groups = new Map<string, ClassicGroup>();
+  readonly consumers: ConsumerGroups;
   readonly offsets = new OffsetStore();
   private readonly log: CoordinatorLog;
   private readonly clock: Clock;
@@ -46,10 +52,25 @@ export class GroupShard {
   private readonly timers = new Map<string, { readonly at: number; readonly timer: Timer }>();
   private closed = false;
 
-  constructor(log: CoordinatorLog, clock: Clock, limits: RebalanceLimits) {
+  constructor(
+    log: CoordinatorLog,
+    clock: Clock,
+    limits: RebalanceLimits,
+    consumer: { readonly limits: ConsumerGroupLimits; readonly topics: TopicsView },
+  ) {
     this.log = log;
     this.clock = clock;
     this.limits = limits;
+    this.consumers = new ConsumerGroups({
+      ...consumer,
+      clock,
+      append: (records) => log.append(records),
+      readAll: (visit) =>
+        log.readAll((key, value) => {
+          const record = decodeConsumerGroupRecord(key, value);
+          if (record !== null) visit(record);
+        }),
+    });
   }
 
   now(): Now {
@@ -71,18 +92,30 @@ export class GroupShard {
           else this.groups.set(record.groupId, ClassicGroup.restore(record.groupId, record.value, now.mono, now.wall));
           break;
         case 'unknown':
+          this.restoreConsumer(decodeConsumerGroupRecord(key, value));
           break;
       }
     };
     this.log.readAll(visit, (producerId, isCommit) => this.endTransaction(producerId, isCommit));
     // Who only commits has offsets and no metadata record; it is a group all the same.
-    for (const groupId of this.offsets.groupIds()) this.getOrCreate(groupId);
+    for (const groupId of this.offsets.groupIds()) this.groupOfOffsets(groupId);
     for (const group of this.groups.values()) this.arm(group);
+    this.consumers.restored();
+  }
+
+  private restoreConsumer(record: ConsumerGroupRecord | null): void {
+    if (record !== null) this.consumers.restore(record);
+  }
+
+  /** Offsets make a classic group, unless a consumer group has the id. */
+  private groupOfOffsets(groupId: string): void {
+    if (!this.consumers.groups.has(groupId)) this.getOrCreate(groupId);
   }
 
   /** The shard moves away or the broker stops: nothing fires any more, and whoever is parked is told to look for the coordinator. */
   close(): void {
     this.closed = true;
+    this.consumers.close();
     for (const { timer } of this.timers.values()) timer.cancel();
     this.timers.clear();
     for (const group of this.groups.values()) {
@@ -187,7 +220,7 @@ export class GroupShard {
 
   /** A marker stands in the log. */
   endTransaction(producerId: number, isCommit: boolean): void {
-    for (const groupId of this.offsets.endTransaction(producerId, isCommit)) this.getOrCreate(groupId);
+    for (const groupId of this.offsets.endTransaction(producerId, isCommit)) this.groupOfOffsets(groupId);
   }
 
   /** Writes tombstones for these offsets, then forgets them. */
@@ -207,6 +240,7 @@ export class GroupShard {
 
   /** Ends an empty group and its offsets. */
   async deleteGroup(groupId: string): Promise<number> {
+    if (this.consumers.groups.has(groupId)) return this.deleteConsumerGroup(groupId);
     const group = this.groups.get(groupId);
     if (group === undefined && !this.offsets.has(groupId)) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (group !== undefined && group.state === 'Dead') return ErrorCode.GROUP_ID_NOT_FOUND;
@@ -227,10 +261,64 @@ export class GroupShard {
     return ErrorCode.NONE;
   }
 
+  private async deleteConsumerGroup(groupId: string): Promise<number> {
+    const { errorCode, records } = this.consumers.release(groupId);
+    if (errorCode !== ErrorCode.NONE) return errorCode;
+    const gone = [...this.offsets.offsetsOf(groupId)];
+    const stored = await this.log.append([
+      ...gone.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null)),
+      ...records,
+    ]);
+    if (stored !== ErrorCode.NONE) return stored;
+    for (const { topic, partition } of gone) this.offsets.apply(groupId, topic, partition, null);
+    this.offsets.dropPending(groupId);
+    return ErrorCode.NONE;
+  }
+
+  /**
+   * Ends an empty consumer group, so that a classic group may have its id; its offsets stay. NONE, or NON_EMPTY_GROUP.
+   * What is appended after this call comes after the records that end it.
+   */
+  releaseConsumerGroup(groupId: string): number {
+    const { errorCode, records } = this.consumers.release(groupId);
+    if (records.length > 0) void this.log.append(records);
+    return errorCode;
+  }
+
+  /** Whether a consumer group may have the id: no classic group has it, or an empty one. */
+  isFreeForConsumers(groupId: string): boolean {
+    const group = this.groups.get(groupId);
+    return group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0);
+  }
+
+  /** Ends the empty classic group; its offsets stay. Returns what is to be stored for it. */
+  releaseClassicGroup(groupId: string): readonly CoordinatorRecord[] {
+    const group = this.groups.get(groupId);
+    if (group === undefined) return [];
+    this.groups.delete(groupId);
+    this.arm(group);
+    return [groupRecord(groupId, null)];
+  }
+
+  /** Of a consumer group, offsets count from their commits; those of topics that are subscribed to stay. */
+  private async expireConsumerGroup(groupId: string, wallNow: number, retentionMs: number): Promise<void> {
+    const group = this.consumers.groups.get(groupId)!;
+    const subscribed = group.subscribedTopics();
+    const expired = [...this.offsets.expired(groupId, undefined, wallNow, retentionMs)];
+    const gone = expired.filter(({ topic }) => !subscribed.has(topic));
+    if ((await this.removeOffsets(groupId, gone)) !== ErrorCode.NONE) return;
+    if (group.members.size > 0 || this.offsets.has(groupId) || this.offsets.hasPending(groupId)) return;
+    await this.deleteConsumerGroup(groupId);
+  }
+
   /** Removes offsets past their retention, and groups that have neither members nor offsets. */
   async expire(retentionMs: number): Promise<void> {
     const wallNow = this.clock.now();
+    for (const groupId of [...this.consumers.groups.keys()]) {
+      if (this.consumers.groups.has(groupId)) await this.expireConsumerGroup(groupId, wallNow, retentionMs);
+    }
     for (const groupId of new Set([...this.groups.keys(), ...this.offsets.groupIds()])) {
+      if (this.consumers.groups.has(groupId)) continue;
       const group = this.groups.get(groupId);
       const gone = [...this.offsets.expired(groupId, group, wallNow, retentionMs)];
       if ((await this.removeOffsets(groupId, gone)) !== ErrorCode.NONE) continue;

@@ -173,6 +173,9 @@ export const int32 = fixed<number>('int32', 4, 0, (w, v) => w.int32(v), (r) => r
 export const uint32 = fixed<number>('uint32', 4, 0, (w, v) => w.uint32(v), (r) => r.uint32());
 // biome-ignore format: one line a type
 export const int64 = fixed<number>('int64', 8, 0, (w, v) => w.int64(v), (r) => r.int64());
+/** Where all 64 bits matter (a hash), not only those of a safe integer. */
+// biome-ignore format: one line a type
+export const bits64 = fixed<bigint>('int64', 8, 0n, (w, v) => w.bigInt64(v), (r) => r.bigInt64());
 // biome-ignore format: one line a type
 export const float64 = fixed<number>('float64', 8, 0, (w, v) => w.float64(v), (r) => r.float64());
 // biome-ignore format: one line a type

@@ -196,8 +196,9 @@ function fetchGroup(
     | null,
   apiVersion: number,
   requireStable: boolean,
+  member?: { readonly memberId: string | null; readonly memberEpoch: number },
 ): { readonly errorCode: number; readonly topics: readonly FetchedTopic[] } {
-  const { errorCode, offsets } = groups.fetchOffsets(groupId);
+  const { errorCode, offsets } = groups.fetchOffsets(groupId, member);
   const isUnstable = (topic: string, partition: number) => requireStable && offsets.isUnstable(topic, partition);
   const answer = (partitionIndex: number, value: ReturnType<typeof offsets.get>, code: number = ErrorCode.NONE) => ({
     partitionIndex,
@@ -250,10 +251,12 @@ export function fetchOffsets(
   if (apiVersion >= 8) {
     return {
       groups: request.groups.map((group) => {
-        const fetched = fetchGroup(groups, topics, group.groupId, group.topics, apiVersion, request.requireStable);
+        const { groupId, memberId, memberEpoch } = group;
+        const member = { memberId, memberEpoch };
+        const fetched = fetchGroup(groups, topics, groupId, group.topics, apiVersion, request.requireStable, member);
         // The error of a group stands once, at the group.
         const isFailed = fetched.errorCode !== ErrorCode.NONE;
-        return { groupId: group.groupId, errorCode: fetched.errorCode, topics: isFailed ? [] : fetched.topics };
+        return { groupId, errorCode: fetched.errorCode, topics: isFailed ? [] : fetched.topics };
       }),
     };
   }

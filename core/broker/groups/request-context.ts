@@ -1,4 +1,5 @@
 import type { ClusterImage } from '../../controller/image.ts';
+import type { TopicsView } from '../../groups/topic-partitions.ts';
 import type { RequestCall } from '../handler.ts';
 import type { GroupRequestContext, TopicLookup } from './group-requests.ts';
 
@@ -13,5 +14,17 @@ export function topicLookup(image: ClusterImage): TopicLookup {
     partitionCount: (topic) => image.topics.get(topic)?.partitions.length,
     nameOf: (topicId) => image.topicById(topicId)?.name,
     idOf: (topic) => image.topics.get(topic)?.topicId,
+  };
+}
+
+/** The topics that consumer groups subscribe to. */
+export function topicsView(image: ClusterImage): TopicsView {
+  return {
+    byName(name) {
+      const topic = image.topics.get(name);
+      return topic && { topicId: topic.topicId, partitionCount: topic.partitions.length };
+    },
+    nameOf: (topicId) => image.topicById(topicId)?.name,
+    names: () => image.topics.keys(),
   };
 }
