@@ -147,9 +147,11 @@ export function verdictBox(run: LabRunData, claimId: string): string {
   const first = rows[0];
   if (claim === undefined || first === undefined)
     throw new Error(`no verdict on ${claimId}: run data were not checked`);
+  const hasScenarios = rows.some((row) => row.scenario !== undefined);
   const table = markdownTable(
     [
       { name: 'Variant' },
+      ...(hasScenarios ? [{ name: 'Scenario' }] : []),
       { name: 'Found' },
       { name: 'Expected' },
       { name: 'Runs', align: 'right' },
@@ -160,6 +162,7 @@ export function verdictBox(run: LabRunData, claimId: string): string {
     ],
     rows.map((row) => [
       row.variant,
+      ...(hasScenarios ? [markdownText(row.scenario ?? '')] : []),
       runVerdictText(row.verdict) + findingsText(row),
       row.expected === row.verdict ? 'as expected' : `**${row.expected}**`,
       formatNumber(row.runs),

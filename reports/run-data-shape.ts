@@ -192,7 +192,7 @@ const verdict = objectOf(
     version: aWord,
     exercised: listOf(objectOf({ goal: aWord, reached: aCount, of: aCount })),
   },
-  { findings: listOf(aWord) },
+  { findings: listOf(aWord), scenario: aWord },
 );
 
 const witness = objectOf(

@@ -93,6 +93,8 @@ export type VerdictRow = {
   readonly exercised: readonly ExercisedGoal[];
   /** Names of what the checkers found: `LOST-WRITE`, `KEY-ORDER`. */
   readonly findings?: readonly string[];
+  /** What was tried, where a claim has several variants of one kind. */
+  readonly scenario?: string;
 };
 
 /** A shrunk, replayable counterexample. */

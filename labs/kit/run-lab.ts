@@ -266,6 +266,7 @@ function rowsOf(
         target: result.target,
         client: clientTitle(result.client),
         variant: scenario.variant,
+        scenario: scenario.title,
         expected: scenario.expected,
         verdict: decision.verdict,
         runs: result.coverage.runs,

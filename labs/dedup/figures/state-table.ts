@@ -73,6 +73,22 @@ function outcomeOf(names: readonly string[]): CellOutcome {
   return names.includes('KEY-ORDER') ? 'stale' : 'holds';
 }
 
+/** Short, so that they stand whole below a column. */
+const COLUMNS: Readonly<Record<Moment, string>> = {
+  'nothing done': 'nothing',
+  checked: 'checked',
+  'transaction open': 'tx open',
+  'id written, no effect': 'id only',
+  'effect made, no id': 'effect only',
+  'all written': 'all written',
+  'offset committed': 'committed',
+};
+const WORDS: Readonly<Record<CellOutcome, string>> = {
+  holds: 'holds',
+  repeated: 'twice',
+  lost: 'lost',
+  stale: 'stale',
+};
 const TONES = { holds: 'good', repeated: 'warn', lost: 'bad', stale: 'bad' } as const;
 
 export function stateChart(table: StateTable, strike: Strike): HeatMapChart {
@@ -80,7 +96,7 @@ export function stateChart(table: StateTable, strike: Strike): HeatMapChart {
     MOMENTS.flatMap((moment, column): HeatCell[] => {
       const outcome = row.outcomes[strike].get(moment);
       if (outcome === undefined) return [];
-      return [{ column, row: at, value: null, text: outcome, tone: TONES[outcome] }];
+      return [{ column, row: at, value: null, text: WORDS[outcome], tone: TONES[outcome] }];
     }),
   );
   const isCrash = strike === 'crash';
@@ -90,12 +106,12 @@ export function stateChart(table: StateTable, strike: Strike): HeatMapChart {
       ? 'The consumer crashes: what becomes of the record in its hand'
       : 'The consumer stands still and another takes over: what becomes of the record that both hold',
     caption:
-      'Columns say what stood where when it happened. A cell shows the worst that its runs showed; an empty one is a moment that this way does not have.',
+      'Columns say what stood where when it happened: nothing yet; the id looked up; a transaction open; the id without its effect; the effect without its id; everything; and everything with the offset committed. A cell shows the worst that its runs showed; an empty one is a moment that this way does not have.',
     source: `sim target, one run for each step of each way, ${table.runs} runs for both tables`,
     x: { name: isCrash ? 'moment of the crash' : 'moment of the pause', unit: '' },
     y: { name: 'way to consume', unit: '' },
     value: { name: 'outcome', unit: '' },
-    columns: [...MOMENTS],
+    columns: MOMENTS.map((moment) => COLUMNS[moment]),
     rows: table.rows.map(({ title }) => title),
     cells,
   };

@@ -57,11 +57,11 @@ function strategy(id: string, title: string, handle: Strategy['handle']): Strate
   return { id, title, tables: [DEPARTURES], handle, effects: countDepartures };
 }
 
-export const CHECK_PROCESS_SET = strategy('check-process-set', 'Redis: GET, process, SET', checkProcessSet);
-export const CHECK_SET_PROCESS = strategy('check-set-process', 'Redis: GET, SET, process', checkSetProcess);
-export const SET_NX_FIRST = strategy('set-nx-first', 'Redis: SET NX, process', setNxFirst);
-export const SET_NX_AFTER = strategy('set-nx-after', 'Redis: GET, process, SET NX', setNxAfter);
-export const SET_NX_LEASE = strategy('set-nx-lease', 'Redis: SET NX PX (lease), process, SET', setNxLease);
+export const CHECK_PROCESS_SET = strategy('check-process-set', 'GET, process, SET', checkProcessSet);
+export const CHECK_SET_PROCESS = strategy('check-set-process', 'GET, SET, process', checkSetProcess);
+export const SET_NX_FIRST = strategy('set-nx-first', 'SET NX, process', setNxFirst);
+export const SET_NX_AFTER = strategy('set-nx-after', 'GET, process, SET NX', setNxAfter);
+export const SET_NX_LEASE = strategy('set-nx-lease', 'SET NX lease, process', setNxLease);
 /** For the expiry figure: processed first, remembered for `expireMs`. */
 export function checkProcessSetFor(expireMs: number): Strategy {
   return strategy(

@@ -40,7 +40,7 @@ async function latest(
 
 export const SET_PER_FLIGHT: Strategy = {
   id: 'redis-set-per-record',
-  title: 'Redis SET, a key for each record',
+  title: 'SET, a key per record',
   tables: [],
   handle: setPerFlight,
   effects: async ({ redis }, flights) => {
@@ -52,7 +52,7 @@ export const SET_PER_FLIGHT: Strategy = {
 
 export const SET_LATEST: Strategy = {
   id: 'redis-set-latest',
-  title: 'Redis SET, the latest at one key',
+  title: 'SET, latest at one key',
   tables: [],
   handle: setLatest,
   effects: (readers, flights) => latest('latest', readers, flights),
@@ -60,7 +60,7 @@ export const SET_LATEST: Strategy = {
 
 export const SET_LATEST_IF_NEWER: Strategy = {
   id: 'redis-set-if-newer',
-  title: 'Redis script: SET if newer',
+  title: 'SET if newer (script)',
   tables: [],
   handle: setLatestIfNewer,
   effects: (readers, flights) => latest('newest', readers, flights),

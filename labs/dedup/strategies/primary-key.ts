@@ -68,7 +68,7 @@ export const INSERT: Strategy = {
 
 export const LOOK_UP_THEN_INSERT: Strategy = {
   id: 'look-up-then-insert',
-  title: 'look up, then insert or update',
+  title: 'look up, then insert',
   tables: [DEPARTURES],
   handle: lookUpThenInsert,
   effects: countDepartures,
@@ -76,7 +76,7 @@ export const LOOK_UP_THEN_INSERT: Strategy = {
 
 export const UPSERT: Strategy = {
   id: 'upsert',
-  title: 'upsert by primary key, overwriting',
+  title: 'upsert, overwriting',
   tables: [DEPARTURES_BY_FLIGHT],
   handle: upsert,
   effects: countDepartures,
@@ -84,7 +84,7 @@ export const UPSERT: Strategy = {
 
 export const UPSERT_ADDING: Strategy = {
   id: 'upsert-add',
-  title: 'upsert by primary key, adding',
+  title: 'upsert, adding',
   tables: [BOARDS],
   handle: upsertAdd,
   effects: async ({ database }) => {

@@ -75,7 +75,7 @@ async function countNotices({ redis }: Readers): Promise<readonly (readonly [str
 
 export const UNIQUE_APART: Strategy = {
   id: 'unique-apart',
-  title: 'unique id, then the effect: two transactions',
+  title: 'unique id apart',
   tables: [DEPARTURES, PROCESSED],
   handle: uniqueApart,
   effects: countDepartures,
@@ -83,7 +83,7 @@ export const UNIQUE_APART: Strategy = {
 
 export const UNIQUE: Strategy = {
   id: 'unique',
-  title: 'unique id and effect in one transaction (inbox)',
+  title: 'unique id with effect',
   tables: [DEPARTURES, PROCESSED],
   handle: unique,
   effects: countDepartures,
@@ -92,7 +92,7 @@ export const UNIQUE: Strategy = {
 /** The effect that is counted is the one outside the database. */
 export const INBOX_THEN_OUTSIDE: Strategy = {
   id: 'inbox-then-outside',
-  title: 'inbox, then an effect outside the database',
+  title: 'inbox, effect outside',
   tables: [DEPARTURES, PROCESSED],
   handle: inboxThenOutside,
   effects: countNotices,
@@ -100,7 +100,7 @@ export const INBOX_THEN_OUTSIDE: Strategy = {
 
 export const OUTBOX_RELAY: Strategy = {
   id: 'outbox',
-  title: 'inbox, effect and outbox in one transaction, relay',
+  title: 'inbox, outbox, relay',
   tables: [DEPARTURES, PROCESSED, OUTBOX],
   handle: inboxAndOutbox,
   afterPoll: relay,
