@@ -33,7 +33,6 @@ export interface CampaignResult {
 }
 
 const BATCH_PLANS = 8;
-const YOUNG_GENERATION_MIB = 128;
 
 export class CampaignPool {
   readonly #piscina: Piscina<{ task: CampaignTask; from: number; until: number }, RunSummary[]>;
@@ -46,8 +45,6 @@ export class CampaignPool {
       minThreads: 1,
       maxThreads: workers,
       maxQueue: workers * 4,
-      // A plan makes many short-lived objects: room for them to die young.
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     });
   }
 
