@@ -254,9 +254,11 @@ class DedupRun {
   /** kill −9, and a supervisor that starts it again after a while. */
   #crash(member: Member, fault: Fault): void {
     const { target, recorder } = this.#context;
+    const life = this.#lives.get(member.name);
+    // Two faults of one step: the second finds it down.
+    if (life === undefined) return;
     this.#moment('crash', member);
     recorder.note(member.name, { type: 'crash' });
-    const life = this.#lives.get(member.name)!;
     this.#lives.delete(member.name);
     member.app = null;
     member.held = [];
@@ -273,6 +275,7 @@ class DedupRun {
   /** It stands still: a long collection, a stopped virtual machine. A supervisor that sees it starts a second consumer at once. */
   #pause(member: Member, fault: Fault): void {
     const { target } = this.#context;
+    if (member.app === null) return;
     this.#moment('pause', member);
     member.isPaused = true;
     const isReal = target.can('pause-app');
