@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { CleaningWorld } from './test/cleaning-world.ts';
 import { batch, readAll, T0, TestFolder } from './test/fixture.ts';
 
 const INDEX = /\.(index|timeindex|snapshot)$/;
@@ -112,4 +113,20 @@ test('leftovers of deletion and compaction go; a finished swap takes its place',
   expect(readAll(again).length).toBe(40);
   expect(readdirSync(log.directory).filter((name) => /deleted|cleaned|swap/.test(name))).toEqual([]);
   again.closeFiles();
+});
+
+test('a segment rolled right at the recovery point is not believed after a power cut: its indexes may be lost', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = await new CleaningWorld(seed, { cleanupPolicy: ['delete'] }).open();
+    const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0, isTransactional: true };
+    sim.append([{ key: 'a', value: 'aborted' }], producer);
+    sim.endTransaction(1, false);
+    await sim.world.settle(sim.log.flush());
+    await sim.world.settle(sim.manager.checkpoint('recoveryPoints'));
+    sim.log.roll();
+    sim.world.powerCut(['broker']);
+    await sim.open(sim.process.restart());
+    expect(sim.log.abortedTransactions(0, 2)).toMatchObject([{ producerId: 1, firstOffset: 0, lastOffset: 1 }]);
+    expect([...sim.committed().keys()]).toEqual([]);
+  }
 });

@@ -20,7 +20,7 @@ import { Segment } from './segment.ts';
 /**
  * Opens the segments of a folder and makes them sound.
  *
- * After a clean end only the tail behind the last index entry is read. Otherwise every batch of each segment that reaches beyond the recovery point is
+ * After a clean end only the tail behind the last index entry is read. Otherwise every batch of each segment that reaches the recovery point is
  * checked (size, magic, CRC, rising offsets); the log is cut before the first one that is not sound, later segments go, and the indexes are
  * built anew. Below the recovery point the bytes were on the device: they are believed, as in Kafka, and only their indexes looked at.
  */
@@ -59,7 +59,8 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   let logEndOffset = options.logStartOffset;
   for (const [index, base] of bases.entries()) {
     const nextBase = bases[index + 1];
-    const isUnflushed = !options.isClean && (nextBase === undefined || nextBase > options.recoveryPoint);
+    // A segment that ends at the recovery point may have been the active one when that was written, its indexes not on the device.
+    const isUnflushed = !options.isClean && (nextBase === undefined || nextBase >= options.recoveryPoint);
     const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed);
     segments.push(segment);
     const indexProblem = segment.checkIndexes();
