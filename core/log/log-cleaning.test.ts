@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import type { File } from '../ports/files.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { buildBatch } from '../protocol/record-batch-builder.ts';
+import { scanHeaders } from './batch-scan.ts';
 import { OffsetMap } from './offset-map.ts';
 import { CleaningWorld } from './test/cleaning-world.ts';
 
@@ -176,6 +178,39 @@ test('keys that do not fit into memory are cleaned in several passes', async () 
   expect(sim.records().map((each) => each.offset)).toEqual(Array.from({ length: 20 }, (_, index) => 60 + index));
 });
 
+test('a tombstone whose key found no place in memory stays, however old, until its older values are gone', async () => {
+  const sim = await new CleaningWorld(1, { deleteRetentionMs: 0 }, { dedupeBufferBytes: 24 * 4 }).open();
+  sim.append([kv('a', 'old')]);
+  sim.log.roll();
+  await sim.clean();
+  for (let index = 0; index < 8; index++) sim.append([kv(`x${index}`, '1')]);
+  sim.append([kv('a', null)]);
+  sim.log.roll();
+  await sim.clean();
+  expect(sim.manager.cleaner.passCount).toBe(4);
+  expect(sim.records().map((each) => each.key)).toEqual(Array.from({ length: 8 }, (_, index) => `x${index}`));
+});
+
+test('a cleaned log whose policy becomes delete is not cut at its gaps after a kill or a power cut', async () => {
+  for (const how of ['kill', 'powerCut'] as const) {
+    const sim = await new CleaningWorld(3).open();
+    for (let index = 0; index < 30; index++) {
+      sim.append([kv(`own${index}`, 'x')]);
+      sim.append([kv('k', `${index}`)]);
+    }
+    await sim.clean();
+    const records = sim.records();
+    const ends = sim.log.segments.map(({ size, file }) => lastOffsetIn(file, size));
+    const isGap = (end: number, index: number) => end + 1 !== (sim.log.segments[index + 1]?.baseOffset ?? end + 1);
+    expect(ends.some(isGap)).toBe(true);
+    sim.config = { ...sim.config, cleanupPolicy: ['delete'] };
+    if (how === 'kill') await sim.restart('kill');
+    else await sim.powerCut();
+    expect(sim.records()).toEqual(records);
+    expect(sim.problems).toEqual([]);
+  }
+});
+
 test('the dirty ratio, the lags and the policy say when', async () => {
   const fill = async (config: ConstructorParameters<typeof CleaningWorld>[1]) => {
     const sim = await new CleaningWorld(1, config).open();
@@ -286,3 +321,12 @@ test('the map of keys takes no more than it may and keeps the last offset of eac
     true,
   ]);
 });
+
+function lastOffsetIn(file: File, size: number): number {
+  let lastOffset = -1;
+  scanHeaders(file, 0, size, (batch) => {
+    lastOffset = batch.lastOffset;
+    return true;
+  });
+  return lastOffset;
+}
