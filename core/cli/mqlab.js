@@ -7,16 +7,21 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const require = createRequire(import.meta.url);
+const require = module.createRequire(import.meta.url);
 const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
 const manifest = require.resolve('node/package.json');
 const wanted = `v${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
 
+// Stripping types and compiling takes most of a start: what one start did, the next ones, child processes included, take from this folder.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'mqlab-compile-cache');
+
 if (process.version === wanted) {
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('./main.ts');
 } else {
   const runtime = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');

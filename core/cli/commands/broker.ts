@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { Command } from 'commander';
 import { UsageError } from '../usage-error.ts';
 
@@ -65,4 +66,6 @@ async function run(given: ReadonlyMap<string, string>): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT'));
   const { host, port } = await broker.start();
   process.stdout.write(`ready ${host}:${port}\n`);
+  // Written now and not at the end: a broker that is killed has no end.
+  flushCompileCache();
 }
