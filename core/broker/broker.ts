@@ -2,6 +2,7 @@ import { Controller, newId } from '../controller/controller.ts';
 import { ClusterImage } from '../controller/image.ts';
 import { MetadataLog } from '../controller/metadata-log.ts';
 import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
+import type { MigrationPolicy } from '../groups/consumer-heartbeat.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import { readMetaProperties } from '../log/log-directory.ts';
 import { LogManager } from '../log/log-manager.ts';
@@ -207,6 +208,7 @@ export class Broker {
         assignmentIntervalMs: config.number('group.consumer.assignment.interval.ms'),
         sizeMax: config.number('group.consumer.max.size'),
         assignors: config.list('group.consumer.assignors'),
+        migrationPolicy: config.text('group.consumer.migration.policy') as MigrationPolicy,
       },
     };
   }

@@ -56,6 +56,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'group.consumer.max.heartbeat.interval.ms', type: 'int', defaultValue: '15000', min: 1 },
   { name: 'group.consumer.max.size', type: 'int', defaultValue: '2147483647', min: 1 },
   { name: 'group.consumer.assignors', type: 'list', defaultValue: 'uniform,range', oneOf: ['uniform', 'range'] },
+  { name: 'group.consumer.migration.policy', type: 'string', defaultValue: 'bidirectional', oneOf: ['disabled', 'upgrade', 'downgrade', 'bidirectional'] },
   { name: 'group.consumer.assignment.interval.ms', type: 'int', defaultValue: '1000', min: 0 },
   { name: 'group.consumer.min.assignment.interval.ms', type: 'int', defaultValue: '0', min: 0 },
   { name: 'group.consumer.max.assignment.interval.ms', type: 'int', defaultValue: '15000', min: 0 },

@@ -102,7 +102,6 @@ export const KNOWN_KAFKA_CONFIGS: readonly ConfigDefinition[] = [
   { name: 'offsets.load.buffer.size', type: 'int', defaultValue: '5242880', min: 1 },
   { name: 'offsets.topic.compression.codec', type: 'int', defaultValue: '0' },
   { name: 'group.coordinator.cached.buffer.max.bytes', type: 'int', defaultValue: '1048588', min: 524288 },
-  { name: 'group.consumer.migration.policy', type: 'string', defaultValue: 'bidirectional' },
   { name: 'group.consumer.regex.refresh.interval.ms', type: 'int', defaultValue: '600000', min: 10000 },
   { name: 'group.share.session.timeout.ms', type: 'int', defaultValue: '45000', min: 1 },
   { name: 'group.share.min.session.timeout.ms', type: 'int', defaultValue: '45000', min: 1 },

@@ -292,6 +292,11 @@ function rebalanceOrCompleteJoin(group: ClassicGroup, limits: RebalanceLimits, n
   return group.canRebalance() ? prepareRebalance(group, limits, now, out) : completeJoinIfAllJoined(group, now, out);
 }
 
+/** The group came here from elsewhere: its members are to join anew. */
+export function startRebalance(group: ClassicGroup, limits: RebalanceLimits, now: Now): Effects {
+  return prepareRebalance(group, limits, now, effects());
+}
+
 function prepareRebalance(group: ClassicGroup, limits: RebalanceLimits, now: Now, out: Effects): Effects {
   if (group.state === 'CompletingRebalance') answerAllSyncs(group, ErrorCode.REBALANCE_IN_PROGRESS, now, out);
   group.syncDeadline = null;

@@ -29,7 +29,7 @@ export interface DescribedMember {
   readonly clientId: string;
   readonly clientHost: string;
   readonly subscribedTopicNames: readonly string[];
-  readonly subscribedTopicRegex: string | null;
+  readonly subscribedTopicRegex: string;
   readonly assignment: readonly DescribedPartitions[];
   readonly targetAssignment: readonly DescribedPartitions[];
   /** Whether the member speaks the classic protocol. */
@@ -76,7 +76,7 @@ export function describe(group: ConsumerGroup, topics: TopicsView, defaultAssign
       clientId: member.clientId,
       clientHost: member.clientHost,
       subscribedTopicNames: member.subscribedTopicNames,
-      subscribedTopicRegex: member.subscribedTopicRegex === '' ? null : member.subscribedTopicRegex,
+      subscribedTopicRegex: member.subscribedTopicRegex,
       assignment: named(member.assigned),
       targetAssignment: named(group.targets.get(member.memberId) ?? NO_PARTITIONS),
       isClassic: member.classic !== null,

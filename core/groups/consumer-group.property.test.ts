@@ -83,6 +83,7 @@ class Model {
       heartbeatIntervalMs: 1,
       assignmentIntervalMs: 10,
       sizeMax: 10,
+      migrationPolicy: 'disabled' as const,
       assignors: ['uniform'],
     };
     return { limits, topics: this.topics, metadataVersion: 1, isMetadataStale: this.isStale, wallNowMs: this.now };

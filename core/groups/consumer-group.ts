@@ -16,6 +16,8 @@ export type MemberState = 'Stable' | 'UnrevokedPartitions' | 'UnreleasedPartitio
 export const LEFT_FOR_A_WHILE_EPOCH = -2;
 export const LEAVE_EPOCH = -1;
 export const JOIN_EPOCH = 0;
+/** Of a group that nobody has joined yet: its first member raises it to 2, as with Kafka. */
+const FIRST_EPOCH = 1;
 
 export interface ConsumerMember extends MemberMetadata {
   readonly memberId: string;
@@ -61,7 +63,7 @@ export function newMember(memberId: string): ConsumerMember {
 
 export class ConsumerGroup {
   readonly groupId: string;
-  groupEpoch = 0;
+  groupEpoch = FIRST_EPOCH;
   /** Over the subscribed topics, their ids and partition counts: when it changes, so does the group epoch. */
   metadataHash = 0n;
   assignmentEpoch = 0;
@@ -148,7 +150,7 @@ export class ConsumerGroup {
   replay(record: ConsumerGroupRecord): void {
     switch (record.type) {
       case 'consumerGroup':
-        this.groupEpoch = record.value?.epoch ?? 0;
+        this.groupEpoch = record.value?.epoch ?? FIRST_EPOCH;
         this.metadataHash = record.value?.metadataHash ?? 0n;
         return;
       case 'partitionMetadata':

@@ -1,6 +1,16 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
-import { ConsumerGroup, JOIN_EPOCH, LEFT_FOR_A_WHILE_EPOCH } from './consumer-group.ts';
+import type { SyncResult } from './classic-group.ts';
+import {
+  type ClassicJoin,
+  type ClassicJoinOutcome,
+  classicAssignment,
+  classicMember,
+  hasToRejoin,
+  joinAsClassic,
+} from './classic-members.ts';
+import { failedSync, type LeavingMember, type SyncEvent } from './classic-rebalance.ts';
+import { ConsumerGroup, JOIN_EPOCH, LEAVE_EPOCH, LEFT_FOR_A_WHILE_EPOCH } from './consumer-group.ts';
 import { type ConsumerGroupRecord, encodeConsumerGroupRecord } from './consumer-group-records.ts';
 import {
   type ConsumerGroupEnvironment,
@@ -14,6 +24,7 @@ import {
   removeMembers,
 } from './consumer-heartbeat.ts';
 import type { CoordinatorRecord } from './records.ts';
+import { metadataHashOf } from './target-assignment.ts';
 import type { TopicsView } from './topic-partitions.ts';
 
 /** What the consumer groups of a shard stand on. */
@@ -25,6 +36,8 @@ export interface ConsumerGroupsParts {
   append(records: readonly CoordinatorRecord[]): Promise<number>;
   /** All records of consumer groups that are in the log, oldest first. */
   readAll(visit: (record: ConsumerGroupRecord) => void): void;
+  /** Members are about to go. If only classic ones stay the group may become a classic one instead; null: it goes on as it is. */
+  downgrade(group: ConsumerGroup, leaving: readonly string[]): Promise<number> | null;
 }
 
 interface Deadlines {
@@ -32,6 +45,8 @@ interface Deadlines {
   readonly sessions: Map<string, number>;
   /** By member: until when it has to give up partitions, and the epoch that it is to leave. */
   readonly revocations: Map<string, { readonly at: number; readonly memberEpoch: number }>;
+  /** By classic member: until when it has to join again, or to sync. */
+  readonly classicSteps: Map<string, number>;
 }
 
 /**
@@ -97,7 +112,8 @@ export class ConsumerGroups {
     if (outcome.kind === 'refused') return outcome.refusal;
     this.groups.set(groupId, group);
     if (request.memberEpoch >= JOIN_EPOCH) this.looked.set(groupId, env.metadataVersion);
-    const committed = this.store(group, outcome.records, makeRoom());
+    const downgrade = request.memberEpoch === LEAVE_EPOCH ? this.parts.downgrade(group, [request.memberId]) : null;
+    const committed = downgrade ?? this.store(group, outcome.records, makeRoom());
     if (request.memberEpoch >= JOIN_EPOCH) this.heard(group, outcome.answer.memberId);
     const errorCode = await committed;
     if (errorCode === ErrorCode.NONE) return outcome.answer;
@@ -155,7 +171,7 @@ export class ConsumerGroups {
   private deadlinesOf(groupId: string): Deadlines {
     let deadlines = this.deadlines.get(groupId);
     if (deadlines === undefined) {
-      deadlines = { sessions: new Map(), revocations: new Map() };
+      deadlines = { sessions: new Map(), revocations: new Map(), classicSteps: new Map() };
       this.deadlines.set(groupId, deadlines);
     }
     return deadlines;
@@ -170,16 +186,19 @@ export class ConsumerGroups {
 
   private heard(group: ConsumerGroup, memberId: string): void {
     const { clock, limits } = this.parts;
-    this.deadlinesOf(group.groupId).sessions.set(memberId, clock.monotonic() + limits.sessionTimeoutMs);
+    const sessionTimeoutMs = group.members.get(memberId)?.classic?.sessionTimeoutMs ?? limits.sessionTimeoutMs;
+    this.deadlinesOf(group.groupId).sessions.set(memberId, clock.monotonic() + sessionTimeoutMs);
     this.arm(group);
   }
 
   private followRevocations(group: ConsumerGroup): void {
-    const { sessions, revocations } = this.deadlinesOf(group.groupId);
-    for (const memberId of [...sessions.keys()]) if (!group.members.has(memberId)) sessions.delete(memberId);
-    for (const memberId of [...revocations.keys()]) if (!group.members.has(memberId)) revocations.delete(memberId);
-    for (const { memberId, memberEpoch, state, rebalanceTimeoutMs } of group.members.values()) {
-      const isRevoking = state === 'UnrevokedPartitions' && memberEpoch !== LEFT_FOR_A_WHILE_EPOCH;
+    const deadlines = this.deadlinesOf(group.groupId);
+    for (const each of [deadlines.sessions, deadlines.revocations, deadlines.classicSteps]) {
+      for (const memberId of [...each.keys()]) if (!group.members.has(memberId)) each.delete(memberId);
+    }
+    const { revocations } = deadlines;
+    for (const { memberId, memberEpoch, state, rebalanceTimeoutMs, classic } of group.members.values()) {
+      const isRevoking = classic === null && state === 'UnrevokedPartitions' && memberEpoch !== LEFT_FOR_A_WHILE_EPOCH;
       if (!isRevoking) revocations.delete(memberId);
       else if (revocations.get(memberId)?.memberEpoch !== memberEpoch) {
         const at = this.parts.clock.monotonic() + Math.max(0, rebalanceTimeoutMs);
@@ -191,9 +210,9 @@ export class ConsumerGroups {
   private arm(group: ConsumerGroup): void {
     const { groupId } = group;
     const armed = this.timers.get(groupId);
-    const { sessions, revocations } = this.deadlinesOf(groupId);
+    const { sessions, revocations, classicSteps } = this.deadlinesOf(groupId);
     let next = Number.POSITIVE_INFINITY;
-    for (const at of sessions.values()) next = Math.min(next, at);
+    for (const at of [...sessions.values(), ...classicSteps.values()]) next = Math.min(next, at);
     for (const { at } of revocations.values()) next = Math.min(next, at);
     // A timer that fires early looks again: heartbeats move deadlines away all the time and leave the timer alone.
     if (this.closed || (armed !== undefined && armed.at <= next)) return;
@@ -207,16 +226,111 @@ export class ConsumerGroups {
     this.timers.set(groupId, { at: next, timer });
   }
 
+  private remove(group: ConsumerGroup, memberIds: readonly string[]): void {
+    if (this.parts.downgrade(group, memberIds) !== null) return;
+    void this.store(group, removeMembers(group, memberIds, this.environment(group.groupId)));
+  }
+
+  /** A group that was a classic one: these records make it. */
+  adopt(groupId: string, records: readonly ConsumerGroupRecord[], alongside: readonly CoordinatorRecord[]): void {
+    const group = new ConsumerGroup(groupId);
+    this.groups.set(groupId, group);
+    void this.store(group, records, alongside);
+    this.startDeadlines(group);
+  }
+
+  /** The group becomes a classic one: what removes it here, and it is gone from memory. */
+  giveUp(group: ConsumerGroup): readonly CoordinatorRecord[] {
+    this.forget(group.groupId);
+    return deleteRecordsOf(group).map(encodeConsumerGroupRecord);
+  }
+
+  /** A member of the classic protocol joins the group, or joins again. */
+  async joinAsClassic(groupId: string, event: ClassicJoin): Promise<ClassicJoinOutcome> {
+    const group = this.groups.get(groupId)!;
+    const env = this.environment(groupId);
+    const outcome = joinAsClassic(group, event, env);
+    if (outcome.kind === 'refused') return outcome;
+    this.looked.set(groupId, env.metadataVersion);
+    const committed = this.store(group, outcome.records);
+    this.awaitStep(group, outcome.memberId, true);
+    this.heard(group, outcome.memberId);
+    const errorCode = await committed;
+    return errorCode === ErrorCode.NONE ? outcome : { kind: 'refused', errorCode, memberId: outcome.memberId };
+  }
+
+  private awaitStep(group: ConsumerGroup, memberId: string, isNewStep: boolean): void {
+    const { classicSteps } = this.deadlinesOf(group.groupId);
+    if (!isNewStep && classicSteps.has(memberId)) return;
+    const timeoutMs = Math.max(0, group.members.get(memberId)?.rebalanceTimeoutMs ?? 0);
+    classicSteps.set(memberId, this.parts.clock.monotonic() + timeoutMs);
+  }
+
+  syncAsClassic(groupId: string, event: Omit<SyncEvent, 'reply' | 'assignments'>): SyncResult {
+    const group = this.groups.get(groupId)!;
+    const { errorCode, member } = classicMember(group, event.memberId, event.groupInstanceId, event.generationId);
+    if (member === null) return failedSync(errorCode);
+    const { protocolType, protocolName } = event;
+    const isOther = protocolName !== null && protocolName !== member.classic!.protocols[0]?.name;
+    if (isOther || (protocolType !== null && protocolType !== 'consumer')) {
+      return failedSync(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    }
+    // One that is to give up partitions learns from its assignment which ones.
+    if (group.groupEpoch > member.memberEpoch && member.state !== 'UnrevokedPartitions') {
+      this.awaitStep(group, member.memberId, false);
+      this.arm(group);
+      return failedSync(ErrorCode.REBALANCE_IN_PROGRESS);
+    }
+    this.deadlinesOf(groupId).classicSteps.delete(member.memberId);
+    this.heard(group, member.memberId);
+    const assignment = classicAssignment(member, this.parts.topics);
+    return { errorCode: ErrorCode.NONE, protocolType, protocolName, assignment };
+  }
+
+  heartbeatAsClassic(
+    groupId: string,
+    speaker: { readonly memberId: string; readonly groupInstanceId: string | null; readonly generationId: number },
+  ): number {
+    const group = this.groups.get(groupId)!;
+    const { memberId, groupInstanceId, generationId } = speaker;
+    const { errorCode, member } = classicMember(group, memberId, groupInstanceId, generationId);
+    if (member === null) return errorCode;
+    const isStale = this.looked.get(groupId) !== this.metadataVersion;
+    const mayHaveChanged =
+      isStale && metadataHashOf(this.parts.topics, group.subscribedTopics()) !== group.metadataHash;
+    const isRebalancing = mayHaveChanged || hasToRejoin(group, member);
+    if (isRebalancing) this.awaitStep(group, memberId, false);
+    this.heard(group, memberId);
+    return isRebalancing ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
+  }
+
+  /** One error code for each leaving member. */
+  leaveAsClassic(groupId: string, leaving: readonly LeavingMember[]): readonly number[] {
+    const group = this.groups.get(groupId)!;
+    const gone = new Set<string>();
+    const errorCodes = leaving.map(({ memberId, groupInstanceId }) => {
+      const member = groupInstanceId === null ? group.members.get(memberId) : group.staticMember(groupInstanceId);
+      // Members of the other protocol leave by their own heartbeat.
+      if (member === undefined || member.classic === null) return ErrorCode.UNKNOWN_MEMBER_ID;
+      if (memberId !== '' && member.memberId !== memberId) return ErrorCode.FENCED_INSTANCE_ID;
+      gone.add(member.memberId);
+      return ErrorCode.NONE;
+    });
+    if (gone.size > 0) this.remove(group, [...gone]);
+    return errorCodes;
+  }
+
   /** Members whose time is up are removed. */
   private tick(groupId: string): void {
     const group = this.groups.get(groupId);
     if (group === undefined || this.closed) return;
     const now = this.parts.clock.monotonic();
-    const { sessions, revocations } = this.deadlinesOf(groupId);
+    const { sessions, revocations, classicSteps } = this.deadlinesOf(groupId);
+    const isDue = (at: number | undefined): boolean => at !== undefined && at <= now;
     const late = [...group.members.keys()].filter(
-      (memberId) => (sessions.get(memberId) ?? now) <= now || (revocations.get(memberId)?.at ?? now + 1) <= now,
+      (id) => isDue(sessions.get(id)) || isDue(revocations.get(id)?.at) || isDue(classicSteps.get(id)),
     );
-    if (late.length > 0) void this.store(group, removeMembers(group, late, this.environment(groupId)));
-    this.arm(group);
+    if (late.length > 0) this.remove(group, late);
+    if (this.groups.get(groupId) === group) this.arm(group);
   }
 }

@@ -8,7 +8,7 @@ import {
   LEFT_FOR_A_WHILE_EPOCH,
   newMember,
 } from './consumer-group.ts';
-import type { ConsumerGroupRecord, MemberMetadata } from './consumer-group-records.ts';
+import type { ClassicMemberMetadata, ConsumerGroupRecord, MemberMetadata } from './consumer-group-records.ts';
 import { reconcile } from './consumer-reconcile.ts';
 import { ASSIGNORS, metadataHashOf, topicIdsOf, updateTarget } from './target-assignment.ts';
 import {
@@ -20,6 +20,9 @@ import {
   type TopicsView,
 } from './topic-partitions.ts';
 import { compileTopicRegex } from './topic-regex.ts';
+
+/** Which way groups may change their protocol while they have members. */
+export type MigrationPolicy = 'disabled' | 'upgrade' | 'downgrade' | 'bidirectional';
 
 /**
  * How a consumer group moves (KIP-848): a member's heartbeat, its leaving, and what happens to one that is not heard from. Pure: each function takes the group and the
@@ -37,6 +40,8 @@ export interface ConsumerGroupLimits {
   readonly assignmentIntervalMs: number;
   /** group.consumer.max.size */
   readonly sizeMax: number;
+  /** group.consumer.migration.policy */
+  readonly migrationPolicy: MigrationPolicy;
   /** group.consumer.assignors: the first is the default. */
   readonly assignors: readonly string[];
 }
@@ -131,9 +136,8 @@ export function heartbeat(
   request: ConsumerHeartbeat,
   env: ConsumerGroupEnvironment,
 ): HeartbeatOutcome {
-  const { limits, topics } = env;
+  const { limits } = env;
   const { memberId } = request;
-  const { groupId } = group;
   if (group.members.size >= limits.sizeMax && !group.members.has(memberId)) {
     return refuse(
       ErrorCode.GROUP_MAX_SIZE_REACHED,
@@ -158,6 +162,44 @@ export function heartbeat(
       );
     }
   }
+  const after = progress(draft, { before, metadata, isNew, owned: request.owned }, env);
+  // A full request comes with a join and after an error: its sender does not know what it has.
+  const isFull =
+    request.memberEpoch === JOIN_EPOCH ||
+    (request.rebalanceTimeoutMs !== -1 &&
+      (request.subscribedTopicNames !== null || request.subscribedTopicRegex !== null) &&
+      request.owned !== null);
+  return {
+    kind: 'accepted',
+    records: draft.records,
+    answer: {
+      errorCode: ErrorCode.NONE,
+      memberId,
+      memberEpoch: after.memberEpoch,
+      heartbeatIntervalMs: limits.heartbeatIntervalMs,
+      assignment: isFull || !samePartitions(before.assigned, after.assigned) ? partitionsOnly(after) : null,
+    },
+  };
+}
+
+/**
+ * What a member's word leads to, whichever protocol it comes by: its metadata, perhaps a new epoch and target of the group, and its own next step.
+ * Returns the member after it.
+ */
+export function progress(
+  draft: GroupDraft,
+  word: {
+    readonly before: ConsumerMember;
+    readonly metadata: MemberMetadata;
+    readonly isNew: boolean;
+    readonly owned: TopicPartitions | null;
+  },
+  env: ConsumerGroupEnvironment,
+): ConsumerMember {
+  const { limits, topics } = env;
+  const { before, metadata, isNew, owned } = word;
+  const { memberId } = before;
+  const { groupId } = draft.group;
   if (isNew || !sameMetadata(before, metadata)) {
     draft.emit({ type: 'memberMetadata', groupId, memberId, value: metadata });
   }
@@ -179,28 +221,12 @@ export function heartbeat(
     updateTarget(draft, topics, limits.assignors[0] ?? 'uniform', env.wallNowMs);
   const member = draft.group.members.get(memberId)!;
   const subscribed = topicIdsOf(topics, draft.group.topicsOf(member));
-  const after = reconcile(draft.group, member, request.owned, !isNew && hasSubscriptionChanged, subscribed);
+  const after = reconcile(draft.group, member, owned, !isNew && hasSubscriptionChanged, subscribed);
   if (!sameAssignment(member, after)) draft.emit(currentAssignmentOf(groupId, after));
-  // A full request comes with a join and after an error: its sender does not know what it has.
-  const isFull =
-    request.memberEpoch === JOIN_EPOCH ||
-    (request.rebalanceTimeoutMs !== -1 &&
-      (request.subscribedTopicNames !== null || request.subscribedTopicRegex !== null) &&
-      request.owned !== null);
-  return {
-    kind: 'accepted',
-    records: draft.records,
-    answer: {
-      errorCode: ErrorCode.NONE,
-      memberId,
-      memberEpoch: after.memberEpoch,
-      heartbeatIntervalMs: limits.heartbeatIntervalMs,
-      assignment: isFull || !samePartitions(before.assigned, after.assigned) ? partitionsOnly(after) : null,
-    },
-  };
+  return after;
 }
 
-function partitionsOnly({ assigned }: ConsumerMember): TopicPartitions {
+export function partitionsOnly({ assigned }: ConsumerMember): TopicPartitions {
   return new Map([...assigned].map(([topicId, epochs]) => [topicId, new Set(epochs.keys())]));
 }
 
@@ -230,7 +256,7 @@ function staticSeat(group: ConsumerGroup, request: ConsumerHeartbeat, instanceId
   return seatedStatic(member, request.memberId, instanceId) ?? checkEpoch(member!, request) ?? { kind: 'known' };
 }
 
-function seatedStatic(member: ConsumerMember | undefined, memberId: string, instanceId: string) {
+export function seatedStatic(member: ConsumerMember | undefined, memberId: string, instanceId: string) {
   if (member === undefined) return refuse(ErrorCode.UNKNOWN_MEMBER_ID, `Instance id ${instanceId} is unknown.`);
   if (member.memberId === memberId) return null;
   return refuse(
@@ -239,7 +265,7 @@ function seatedStatic(member: ConsumerMember | undefined, memberId: string, inst
   );
 }
 
-function unknownMember(group: ConsumerGroup, memberId: string) {
+export function unknownMember(group: ConsumerGroup, memberId: string) {
   return refuse(ErrorCode.UNKNOWN_MEMBER_ID, `Member ${memberId} is not a member of group ${group.groupId}.`);
 }
 
@@ -255,7 +281,7 @@ function checkEpoch(member: ConsumerMember, { memberEpoch, owned }: ConsumerHear
   );
 }
 
-function replaceMember(draft: GroupDraft, old: ConsumerMember, memberId: string): void {
+export function replaceMember(draft: GroupDraft, old: ConsumerMember, memberId: string): void {
   const { groupId } = draft.group;
   const target = draft.group.targets.get(old.memberId) ?? NO_PARTITIONS;
   const member: ConsumerMember = { ...old, memberId, memberEpoch: JOIN_EPOCH, previousMemberEpoch: JOIN_EPOCH };
@@ -309,7 +335,16 @@ function sameMetadata(a: MemberMetadata, b: MemberMetadata): boolean {
     a.subscribedTopicRegex === b.subscribedTopicRegex &&
     a.rebalanceTimeoutMs === b.rebalanceTimeoutMs &&
     a.serverAssignor === b.serverAssignor &&
-    a.classic === b.classic
+    sameClassic(a.classic, b.classic)
+  );
+}
+
+function sameClassic(a: ClassicMemberMetadata | null, b: ClassicMemberMetadata | null): boolean {
+  if (a === null || b === null) return a === b;
+  return (
+    a.sessionTimeoutMs === b.sessionTimeoutMs &&
+    a.protocols.length === b.protocols.length &&
+    a.protocols.every((each, i) => each.name === b.protocols[i]!.name && each.metadata.equals(b.protocols[i]!.metadata))
   );
 }
 

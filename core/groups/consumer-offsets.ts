@@ -27,13 +27,15 @@ export function validateConsumerCommit(
   if (generationId < 0 && group.members.size === 0) return ErrorCode.NONE;
   const member = group.members.get(memberId);
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-  if (apiVersion < MEMBER_EPOCH_SINCE) return ErrorCode.UNSUPPORTED_VERSION;
+  const isClassic = member.classic !== null;
+  if (apiVersion < MEMBER_EPOCH_SINCE && !isClassic) return ErrorCode.UNSUPPORTED_VERSION;
+  const stale = isClassic ? ErrorCode.ILLEGAL_GENERATION : ErrorCode.STALE_MEMBER_EPOCH;
   if (generationId === member.memberEpoch) return ErrorCode.NONE;
-  if (generationId > member.memberEpoch) return ErrorCode.STALE_MEMBER_EPOCH;
+  if (generationId > member.memberEpoch) return stale;
   for (const { topic, partition } of partitions) {
     const topicId = topics.byName(topic)?.topicId ?? '';
     const since = member.assigned.get(topicId)?.get(partition) ?? member.pendingRevocation.get(topicId)?.get(partition);
-    if (since === undefined || generationId < since) return ErrorCode.STALE_MEMBER_EPOCH;
+    if (since === undefined || generationId < since) return stale;
   }
   return ErrorCode.NONE;
 }
@@ -56,5 +58,6 @@ export function validateConsumerFetch(group: ConsumerGroup, memberId: string | n
   if (memberId === null && memberEpoch < 0) return ErrorCode.NONE;
   const member = group.members.get(memberId ?? '');
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-  return member.memberEpoch === memberEpoch ? ErrorCode.NONE : ErrorCode.STALE_MEMBER_EPOCH;
+  if (member.memberEpoch === memberEpoch) return ErrorCode.NONE;
+  return member.classic === null ? ErrorCode.STALE_MEMBER_EPOCH : ErrorCode.ILLEGAL_GENERATION;
 }

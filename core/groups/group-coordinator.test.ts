@@ -22,6 +22,7 @@ const CONFIG: GroupCoordinatorConfig = {
     heartbeatIntervalMs: 5000,
     assignmentIntervalMs: 0,
     sizeMax: 100,
+    migrationPolicy: 'bidirectional',
     assignors: ['uniform', 'range'],
   },
 };

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import type { ClassicGroup, JoinResult, SyncResult } from './classic-group.ts';
+import type { ClassicJoinOutcome } from './classic-members.ts';
 import {
   failedJoin,
   failedSync,
@@ -177,17 +178,16 @@ export class GroupCoordinator {
       }
       const shard = this.shardOf(groupId);
       if (shard === undefined) return refuse(ErrorCode.NOT_COORDINATOR);
-      // Members of the consumer protocol keep a classic one out, as if it had none of their protocols.
-      if (shard.releaseConsumerGroup(groupId) !== ErrorCode.NONE) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+      const protocols = request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }));
+      const newMemberId = `${request.groupInstanceId ?? request.clientId}-${this.newUuid()}`;
+      if (shard.releaseConsumerGroup(groupId) !== ErrorCode.NONE) {
+        const joined = shard.consumers.joinAsClassic(groupId, { ...request, protocols, newMemberId });
+        return void joined.then((outcome) => reply(joinResultOf(outcome)));
+      }
       const known = shard.groups.get(groupId);
       if (known === undefined && request.memberId !== '') return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
       const group = known ?? shard.getOrCreate(groupId);
-      const event: JoinEvent = {
-        ...request,
-        protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
-        newMemberId: `${request.groupInstanceId ?? request.clientId}-${this.newUuid()}`,
-        reply,
-      };
+      const event: JoinEvent = { ...request, protocols, newMemberId, reply };
       shard.carryOut(group, join(group, event, this.config, shard.now()));
     });
   }
@@ -207,6 +207,7 @@ export class GroupCoordinator {
       if (groupId === '') return reply(failedSync(ErrorCode.INVALID_GROUP_ID));
       const shard = this.shardOf(groupId);
       if (shard === undefined) return reply(failedSync(ErrorCode.NOT_COORDINATOR));
+      if (shard.consumers.groups.has(groupId)) return reply(shard.consumers.syncAsClassic(groupId, request));
       const group = shard.groups.get(groupId);
       if (group === undefined) return reply(failedSync(ErrorCode.UNKNOWN_MEMBER_ID));
       const assignments = new Map(
@@ -220,6 +221,7 @@ export class GroupCoordinator {
     if (groupId === '') return ErrorCode.INVALID_GROUP_ID;
     const shard = this.shardOf(groupId);
     if (shard === undefined) return ErrorCode.NOT_COORDINATOR;
+    if (shard.consumers.groups.has(groupId)) return shard.consumers.heartbeatAsClassic(groupId, member);
     const group = shard.groups.get(groupId);
     if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
     return heartbeat(group, member.memberId, member.groupInstanceId, member.generationId, shard.now());
@@ -233,6 +235,9 @@ export class GroupCoordinator {
     if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, memberErrorCodes: [] };
     const shard = this.shardOf(groupId);
     if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, memberErrorCodes: [] };
+    if (shard.consumers.groups.has(groupId)) {
+      return { errorCode: ErrorCode.NONE, memberErrorCodes: shard.consumers.leaveAsClassic(groupId, members) };
+    }
     const group = shard.groups.get(groupId);
     if (group === undefined || group.state === 'Dead') {
       return { errorCode: ErrorCode.NONE, memberErrorCodes: members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) };
@@ -252,8 +257,8 @@ export class GroupCoordinator {
     const shard = this.shardOf(groupId);
     if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, errorMessage: 'Not the coordinator.' };
     const isJoin = request.memberEpoch === JOIN_EPOCH;
-    const isKnown = shard.consumers.groups.has(groupId);
-    if (!isKnown && !(isJoin && shard.isFreeForConsumers(groupId))) {
+    const isThere = (): boolean => shard.consumers.groups.has(groupId);
+    if (!isThere() && !(isJoin && (shard.isFreeForConsumers(groupId) || shard.upgrade(groupId)))) {
       const isClassic = shard.groups.has(groupId);
       const errorMessage = isClassic ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
       return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage };
@@ -477,6 +482,14 @@ export class GroupCoordinator {
     }
     return listings;
   }
+}
+
+function joinResultOf(outcome: ClassicJoinOutcome): JoinResult {
+  if (outcome.kind === 'refused') return failedJoin(outcome.errorCode, outcome.memberId);
+  const { memberId, generationId, protocolName } = outcome;
+  // Nobody leads: the coordinator assigns.
+  const none = { leader: '', skipAssignment: false, members: [] };
+  return { errorCode: ErrorCode.NONE, memberId, generationId, protocolType: 'consumer', protocolName, ...none };
 }
 
 export interface OffsetView {

@@ -1,10 +1,21 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { ClassicGroup } from './classic-group.ts';
-import { type Effects, type Now, nextDeadline, type RebalanceLimits, tick } from './classic-rebalance.ts';
+import {
+  type Effects,
+  failedJoin,
+  failedSync,
+  type Now,
+  nextDeadline,
+  type RebalanceLimits,
+  startRebalance,
+  tick,
+} from './classic-rebalance.ts';
+import { ConsumerGroup } from './consumer-group.ts';
 import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from './consumer-group-records.ts';
 import { ConsumerGroups } from './consumer-groups.ts';
 import type { ConsumerGroupLimits } from './consumer-heartbeat.ts';
+import { downgraded, upgraded } from './group-migration.ts';
 import { OffsetStore } from './offset-store.ts';
 import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
 import type { TopicsView } from './topic-partitions.ts';
@@ -49,6 +60,7 @@ export class GroupShard {
   private readonly log: CoordinatorLog;
   private readonly clock: Clock;
   private readonly limits: RebalanceLimits;
+  private readonly consumer: { readonly limits: ConsumerGroupLimits; readonly topics: TopicsView };
   private readonly timers = new Map<string, { readonly at: number; readonly timer: Timer }>();
   private closed = false;
 
@@ -61,10 +73,12 @@ export class GroupShard {
     this.log = log;
     this.clock = clock;
     this.limits = limits;
+    this.consumer = consumer;
     this.consumers = new ConsumerGroups({
       ...consumer,
       clock,
       append: (records) => log.append(records),
+      downgrade: (group, leaving) => this.downgrade(group, leaving),
       readAll: (visit) =>
         log.readAll((key, value) => {
           const record = decodeConsumerGroupRecord(key, value);
@@ -298,6 +312,48 @@ export class GroupShard {
     this.groups.delete(groupId);
     this.arm(group);
     return [groupRecord(groupId, null)];
+  }
+
+  /** A classic group of consumers becomes a consumer group, as it is, since a member of that protocol wants to join. False: it may or can not. */
+  upgrade(groupId: string): boolean {
+    const { limits, topics } = this.consumer;
+    const group = this.groups.get(groupId);
+    const isAllowed = limits.migrationPolicy === 'upgrade' || limits.migrationPolicy === 'bidirectional';
+    if (group === undefined || group.members.size === 0 || group.members.size >= limits.sizeMax || !isAllowed)
+      return false;
+    const records = upgraded(group, new ConsumerGroup(groupId), topics, this.clock.now());
+    if (records === null) return false;
+    for (const member of group.members.values()) {
+      const { awaitingJoin, awaitingSync, memberId } = member;
+      member.awaitingJoin = null;
+      member.awaitingSync = null;
+      awaitingJoin?.(failedJoin(ErrorCode.REBALANCE_IN_PROGRESS, memberId));
+      awaitingSync?.(failedSync(ErrorCode.REBALANCE_IN_PROGRESS));
+    }
+    group.transition('Dead', this.clock.now());
+    this.groups.delete(groupId);
+    this.arm(group);
+    this.consumers.adopt(groupId, records, [groupRecord(groupId, null)]);
+    return true;
+  }
+
+  /** A consumer group that only classic members stay in becomes a classic group; they join it anew. Null: it does not. */
+  private downgrade(consumers: ConsumerGroup, leaving: readonly string[]): Promise<number> | null {
+    const { limits, topics } = this.consumer;
+    const { groupId } = consumers;
+    if (limits.migrationPolicy !== 'downgrade' && limits.migrationPolicy !== 'bidirectional') return null;
+    const now = this.now();
+    const stored = downgraded(consumers, leaving, topics, now.wall);
+    if (stored === null || stored.members.length > this.limits.sizeMax) return null;
+    const gone = this.consumers.giveUp(consumers);
+    const committed = this.log.append([...gone, groupRecord(groupId, stored)]);
+    const group = ClassicGroup.restore(groupId, stored, now.mono, now.wall);
+    for (const member of group.members.values()) {
+      member.protocols = consumers.members.get(member.memberId)!.classic!.protocols;
+    }
+    this.groups.set(groupId, group);
+    this.carryOut(group, startRebalance(group, this.limits, now));
+    return committed;
   }
 
   /** Of a consumer group, offsets count from their commits; those of topics that are subscribed to stay. */

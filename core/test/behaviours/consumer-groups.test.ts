@@ -3,6 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OffsetCommit } from '../../protocol/messages/08-offset-commit.ts';
 import { OffsetFetch } from '../../protocol/messages/09-offset-fetch.ts';
 import { FindCoordinator } from '../../protocol/messages/10-find-coordinator.ts';
+import { JoinGroup } from '../../protocol/messages/11-join-group.ts';
+import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
+import { LeaveGroup } from '../../protocol/messages/13-leave-group.ts';
+import { SyncGroup } from '../../protocol/messages/14-sync-group.ts';
 import { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
 import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
 import { ApiVersions } from '../../protocol/messages/18-api-versions.ts';
@@ -12,6 +16,7 @@ import { OffsetDelete } from '../../protocol/messages/47-offset-delete.ts';
 import { ConsumerGroupHeartbeat } from '../../protocol/messages/68-consumer-group-heartbeat.ts';
 import { ConsumerGroupDescribe } from '../../protocol/messages/69-consumer-group-describe.ts';
 import type { RequestInput } from '../../protocol/schema.ts';
+import { Writer } from '../../protocol/writer.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from '../foreign/harness.ts';
 import { createTopic, findCoordinator, Wire } from './wire.ts';
 
@@ -85,42 +90,42 @@ describe('consumer groups', () => {
     const group = freshName('g');
     const topicId = await createTopic(wire, topic, 4);
     const first = await join(group, 'm1', [topic]);
-    expect(first).toMatchObject({ errorCode: 0, memberId: 'm1', memberEpoch: 1, heartbeatIntervalMs: 500 });
+    expect(first).toMatchObject({ errorCode: 0, memberId: 'm1', memberEpoch: 2, heartbeatIntervalMs: 500 });
     expect(first.assignment!.topicPartitions).toEqual([{ topicId, partitions: [0, 1, 2, 3] }]);
     // Nothing new: no assignment in the answer.
-    expect((await send(group, 'm1', 1, own(topicId, 0, 1, 2, 3))).assignment).toBeNull();
+    expect((await send(group, 'm1', 2, own(topicId, 0, 1, 2, 3))).assignment).toBeNull();
     // The second has to wait: its part still belongs to the first.
     const second = await join(group, 'm2', [topic]);
-    expect(second).toMatchObject({ errorCode: 0, memberEpoch: 2 });
+    expect(second).toMatchObject({ errorCode: 0, memberEpoch: 3 });
     expect(second.assignment!.topicPartitions).toEqual([]);
-    const revoke = await send(group, 'm1', 1);
-    expect(revoke.memberEpoch).toBe(1);
+    const revoke = await send(group, 'm1', 2);
+    expect(revoke.memberEpoch).toBe(2);
     const kept = revoke.assignment!.topicPartitions[0]!.partitions;
     expect(kept.length).toBe(2);
-    expect((await send(group, 'm2', 2)).assignment).toBeNull();
+    expect((await send(group, 'm2', 3)).assignment).toBeNull();
     expect((await describeGroup(group)).groupState).toBe('Reconciling');
     // Still named as its own: not given up. Then acknowledged.
-    expect((await send(group, 'm1', 1, own(topicId, 0, 1, 2, 3))).memberEpoch).toBe(1);
-    expect((await send(group, 'm1', 1, own(topicId, ...kept))).memberEpoch).toBe(2);
-    const given = await send(group, 'm2', 2);
+    expect((await send(group, 'm1', 2, own(topicId, 0, 1, 2, 3))).memberEpoch).toBe(2);
+    expect((await send(group, 'm1', 2, own(topicId, ...kept))).memberEpoch).toBe(3);
+    const given = await send(group, 'm2', 3);
     expect([...given.assignment!.topicPartitions[0]!.partitions, ...kept].sort()).toEqual([0, 1, 2, 3]);
     const described = await describeGroup(group);
     expect(described).toMatchObject({
       errorCode: 0,
       groupState: 'Stable',
-      groupEpoch: 2,
-      assignmentEpoch: 2,
+      groupEpoch: 3,
+      assignmentEpoch: 3,
       assignorName: 'uniform',
     });
     expect(described.members.map((each) => [each.memberEpoch, each.memberType, each.subscribedTopicNames])).toEqual([
-      [2, 1, [topic]],
-      [2, 1, [topic]],
+      [3, 1, [topic]],
+      [3, 1, [topic]],
     ]);
     expect(described.members[0]!.targetAssignment).toEqual(described.members[0]!.assignment);
     // The other one leaves: everything comes back.
     expect(await send(group, 'm1', -1)).toMatchObject({ errorCode: 0, memberId: 'm1', memberEpoch: -1 });
-    const all = await send(group, 'm2', 2, own(topicId, ...given.assignment!.topicPartitions[0]!.partitions));
-    expect(all.memberEpoch).toBe(3);
+    const all = await send(group, 'm2', 3, own(topicId, ...given.assignment!.topicPartitions[0]!.partitions));
+    expect(all.memberEpoch).toBe(4);
     expect(all.assignment!.topicPartitions).toEqual([{ topicId, partitions: [0, 1, 2, 3] }]);
     await send(group, 'm2', -1);
     expect((await describeGroup(group)).groupState).toBe('Empty');
@@ -157,18 +162,18 @@ describe('consumer groups', () => {
     const group = freshName('g');
     const topicId = await createTopic(wire, topic, 2);
     await join(group, 'm1', [topic]);
-    expect((await send(group, 'm1', 2)).errorCode).toBe(110);
+    expect((await send(group, 'm1', 3)).errorCode).toBe(110);
     // A new subscription raises the epoch; its answer is taken for lost.
     const other = freshName('epochs-b');
     await createTopic(wire, other);
-    const raised = await send(group, 'm1', 1, { subscribedTopicNames: [topic, other], ...own(topicId, 0, 1) });
-    expect(raised.memberEpoch).toBe(2);
-    expect((await send(group, 'm1', 1)).errorCode).toBe(110);
-    expect((await send(group, 'm1', 1, own('AAAAAAAAAAAAAAAAAAAAAQ', 3))).errorCode).toBe(110);
-    expect(await send(group, 'm1', 1, own(topicId, 0, 1))).toMatchObject({ errorCode: 0, memberEpoch: 2 });
+    const raised = await send(group, 'm1', 2, { subscribedTopicNames: [topic, other], ...own(topicId, 0, 1) });
+    expect(raised.memberEpoch).toBe(3);
+    expect((await send(group, 'm1', 2)).errorCode).toBe(110);
+    expect((await send(group, 'm1', 2, own('AAAAAAAAAAAAAAAAAAAAAQ', 3))).errorCode).toBe(110);
+    expect(await send(group, 'm1', 2, own(topicId, 0, 1))).toMatchObject({ errorCode: 0, memberEpoch: 3 });
     // Epoch 0 starts over, with everything in the answer.
     const again = await join(group, 'm1', [topic, other]);
-    expect(again).toMatchObject({ errorCode: 0, memberEpoch: 2 });
+    expect(again).toMatchObject({ errorCode: 0, memberEpoch: 3 });
     expect(again.assignment!.topicPartitions.length).toBe(2);
   });
 
@@ -177,24 +182,24 @@ describe('consumer groups', () => {
     const group = freshName('g');
     const topicId = await createTopic(wire, topic, 2);
     await join(group, 'm1', [topic]);
-    expect(await commit(group, topic, 'm1', 1)).toBe(0);
-    expect(await commit(group, topic, 'm1', 2)).toBe(113);
-    expect(await commit(group, topic, 'm1', 0)).toBe(113);
-    expect(await commit(group, topic, 'm2', 1)).toBe(25);
+    expect(await commit(group, topic, 'm1', 2)).toBe(0);
+    expect(await commit(group, topic, 'm1', 3)).toBe(113);
+    expect(await commit(group, topic, 'm1', 1)).toBe(113);
+    expect(await commit(group, topic, 'm2', 2)).toBe(25);
     expect(await commit(group, topic, '', -1)).toBe(25);
-    expect(await commit(group, topic, 'm1', 1, 8)).toBe(35);
-    expect(await commit(freshName('none'), topic, 'm1', 1)).toBe(69);
-    expect(await fetchOffset(group, topic, 'm1', 1)).toBe(5);
+    expect(await commit(group, topic, 'm1', 2, 8)).toBe(35);
+    expect(await commit(freshName('none'), topic, 'm1', 2)).toBe(69);
+    expect(await fetchOffset(group, topic, 'm1', 2)).toBe(5);
     expect(await fetchOffset(group, topic, null, -1)).toBe(5);
-    expect(await fetchOffset(group, topic, 'm1', 0)).toBe(113);
-    expect(await fetchOffset(group, topic, 'm2', 1)).toBe(25);
+    expect(await fetchOffset(group, topic, 'm1', 1)).toBe(113);
+    expect(await fetchOffset(group, topic, 'm2', 2)).toBe(25);
     // The epoch rises; what the member has had all the time it may still commit with the old one (KIP-1251).
     await join(group, 'm2', [topic]);
-    const { topicPartitions } = (await send(group, 'm1', 1)).assignment!;
+    const { topicPartitions } = (await send(group, 'm1', 2)).assignment!;
     const [kept] = topicPartitions[0]!.partitions;
-    expect((await send(group, 'm1', 1, own(topicId, kept!))).memberEpoch).toBe(2);
-    expect(await commit(group, topic, 'm1', 1, 9, kept)).toBe(0);
-    expect(await commit(group, topic, 'm1', 1, 9, 1 - kept!)).toBe(113);
+    expect((await send(group, 'm1', 2, own(topicId, kept!))).memberEpoch).toBe(3);
+    expect(await commit(group, topic, 'm1', 2, 9, kept)).toBe(0);
+    expect(await commit(group, topic, 'm1', 2, 9, 1 - kept!)).toBe(113);
   });
 
   test('C48 static members: −2 keeps the seat, nobody else gets it meanwhile (111), the old one is fenced (82)', async () => {
@@ -203,17 +208,17 @@ describe('consumer groups', () => {
     await createTopic(wire, topic, 2);
     const seat = { instanceId: 'one' };
     const joined = await join(group, 'm1', [topic], seat);
-    expect(joined.memberEpoch).toBe(1);
+    expect(joined.memberEpoch).toBe(2);
     expect((await join(group, 'm2', [topic], seat)).errorCode).toBe(111);
-    expect((await send(group, 'm2', 1, seat)).errorCode).toBe(82);
-    expect((await send(group, 'm1', 1, { instanceId: 'two' })).errorCode).toBe(25);
+    expect((await send(group, 'm2', 2, seat)).errorCode).toBe(82);
+    expect((await send(group, 'm1', 2, { instanceId: 'two' })).errorCode).toBe(25);
     expect(await send(group, 'm1', -2, seat)).toMatchObject({ errorCode: 0, memberEpoch: -2 });
     const back = await join(group, 'm2', [topic], seat);
     // No rebalance: the epoch stays, and so do the partitions.
-    expect(back).toMatchObject({ errorCode: 0, memberId: 'm2', memberEpoch: 1 });
+    expect(back).toMatchObject({ errorCode: 0, memberId: 'm2', memberEpoch: 2 });
     expect(back.assignment).toEqual(joined.assignment);
-    expect((await send(group, 'm1', 1, seat)).errorCode).toBe(82);
-    expect((await describeGroup(group)).groupEpoch).toBe(1);
+    expect((await send(group, 'm1', 2, seat)).errorCode).toBe(82);
+    expect((await describeGroup(group)).groupEpoch).toBe(2);
     await send(group, 'm2', -1, seat);
   });
 
@@ -283,7 +288,7 @@ describe('consumer groups', () => {
     const group = freshName('g');
     const topicId = await createTopic(wire, topic, 1);
     await join(group, 'm1', [topic], { serverAssignor: 'range' });
-    await commit(group, topic, 'm1', 1);
+    await commit(group, topic, 'm1', 2);
     const listed = async (typesFilter: string[], statesFilter: string[] = []) =>
       (await wire.ask(ListGroups, 5, { typesFilter, statesFilter })).groups.find((each) => each.groupId === group);
     expect(await listed([])).toEqual({
@@ -316,13 +321,90 @@ describe('consumer groups', () => {
     expect(await remove()).toBe(69);
   });
 
+  test('C50 online migration: a classic group takes a member of the new protocol, and is a classic one again when it has gone', async () => {
+    const topic = freshName('migration');
+    const group = freshName('g');
+    const topicId = await createTopic(wire, topic, 2);
+    const subscription = (...partitions: number[]): Buffer => {
+      const writer = new Writer(64);
+      writer.int16(1);
+      for (const owns of [null, partitions]) {
+        if (owns === null || owns.length > 0) writer.int32(1);
+        if (owns === null || owns.length > 0) writer.nullableString(topic);
+        if (owns === null) writer.int32(-1);
+        else writer.int32(owns.length);
+        for (const partition of owns ?? []) writer.int32(partition);
+      }
+      return writer.toBuffer();
+    };
+    const classicJoin = async (memberId: string, ...partitions: number[]) =>
+      wire.ask(JoinGroup, 7, {
+        groupId: group,
+        sessionTimeoutMs: 30_000,
+        rebalanceTimeoutMs: 30_000,
+        memberId,
+        groupInstanceId: null,
+        protocolType: 'consumer',
+        protocols: [{ name: 'cooperative-sticky', metadata: subscription(...partitions) }],
+      });
+    const classicSync = async (memberId: string, generationId: number, assignment?: Buffer) =>
+      wire.ask(SyncGroup, 5, {
+        groupId: group,
+        generationId,
+        memberId,
+        protocolType: 'consumer',
+        protocolName: 'cooperative-sticky',
+        assignments: assignment === undefined ? [] : [{ memberId, assignment }],
+      });
+    const classicBeat = async (memberId: string, generationId: number) =>
+      (await wire.ask(Heartbeat, 4, { groupId: group, generationId, memberId })).errorCode;
+    const { memberId } = await classicJoin('');
+    const joined = await classicJoin(memberId);
+    expect(joined).toMatchObject({ errorCode: 0, generationId: 1, leader: memberId });
+    // An assignment of both partitions has the form of a subscription but for its user data, so it is written by hand.
+    const assignment = new Writer(64);
+    assignment.int16(1);
+    assignment.int32(1);
+    assignment.nullableString(topic);
+    for (const value of [2, 0, 1, -1]) assignment.int32(value);
+    expect((await classicSync(memberId, 1, assignment.toBuffer())).errorCode).toBe(0);
+    // The new member: the group goes on with the other protocol, the first one keeps what it has until it gives it up.
+    const first = await join(group, 'new', [topic]);
+    expect(first).toMatchObject({ errorCode: 0, memberEpoch: 2 });
+    expect(first.assignment!.topicPartitions).toEqual([]);
+    expect((await describeGroup(group)).members.map((each) => each.memberType).sort()).toEqual([0, 1]);
+    expect(await classicBeat(memberId, 1)).toBe(27);
+    const again = await classicJoin(memberId, 0, 1);
+    expect(again).toMatchObject({ errorCode: 0, generationId: 1, protocolName: 'cooperative-sticky', members: [] });
+    const reduced = (await classicSync(memberId, 1)).assignment;
+    const kept = reduced.readInt32BE(reduced.length - 8);
+    expect(await classicBeat(memberId, 1)).toBe(27);
+    const third = await classicJoin(memberId, kept);
+    expect(third).toMatchObject({ errorCode: 0, generationId: 2 });
+    expect((await classicSync(memberId, 2)).errorCode).toBe(0);
+    expect(await classicBeat(memberId, 2)).toBe(0);
+    expect((await send(group, 'new', 2)).assignment!.topicPartitions).toEqual([{ topicId, partitions: [1 - kept] }]);
+    expect(await commit(group, topic, memberId, 2)).toBe(0);
+    expect(await commit(group, topic, memberId, 3)).toBe(22);
+    // It leaves: a classic group again, which rebalances without throwing its member out.
+    expect((await send(group, 'new', -1)).errorCode).toBe(0);
+    expect((await describeGroup(group)).errorCode).toBe(69);
+    expect(await classicBeat(memberId, 2)).toBe(27);
+    expect(await classicJoin(memberId, kept)).toMatchObject({ errorCode: 0, generationId: 3, leader: memberId });
+    const { members } = await wire.ask(LeaveGroup, 4, {
+      groupId: group,
+      members: [{ memberId, groupInstanceId: null }],
+    });
+    expect(members[0]!.errorCode).toBe(0);
+  });
+
   const needsOwned = owned ? false : skipped('restart of consumer groups', 'the broker is not ours');
   test.skipIf(needsOwned)('C50 a killed broker knows its groups again: members go on with their epochs', async () => {
     const topic = freshName('restart');
     const group = freshName('g');
     const topicId = await createTopic(wire, topic, 2);
     const joined = await join(group, 'm1', [topic], { instanceId: 'i', rackId: 'r' });
-    await commit(group, topic, 'm1', 1);
+    await commit(group, topic, 'm1', 2);
     const before = await describeGroup(group);
     wire.close();
     await broker.kill();
@@ -331,7 +413,7 @@ describe('consumer groups', () => {
     await findCoordinator(wire, group);
     expect(await describeGroup(group)).toEqual(before);
     const on = await send(group, 'm1', joined.memberEpoch, { instanceId: 'i', ...own(topicId, 0, 1) });
-    expect(on).toMatchObject({ errorCode: 0, memberEpoch: 1, assignment: null });
-    expect(await fetchOffset(group, topic, 'm1', 1)).toBe(5);
+    expect(on).toMatchObject({ errorCode: 0, memberEpoch: 2, assignment: null });
+    expect(await fetchOffset(group, topic, 'm1', 2)).toBe(5);
   });
 });
