@@ -281,3 +281,51 @@ property.prop([fc.integer({ min: 0, max: 0xffff }), fc.array(step, { maxLength: 
     groups.close();
   },
 );
+
+const BEAT = {
+  instanceId: null,
+  rackId: null,
+  rebalanceTimeoutMs: 60_000,
+  clientId: 'c',
+  clientHost: '/h',
+  subscribedTopicNames: ['t'],
+  subscribedTopicRegex: null,
+  serverAssignor: null,
+  owned: new Map(),
+  requiresMemberId: true,
+};
+
+test('a consumer group whose change could not be stored is as it was before, and so after a restart', async () => {
+  const { world, groups, log, start } = open();
+  const beat = (to: GroupCoordinator, memberId: string, memberEpoch = 0) =>
+    world.settle(Promise.resolve(to.consumerGroupHeartbeat('g', { ...BEAT, memberId, memberEpoch })), {
+      untilTimeMs: 40_000,
+    });
+  expect(await beat(groups, 'm1')).toMatchObject({ errorCode: ErrorCode.NONE, memberEpoch: 2 });
+  const before = groups.describeConsumerGroup('g');
+  log.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
+  expect(await beat(groups, 'm2')).toMatchObject({ errorCode: ErrorCode.KAFKA_STORAGE_ERROR });
+  log.errorCode = ErrorCode.NONE;
+  expect(groups.describeConsumerGroup('g')).toEqual(before);
+  expect(start().describeConsumerGroup('g')).toEqual(before);
+  // The next member is decided on what is stored.
+  expect(await beat(groups, 'm3')).toMatchObject({ errorCode: ErrorCode.NONE, memberEpoch: 3 });
+});
+
+test('an empty group changes its kind with the first that joins; its offsets stay, and expire', async () => {
+  const { world, groups, log, start } = open();
+  const settle = <T>(promise: T | Promise<T>, untilTimeMs = 5000) =>
+    world.settle(Promise.resolve(promise), { untilTimeMs });
+  await settle(groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT));
+  await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: 0 }));
+  expect(groups.listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' }]);
+  expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
+  expect(await settle(groups.deleteGroup('g'))).toBe(ErrorCode.NON_EMPTY_GROUP);
+  await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: -1, owned: null }));
+  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+  expect(start().listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' }]);
+  await world.run({ untilTimeMs: 100_000 });
+  expect(groups.listGroups()).toEqual([]);
+  expect(log.records.at(-1)?.value).toBeNull();
+  expect(start().listGroups()).toEqual([]);
+});
