@@ -235,6 +235,19 @@ test('the dirty ratio, the lags and the policy say when', async () => {
   expect(overdue.records()).toHaveLength(1);
 });
 
+test('max.compaction.lag.ms also rolls the active segment, which is never cleaned', async () => {
+  for (const [cleanupPolicy, segments] of [
+    [['compact'], 2],
+    [['delete'], 1],
+  ] as const) {
+    const sim = await new CleaningWorld(1, { cleanupPolicy, maxCompactionLagMs: 500 }).open();
+    sim.append([kv('k', '1')]);
+    await sim.advance(600);
+    sim.append([kv('k', '2')]);
+    expect(sim.log.segments).toHaveLength(segments);
+  }
+});
+
 test('compact,delete: retention goes on over what is left', async () => {
   const sim = await new CleaningWorld(1, { cleanupPolicy: ['compact', 'delete'], retentionMs: 5000 }).open();
   for (let index = 0; index < 30; index++) sim.append([kv(`k${index}`, `${index}`)]);

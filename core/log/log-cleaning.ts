@@ -45,7 +45,7 @@ export interface CleaningResult {
 }
 
 /** Read at once: what a produce or fetch request may have to wait for. */
-const CHUNK_BYTES = 128 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** Headers looked at in one turn. */
 const HEADERS_PER_TURN = 500;
 
