@@ -89,46 +89,54 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
 
   const jobs = jobsOf(lab, targets, options.clients ?? CLIENT_NAMES, userOptions);
   const searchMs = lab.figures === undefined ? budgetMs : budgetMs * (1 - FIGURES_SHARE);
-  const results: ScenarioResult[] = [];
+  const done = new Map<number, ScenarioResult>();
+  const runJob = async (at: number): Promise<void> => {
+    const { scenario, target, client } = jobs[at]!;
+    const now = performance.now();
+    const share = weightOf(jobs[at]!) / jobs.slice(at).reduce((sum, job) => sum + weightOf(job), 0);
+    // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
+    const fairShare = now + Math.max(0, began + searchMs - now) * share;
+    const deadline =
+      target === 'sim' ? Math.max(fairShare, began + LATE_BUDGETS * budgetMs) : Math.max(fairShare, now + REAL_MS_MIN);
+    const part = `${scenario.id} on ${target} with ${client}`;
+    const result = await runScenario(scenario, {
+      lab,
+      module,
+      target,
+      client,
+      profile: options.profile,
+      seed,
+      inputOptions,
+      input,
+      inputName,
+      options: userOptions,
+      workers,
+      deadline,
+      progress: (count, of, phase) => report(part, count, of, phase),
+      ...(options.runs === undefined ? {} : { runs: options.runs }),
+      ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
+      ...(pool === undefined ? {} : { pool }),
+      firstPlans: firstPlansOf(scenario, [...done.values()]),
+    });
+    done.set(at, result);
+    report(part, 1, 1, result.decision.because);
+  };
+  /** Real processes mostly wait (for sessions to end, for brokers to start): a few at a time, each with a broker of its own. */
+  const runReal = async (lanes: number): Promise<void> => {
+    const waiting = [...jobs.keys()].filter((at) => jobs[at]!.target !== 'sim');
+    const lane = async (): Promise<void> => {
+      for (let at = waiting.shift(); at !== undefined; at = waiting.shift()) await runJob(at);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  };
   let taken: LabFigures = { figures: {} };
   try {
-    for (const [at, { scenario, target, client }] of jobs.entries()) {
-      const now = performance.now();
-      const share = weightOf(jobs[at]!) / jobs.slice(at).reduce((sum, job) => sum + weightOf(job), 0);
-      // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
-      const fairShare = now + Math.max(0, began + searchMs - now) * share;
-      const deadline =
-        target === 'sim'
-          ? Math.max(fairShare, began + LATE_BUDGETS * budgetMs)
-          : Math.max(fairShare, now + REAL_MS_MIN);
-      const part = `${scenario.id} on ${target} with ${client}`;
-      const firstPlans = firstPlansOf(scenario, results);
-      results.push(
-        await runScenario(scenario, {
-          lab,
-          module,
-          target,
-          client,
-          profile: options.profile,
-          seed,
-          inputOptions,
-          input,
-          inputName,
-          options: userOptions,
-          workers,
-          deadline,
-          progress: (done, of, phase) => report(part, done, of, phase),
-          ...(options.runs === undefined ? {} : { runs: options.runs }),
-          ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
-          ...(pool === undefined ? {} : { pool }),
-          firstPlans,
-        }),
-      );
-      report(part, 1, 1, results.at(-1)!.decision.because);
-    }
+    for (const [at, { target }] of jobs.entries()) if (target === 'sim') await runJob(at);
+    await runReal(targets.includes('local') ? LOCAL_LANES : 1);
   } finally {
     await ownPool?.close();
   }
+  const results = [...done.entries()].sort(([a], [b]) => a - b).map(([, result]) => result);
   if (lab.figures !== undefined) {
     report('figures', 0, 1, 'measuring');
     taken = await lab.figures({
@@ -195,6 +203,9 @@ interface Job {
   readonly target: TargetKind;
   readonly client: ClientName;
 }
+
+/** Local runs side by side. */
+const LOCAL_LANES = 3;
 
 /** Shares of the time: a campaign that is to find nothing runs all its plans, a search ends at its first find, real processes run few. */
 function weightOf({ scenario, target }: Job): number {
