@@ -16,6 +16,8 @@ export interface CampaignOptions {
   readonly workers: number;
   /** On performance.now()'s scale: no batch begins after it. */
   readonly deadline?: number;
+  /** Plans that a worker takes at a time: few where the first violation is expected soon. */
+  readonly batchPlans?: number;
   /** Goals to count. */
   readonly goals: readonly string[];
   readonly onProgress?: (runsDone: number) => void;
@@ -64,7 +66,7 @@ export async function runCampaign(task: CampaignTask, options: CampaignOptions):
   const deadline = options.deadline ?? Number.POSITIVE_INFINITY;
   const began = performance.now();
   const done = new Map<number, readonly RunSummary[]>();
-  const batchPlans = task.target === 'sim' ? BATCH_PLANS : 1;
+  const batchPlans = task.target === 'sim' ? (options.batchPlans ?? BATCH_PLANS) : 1;
   const batches = Math.ceil(options.runs / batchPlans);
   let next = 0;
   let runsDone = 0;

@@ -22,6 +22,7 @@ export const RUNS_DEFAULT: Readonly<Record<Profile, Readonly<Record<TargetKind, 
   full: { sim: 5000, local: 20, external: 20 },
 };
 /** How often real processes get the chance to show what the simulator found: they are not deterministic. */
+const BATCH_PLANS_SEARCHED = 2;
 const REPRODUCTIONS_MAX = 3;
 
 export interface ScenarioSettings {
@@ -162,6 +163,7 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     workers: settings.workers,
     deadline: settings.deadline,
     goals: scenario.exercised,
+    ...(scenario.expected === 'violated' ? { batchPlans: BATCH_PLANS_SEARCHED } : {}),
     onProgress: (done) => settings.progress(done, runs, 'search'),
     ...(settings.pool === undefined ? {} : { pool: settings.pool }),
   });
