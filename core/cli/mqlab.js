@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Of fcntl(2). */
+const F_SETFD = 2;
 const require = module.createRequire(import.meta.url);
 const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
 const manifest = require.resolve('node/package.json');
@@ -29,8 +31,6 @@ if (process.version === wanted) {
   become(runtime, args);
   runAsChild(runtime, args);
 }
-
-const F_SETFD = 2;
 
 /** Returns only when it failed. */
 function become(runtime, args) {
