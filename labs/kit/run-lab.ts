@@ -9,7 +9,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
-import type { LabRunData, Machine, VerdictRow, Witness } from '@mqlab/reports/run-data.ts';
+import { thisMachine } from '@mqlab/bench/machine.ts';
+import type { LabRunData, VerdictRow, Witness } from '@mqlab/reports/run-data.ts';
 import { CampaignPool } from './campaign.ts';
 import { claim } from './claims.ts';
 import { CLIENT_NAMES, type ClientName } from './drivers/driver.ts';
@@ -179,7 +180,7 @@ export async function runLab(name: string, options: RunLabOptions): Promise<LabR
           ),
         }),
     text: await readText(lab),
-    machine: machine(),
+    machine: thisMachine(),
     versions: versionsOf(results),
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - began),
@@ -361,15 +362,4 @@ function versionsOf(results: readonly ScenarioResult[]): Record<string, string> 
   const versions: Record<string, string> = { mqlab: clientVersion('mqlab') };
   for (const { client } of results) versions[client] = clientVersion(client);
   return versions;
-}
-
-export function machine(): Machine {
-  const cpus = os.cpus();
-  return {
-    cpu: cpus[0]?.model.trim() ?? 'unknown',
-    cores: os.availableParallelism(),
-    memoryBytes: os.totalmem(),
-    kernel: `${os.type()} ${os.release()}`,
-    node: process.version,
-  };
 }
