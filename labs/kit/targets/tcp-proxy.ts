@@ -135,6 +135,8 @@ export class TcpProxy {
 const PORT_MIN = 15_000;
 const PORT_MAX = 32_000;
 const PORT_TRIES_MAX = 2000;
+/** Each port is given once: targets that open side by side must not find the same one free. Processes begin at different places. */
+let nextPort = Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
 
 /**
  * Free ports that stay free while nobody listens on them: outside the ephemeral range. There, a client that knocks at the port of a killed broker can be
@@ -145,7 +147,7 @@ export async function freePorts(count: number): Promise<number[]> {
   try {
     for (let tried = 0; servers.length < count; tried++) {
       if (tried === PORT_TRIES_MAX) throw new Error(`no ${count} free ports between ${PORT_MIN} and ${PORT_MAX}`);
-      const server = await listenOn(PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN)));
+      const server = await listenOn(PORT_MIN + (nextPort++ % (PORT_MAX - PORT_MIN)));
       if (server !== null) servers.push(server);
     }
     return servers.map((server) => (server.address() as net.AddressInfo).port);
