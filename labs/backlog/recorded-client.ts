@@ -20,6 +20,7 @@ export function recordedClient(client: ClientDriver, watch: Watch): ClientDriver
     version: client.version,
     defaults: client.defaults,
     admin: () => client.admin(),
+    transactional: (settings) => client.transactional(settings),
     producer: async (settings) => recordedProducer(await client.producer(settings), watch),
     consumer: async (settings) => {
       const group = settings.group ?? '';

@@ -272,6 +272,7 @@ export function linkConsumer(consumer: ConsumerDriver, settings: ConsumerLink): 
     get generation() {
       return consumer.generation;
     },
+    native: consumer.native,
     poll: async (maxWaitMs) => {
       member.held = [];
       member.isIdle = true;

@@ -34,6 +34,8 @@ export interface ProducerOptions<K, V> {
   readonly interceptors?: readonly ProducerInterceptor[];
   /** Told of what a delivery callback threw; the producer goes on. */
   readonly onCallbackError?: (error: unknown) => void;
+  /** Speak as clients did before this transaction.version, whatever the broker has finalized: for comparing the protocols. */
+  readonly transactionVersionMax?: number;
 }
 
 /** Sends that wait for metadata or memory; further ones fail at once with BUFFER_EXHAUSTED. */
@@ -103,7 +105,14 @@ export class Producer<K = unknown, V = unknown> {
     this.transactions =
       transactionalId === null
         ? null
-        : new Transactions(ports, this.config, transactionalId, this.connections, () => this.sender.wake());
+        : new Transactions(
+            ports,
+            this.config,
+            transactionalId,
+            this.connections,
+            () => this.sender.wake(),
+            options.transactionVersionMax,
+          );
     this.sender = new Sender(
       ports,
       this.config,

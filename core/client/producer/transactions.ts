@@ -69,6 +69,8 @@ export class Transactions {
   private readonly connections: Connections;
   /** Partitions came in, or identity and problem changed: the sender should look. */
   private readonly onChange: () => void;
+  /** Of transaction.version: what this client makes use of at most. */
+  private readonly versionMax: number;
   private state: State = 'new';
   private version2 = false;
   private coordinator: Link | null = null;
@@ -88,7 +90,9 @@ export class Transactions {
     transactionalId: string,
     connections: Connections,
     onChange: () => void,
+    versionMax: number = TRANSACTION_VERSION_2,
   ) {
+    this.versionMax = versionMax;
     this.ports = ports;
     this.clock = ports.clock;
     this.config = config;
@@ -237,6 +241,7 @@ export class Transactions {
     await this.ask('InitProducerId', async (link) => {
       const connection = await link.connect();
       this.version2 =
+        this.versionMax >= TRANSACTION_VERSION_2 &&
         (connection.finalizedFeatures.get('transaction.version') ?? 0) >= TRANSACTION_VERSION_2 &&
         (connection.versionOf(EndTxn) ?? 0) >= 5;
       const response = await link.request(InitProducerId, body);

@@ -16,6 +16,8 @@ export interface ClientDriver {
   /** The client's own defaults that bear on the labs, as text. */
   readonly defaults: Readonly<Record<string, string>>;
   producer(settings?: ProducerSettings): Promise<ProducerDriver>;
+  /** A producer of transactions that has taken its id over: whoever had it is fenced, and what they left open is aborted. Rejects where that fails. */
+  transactional(settings: TransactionalSettings): Promise<TransactionalDriver>;
   consumer(settings: ConsumerSettings): Promise<ConsumerDriver>;
   admin(): Promise<AdminDriver>;
 }
@@ -51,6 +53,30 @@ export interface ProducerDriver {
   /** One record. Never rejects. Sends may be pipelined: do not await, and the client batches as it likes. */
   send(record: OutgoingRecord): Promise<SendAnswer>;
   flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TransactionalSettings {
+  readonly transactionalId: string;
+  readonly transactionTimeoutMs?: number;
+  readonly lingerMs?: number;
+  /** The own client only: speak as clients did before that transaction.version (KIP-890 is 2). Default: what the broker has finalized. */
+  readonly transactionVersionMax?: number;
+}
+
+export interface OffsetsOptions {
+  /** The offsets name the group alone, and not the member and its generation: what clients did before KIP-447, and kafkajs does still. */
+  readonly groupOnly?: boolean;
+}
+
+/** None of these rejects. After a `fail` or `info` of anything but `abort`, abort. */
+export interface TransactionalDriver {
+  begin(): Promise<Answer>;
+  send(record: OutgoingRecord): Promise<SendAnswer>;
+  /** Stores offsets of the consumer's group with the transaction. */
+  sendOffsets(offsets: readonly CommitOffset[], consumer: ConsumerDriver, options?: OffsetsOptions): Promise<Answer>;
+  commit(): Promise<Answer>;
+  abort(): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -95,6 +121,8 @@ export interface ConsumerDriver {
   resume(partitions: readonly TopicPartition[]): void;
   /** −1 when unknown or not in a group. */
   readonly generation: number;
+  /** The client's own consumer: its transactional producer wants to know whose offsets it stores. */
+  readonly native: unknown;
   /** An orderly end: leaves the group, commits if the client does so by itself. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
  * A driver that dies with its application process: after the crash nothing it was asked for ever settles, as in a process that is gone, and
  * what it had opened is closed in the background when the target closes.
  */
-import type { AdminDriver, ClientDriver, ConsumerDriver, ProducerDriver } from './driver.ts';
+import type { AdminDriver, ClientDriver, ConsumerDriver, ProducerDriver, TransactionalDriver } from './driver.ts';
 
 const CLOSE_MS_MAX = 5000;
 
@@ -24,6 +24,7 @@ export class DriverGuard {
       version: driver.version,
       defaults: driver.defaults,
       producer: (settings) => this.#opened(driver.producer(settings), (inner) => this.#producer(inner)),
+      transactional: (settings) => this.#opened(driver.transactional(settings), (inner) => this.#transactional(inner)),
       consumer: (settings) => {
         const { onAssigned, onRevoked } = settings;
         const guarded = {
@@ -88,11 +89,23 @@ export class DriverGuard {
     };
   }
 
+  #transactional(inner: TransactionalDriver): TransactionalDriver {
+    return {
+      begin: () => this.#settled(inner.begin()),
+      send: (record) => this.#settled(inner.send(record)),
+      sendOffsets: (offsets, consumer, options) => this.#settled(inner.sendOffsets(offsets, consumer, options)),
+      commit: () => this.#settled(inner.commit()),
+      abort: () => this.#settled(inner.abort()),
+      close: () => this.#close(inner),
+    };
+  }
+
   #consumer(inner: ConsumerDriver): ConsumerDriver {
     return {
       get generation() {
         return inner.generation;
       },
+      native: inner.native,
       poll: (maxWaitMs) => this.#settled(inner.poll(maxWaitMs)),
       commit: (offsets) => this.#settled(inner.commit(offsets)),
       seek: (at) => this.#settled(inner.seek(at)),

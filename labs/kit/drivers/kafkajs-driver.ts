@@ -5,7 +5,16 @@
  * polled record counts as processed at the next poll, when kafkajs may commit it by itself.
  */
 import { randomUUID } from 'node:crypto';
-import { type Admin, CompressionTypes, type Consumer, type IHeaders, Kafka, logLevel, type Producer } from 'kafkajs';
+import {
+  type Admin,
+  CompressionTypes,
+  type Consumer,
+  type IHeaders,
+  Kafka,
+  logLevel,
+  type Producer,
+  type Transaction,
+} from 'kafkajs';
 import type { TopicPartition } from '../history.ts';
 import type {
   AdminDriver,
@@ -19,6 +28,8 @@ import type {
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
+  TransactionalDriver,
+  TransactionalSettings,
 } from './driver.ts';
 import { type Refusal, refusal } from './error-answer.ts';
 import { HandedOver } from './handed-over.ts';
@@ -54,6 +65,7 @@ export function kafkajsDriver(bootstrap: string): ClientDriver {
       'isolation.level': 'read_committed',
     },
     producer: async (settings = {}) => openProducer(kafka, settings),
+    transactional: (settings) => openTransactional(kafka, settings),
     consumer: (settings) => openConsumer(kafka, settings),
     admin: async () => openAdmin(kafka),
   };
@@ -110,6 +122,61 @@ async function openProducer(kafka: Kafka, settings: ProducerSettings): Promise<P
     flush: async () => {
       await Promise.all(pending);
     },
+    close: () => producer.disconnect(),
+  };
+}
+
+/** kafkajs wants one request in flight for transactions, and stores offsets by the group's name alone. */
+async function openTransactional(kafka: Kafka, settings: TransactionalSettings): Promise<TransactionalDriver> {
+  const producer = kafka.producer({
+    transactionalId: settings.transactionalId,
+    idempotent: true,
+    maxInFlightRequests: 1,
+    ...(settings.transactionTimeoutMs === undefined ? {} : { transactionTimeout: settings.transactionTimeoutMs }),
+  });
+  await producer.connect();
+  let open: Transaction | null = null;
+  const answered = async (call: (transaction: Transaction) => Promise<unknown>): Promise<Answer> => {
+    if (open === null) return { outcome: 'fail', error: 'no transaction is open' };
+    try {
+      await call(open);
+      return { outcome: 'ok' };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  return {
+    begin: async () => {
+      try {
+        open = await producer.transaction();
+        return { outcome: 'ok' };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    send: async ({ topic, partition, key, value }) => {
+      const message = { key, value, ...(partition === undefined ? {} : { partition }) };
+      try {
+        const [answer] = (await open?.send({ topic, messages: [message] })) ?? [];
+        if (answer === undefined) return { outcome: 'info', error: 'no answer' };
+        const offset = answer.baseOffset === undefined ? undefined : Number(answer.baseOffset);
+        return { outcome: 'ok', partition: answer.partition, ...(offset === undefined ? {} : { offset }) };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    sendOffsets: (offsets, consumer) =>
+      answered((transaction) => {
+        const topics = [...new Set(offsets.map(({ topic }) => topic))].map((topic) => ({
+          topic,
+          partitions: offsets
+            .filter((each) => each.topic === topic)
+            .map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+        }));
+        return transaction.sendOffsets({ consumerGroupId: String(consumer.native), topics });
+      }),
+    commit: () => answered((transaction) => transaction.commit()),
+    abort: () => answered((transaction) => transaction.abort()),
     close: () => producer.disconnect(),
   };
 }
@@ -187,6 +254,7 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
   return {
     // kafkajs does not tell the group's generation.
     generation: -1,
+    native: settings.group,
     poll: (maxWaitMs) => handed.poll(maxWaitMs, settings.maxPollRecords ?? Number.POSITIVE_INFINITY),
     commit: async (offsets): Promise<Answer> => {
       try {

@@ -13,11 +13,14 @@ import type {
   CommitOffset,
   ConsumerDriver,
   ConsumerSettings,
+  OffsetsOptions,
   OutgoingRecord,
   PolledRecord,
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
+  TransactionalDriver,
+  TransactionalSettings,
 } from './driver.ts';
 import { openMqlabAdmin } from './mqlab-admin.ts';
 import { clientVersion } from './versions.ts';
@@ -41,6 +44,7 @@ export function mqlabDriver(ports: Ports, bootstrap: string): ClientDriver {
       'isolation.level': 'read_uncommitted',
     },
     producer: async (settings = {}) => openProducer(ports, bootstrap, settings),
+    transactional: (settings) => openTransactional(ports, bootstrap, settings),
     consumer: async (settings) => openConsumer(ports, bootstrap, settings),
     admin: async () => openMqlabAdmin(ports, bootstrap),
   };
@@ -72,23 +76,67 @@ function openProducer(ports: Ports, bootstrap: string, settings: ProducerSetting
     }),
   );
   return {
-    send: async ({ topic, partition, key, value, headers }: OutgoingRecord): Promise<SendAnswer> => {
-      try {
-        const to = await producer.send({
-          topic,
-          key,
-          value,
-          ...(partition === undefined ? {} : { partition }),
-          ...(headers === undefined
-            ? {}
-            : { headers: Object.entries(headers).map(([name, text]) => ({ key: name, value: text })) }),
-        });
-        return { outcome: 'ok', partition: to.partition, ...(to.offset < 0 ? {} : { offset: to.offset }) };
-      } catch (error) {
-        return refusalOf(error);
-      }
-    },
+    send: (record) => sendOne(producer, record),
     flush: () => producer.flush(),
+    close: () => producer.close(),
+  };
+}
+
+async function sendOne(
+  producer: Producer<string, string>,
+  { topic, partition, key, value, headers }: OutgoingRecord,
+): Promise<SendAnswer> {
+  try {
+    const to = await producer.send({
+      topic,
+      key,
+      value,
+      ...(partition === undefined ? {} : { partition }),
+      ...(headers === undefined
+        ? {}
+        : { headers: Object.entries(headers).map(([name, text]) => ({ key: name, value: text })) }),
+    });
+    return { outcome: 'ok', partition: to.partition, ...(to.offset < 0 ? {} : { offset: to.offset }) };
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+async function openTransactional(
+  ports: Ports,
+  bootstrap: string,
+  settings: TransactionalSettings,
+): Promise<TransactionalDriver> {
+  const producer = new Producer<string, string>(
+    ports,
+    given({
+      'bootstrap.servers': bootstrap,
+      'transactional.id': settings.transactionalId,
+      'transaction.timeout.ms': settings.transactionTimeoutMs,
+      'linger.ms': settings.lingerMs,
+    }),
+    settings.transactionVersionMax === undefined ? {} : { transactionVersionMax: settings.transactionVersionMax },
+  );
+  await producer.initTransactions();
+  const answered = async (call: () => void | Promise<void>): Promise<Answer> => {
+    try {
+      await call();
+      return { outcome: 'ok' };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  return {
+    begin: () => answered(() => producer.beginTransaction()),
+    send: (record) => sendOne(producer, record),
+    sendOffsets: (offsets, consumer, { groupOnly = false }: OffsetsOptions = {}) =>
+      answered(() => {
+        const member = (consumer.native as Consumer).groupMetadata();
+        const nobody = { groupId: member.groupId, memberId: '', generation: -1, groupInstanceId: null };
+        return producer.sendOffsetsToTransaction(offsets, groupOnly ? nobody : member);
+      }),
+    commit: () => answered(() => producer.commitTransaction()),
+    abort: () => answered(() => producer.abortTransaction()),
     close: () => producer.close(),
   };
 }
@@ -129,6 +177,7 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
     get generation() {
       return generation();
     },
+    native: consumer,
     poll: async (maxWaitMs) =>
       (await consumer.poll(maxWaitMs)).map(
         ({ topic, partition, offset, key, value, headers }): PolledRecord => ({

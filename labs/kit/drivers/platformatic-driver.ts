@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import {
   Admin,
   Consumer,
+  type Message,
   type MessagesStream,
   Producer,
   stringDeserializers,
@@ -26,6 +27,8 @@ import type {
   ProducerDriver,
   ProducerSettings,
   SendAnswer,
+  TransactionalDriver,
+  TransactionalSettings,
 } from './driver.ts';
 import { type Refusal, refusal } from './error-answer.ts';
 import { clientVersion } from './versions.ts';
@@ -55,6 +58,7 @@ export function platformaticDriver(bootstrap: string): ClientDriver {
       'isolation.level': 'read_committed',
     },
     producer: async (settings = {}) => openProducer(base, settings),
+    transactional: (settings) => openTransactional(base, settings),
     consumer: (settings) => openConsumer(base, settings),
     admin: async () => openAdmin(base),
   };
@@ -126,6 +130,73 @@ async function openProducer(base: Base, settings: ProducerSettings): Promise<Pro
   };
 }
 
+type Tx = Awaited<ReturnType<Producer<string, string, string, string>['beginTransaction']>>;
+
+/** It stores offsets message by message, under the member and generation that the message was read with. */
+async function openTransactional(base: Base, settings: TransactionalSettings): Promise<TransactionalDriver> {
+  const producer = new Producer({
+    ...base,
+    serializers: stringSerializers,
+    idempotent: true,
+    transactionalId: settings.transactionalId,
+  });
+  let open: Tx | null = null;
+  const answered = async (call: (transaction: Tx) => Promise<unknown>): Promise<Answer> => {
+    if (open === null) return { outcome: 'fail', error: 'no transaction is open' };
+    try {
+      await call(open);
+      return { outcome: 'ok' };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  return {
+    begin: async () => {
+      try {
+        open = await producer.beginTransaction();
+        return { outcome: 'ok' };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    send: async ({ topic, partition, key, value }) => {
+      try {
+        const message = {
+          topic,
+          value,
+          ...(key === null ? {} : { key }),
+          ...(partition === undefined ? {} : { partition }),
+        };
+        const answer = await open?.send({ messages: [message] });
+        const place = answer?.offsets?.[0];
+        if (place === undefined) return { outcome: 'info', error: 'no answer' };
+        return { outcome: 'ok', partition: place.partition, offset: Number(place.offset) };
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+    sendOffsets: (offsets, consumer) =>
+      answered(async (transaction) => {
+        const { consumer: native, lastRead } = consumer.native as NativeConsumer;
+        await transaction.addConsumer(native);
+        for (const { topic, partition, offset } of offsets) {
+          const message = lastRead.get(partitionName(topic, partition));
+          if (message === undefined) throw new Error(`nothing was read of ${topic}-${partition}`);
+          await transaction.addOffset({ ...message, topic, partition, offset: BigInt(offset - 1) } as typeof message);
+        }
+      }),
+    commit: () => answered((transaction) => transaction.commit()),
+    abort: () => answered((transaction) => transaction.abort()),
+    close: () => producer.close(true),
+  };
+}
+
+/** Offsets in a transaction are stored by a message that was read. */
+interface NativeConsumer {
+  readonly consumer: Consumer<string, string, string, string>;
+  readonly lastRead: ReadonlyMap<string, Message<string, string, string, string>>;
+}
+
 async function openConsumer(base: Base, settings: ConsumerSettings): Promise<ConsumerDriver> {
   const isAlone = settings.group === undefined;
   const only = settings.partitions;
@@ -162,6 +233,7 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
     failed = error;
   });
   const paused = new Set<string>();
+  const lastRead = new Map<string, Message<string, string, string, string>>();
   /** Read from the stream, of a partition that is paused: nothing behind it is read until it goes out. */
   let held: PolledRecord | null = null;
   const take = (recordsMax: number): PolledRecord[] => {
@@ -172,15 +244,9 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
       held = null;
     }
     while (records.length < recordsMax) {
-      const message = stream.read() as {
-        topic: string;
-        partition: number;
-        offset: bigint;
-        key?: string;
-        value: string;
-        headers?: ReadonlyMap<string, string>;
-      } | null;
+      const message = stream.read() as Message<string, string, string, string> | null;
       if (message === null) break;
+      lastRead.set(partitionName(message.topic, message.partition), message);
       const { topic, partition, offset, key, value, headers } = message;
       if (only !== undefined && !only.some((at) => at.topic === topic && at.partition === partition)) continue;
       const record: PolledRecord = {
@@ -203,6 +269,7 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
     get generation() {
       return consumer.generationId;
     },
+    native: { consumer, lastRead } satisfies NativeConsumer,
     poll: async (maxWaitMs) => {
       if (failed !== null) throw failed;
       const recordsMax = settings.maxPollRecords ?? RECORDS_MAX_DEFAULT;
