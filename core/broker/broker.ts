@@ -15,6 +15,7 @@ import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
 import { FINALIZED_FEATURES, TRANSACTION_VERSION } from './features.ts';
 import { FetchSessions } from './fetch-sessions.ts';
+import { GroupSettings } from './group-settings.ts';
 import { topicsView } from './groups/request-context.ts';
 import { HANDLERS } from './handlers/all.ts';
 import { type EndPoint, isWildcard } from './listeners.ts';
@@ -23,7 +24,7 @@ import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
 import type { BrokerServices } from './services.ts';
-import { BROKER_CONFIG_RULES, Settings } from './settings.ts';
+import { brokerConfigRules, Settings } from './settings.ts';
 import { TopicCreation } from './topic-creation.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
 
@@ -122,12 +123,13 @@ export class Broker {
     });
     this.logManager = logManager;
     const metadataLog = this.metadataLog!;
-    const controller = new Controller(image, metadataLog, random, BROKER_CONFIG_RULES);
+    const controller = new Controller(image, metadataLog, random, brokerConfigRules(settings));
     const replicas = new ReplicaManager(nodeId, {
       open: (topic, partition, topicId, logConfig) => logManager.getOrCreate(topic, partition, topicId, logConfig),
       remove: (log) => logManager.delete(log.topic, log.partition),
     });
     const groups = new GroupCoordinator({ clock, random, config: this.groupConfig(), topics: topicsView(image) });
+    const { groupConfig } = new GroupSettings(image, settings);
     const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
     const markers = new LocalMarkers({ image, replicas, groups, clock });
     const transactions = new TransactionCoordinator({
@@ -146,6 +148,7 @@ export class Broker {
       controller,
       replicas,
       groups,
+      groupConfig,
       transactions,
       markers,
       purgatory: new Purgatory(clock),

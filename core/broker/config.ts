@@ -132,20 +132,27 @@ function checkRules(config: BrokerConfig, errors: string[]): void {
   }
 }
 
-/** What Kafka demands of the settings of consumer groups among each other. */
+/** What Kafka demands of the settings of groups among each other. */
 function checkGroupLimits(config: BrokerConfig, errors: string[]): void {
-  for (const name of ['session.timeout.ms', 'heartbeat.interval.ms', 'assignment.interval.ms']) {
-    const [value, min, max] = ['', 'min.', 'max.'].map((part) => config.number(`group.consumer.${part}${name}`));
-    if (value! >= min! && value! <= max!) continue;
+  const times = ['session.timeout.ms', 'heartbeat.interval.ms', 'assignment.interval.ms'];
+  const ofShares = ['record.lock.duration.ms', 'delivery.count.limit', 'partition.max.record.locks'];
+  for (const name of times) checkBetween(config, 'group.consumer.', name, errors);
+  for (const name of [...times, ...ofShares]) checkBetween(config, 'group.share.', name, errors);
+  for (const prefix of ['group.consumer.', 'group.share.']) {
+    const [heartbeat, session] = [`${prefix}heartbeat.interval.ms`, `${prefix}session.timeout.ms`];
+    if (config.number(heartbeat) < config.number(session)) continue;
     errors.push(
-      `Invalid value ${value} for configuration group.consumer.${name}: it must lie between group.consumer.min.${name} (${min}) and group.consumer.max.${name} (${max})`,
+      `Invalid value ${config.text(heartbeat)} for configuration ${heartbeat}: it must be less than ${session}`,
     );
   }
-  if (config.number('group.consumer.heartbeat.interval.ms') >= config.number('group.consumer.session.timeout.ms')) {
-    errors.push(
-      `Invalid value ${config.text('group.consumer.heartbeat.interval.ms')} for configuration group.consumer.heartbeat.interval.ms: it must be less than group.consumer.session.timeout.ms`,
-    );
-  }
+}
+
+function checkBetween(config: BrokerConfig, prefix: string, name: string, errors: string[]): void {
+  const [value, min, max] = ['', 'min.', 'max.'].map((part) => config.number(`${prefix}${part}${name}`));
+  if (value! >= min! && value! <= max!) return;
+  errors.push(
+    `Invalid value ${value} for configuration ${prefix}${name}: it must lie between ${prefix}min.${name} (${min}) and ${prefix}max.${name} (${max})`,
+  );
 }
 
 function parseListeners(

@@ -1,5 +1,6 @@
 import type { Controller } from '../controller/controller.ts';
 import type { ClusterImage } from '../controller/image.ts';
+import type { GroupConfigLookup } from '../groups/group-config.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
@@ -26,6 +27,8 @@ export interface BrokerServices {
   readonly controller: Controller;
   readonly replicas: ReplicaManager;
   readonly groups: GroupCoordinator;
+  /** What is set for a group, now. */
+  readonly groupConfig: GroupConfigLookup;
   readonly transactions: TransactionCoordinator;
   readonly markers: LocalMarkers;
   readonly purgatory: Purgatory;

@@ -12,6 +12,7 @@ export const CONFIG_SOURCE = {
   DYNAMIC_DEFAULT_BROKER: 3,
   STATIC_BROKER: 4,
   DEFAULT: 5,
+  DYNAMIC_GROUP: 8,
 } as const;
 
 export interface SourcedValue {
@@ -48,6 +49,11 @@ export class Settings {
   /** For topics without their own value; null = nobody set it. */
   inherited = (name: string): string | null => this.valuesOf(name)[0]?.value ?? null;
 
+  /** What holds for a setting of the broker that has a default. */
+  text(name: string): string {
+    return this.inherited(name) ?? this.config.text(name) ?? '';
+  }
+
   logConfigOf(topic: string): LogConfig {
     return logConfigOf(this.image.configsOf(TOPIC_RESOURCE, topic), this.inherited);
   }
@@ -64,11 +70,14 @@ export class Settings {
   }
 }
 
-/** What AlterConfigs may do to brokers. */
-export const BROKER_CONFIG_RULES: BrokerConfigRules = {
-  definition: brokerConfigDefinition,
-  dynamicProblem(name) {
-    const definition = brokerConfigDefinition(name);
-    return definition?.isDynamic === true ? null : `Cannot update ${name} while the broker runs`;
-  },
-};
+/** What AlterConfigs may do to brokers, and within which settings of theirs it may set those of groups. */
+export function brokerConfigRules(settings: Settings): BrokerConfigRules {
+  return {
+    definition: brokerConfigDefinition,
+    dynamicProblem(name) {
+      const definition = brokerConfigDefinition(name);
+      return definition?.isDynamic === true ? null : `Cannot update ${name} while the broker runs`;
+    },
+    valueOf: (name) => settings.text(name),
+  };
+}

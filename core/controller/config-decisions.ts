@@ -1,12 +1,13 @@
 import { ErrorCode } from '../protocol/errors.ts';
 import { type ConfigDefinition, parseConfig } from './config-definition.ts';
 import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
-import { BROKER_RESOURCE, type ClusterImage, type ResourceType, TOPIC_RESOURCE } from './image.ts';
+import { checkGroupConfigs, GROUP_CONFIGS } from './group-config.ts';
+import { BROKER_RESOURCE, type ClusterImage, GROUP_RESOURCE, type ResourceType, TOPIC_RESOURCE } from './image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { checkTopicConfigs, TOPIC_CONFIGS } from './topic-config.ts';
 
 /**
- * Decisions about the settings of topics and brokers, pure. Legacy AlterConfigs replaces all settings of a resource; IncrementalAlterConfigs changes single ones.
+ * Decisions about the settings of topics, brokers and groups, pure. Legacy AlterConfigs replaces all settings of a resource; IncrementalAlterConfigs changes single ones.
  */
 export const CONFIG_OPERATION = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
 
@@ -28,6 +29,8 @@ export interface BrokerConfigRules {
   definition(name: string): ConfigDefinition | undefined;
   /** null, or why the setting cannot be changed at run time. */
   dynamicProblem(name: string): string | null;
+  /** What holds for a setting now. */
+  valueOf(name: string): string;
 }
 
 export interface AlteredResource extends Outcome {
@@ -62,7 +65,7 @@ function alterResource(
   records: NewMetadataRecord[],
 ): Outcome {
   const { resourceType, resourceName } = resource;
-  if (resourceType !== TOPIC_RESOURCE && resourceType !== BROKER_RESOURCE) {
+  if (resourceType !== TOPIC_RESOURCE && resourceType !== BROKER_RESOURCE && resourceType !== GROUP_RESOURCE) {
     return refused(ErrorCode.INVALID_REQUEST, `Unexpected resource type ${resourceType}.`);
   }
   const missing = missingResource(image, resourceType, resourceName);
@@ -72,7 +75,7 @@ function alterResource(
   const before = image.configsOf(resourceType, resourceName);
   const after = new Map(mode === 'replace' ? [] : before);
   for (const change of resource.changes) {
-    const definition = resourceType === TOPIC_RESOURCE ? TOPIC_CONFIGS.get(change.name) : rules.definition(change.name);
+    const definition = definitionOf(resourceType, change.name, rules);
     const problem = applyChange(after, change, definition);
     if (problem !== null) return problem;
     if (resourceType === BROKER_RESOURCE) {
@@ -87,6 +90,10 @@ function alterResource(
     const problem = checkTopicConfigs(after);
     if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
   }
+  if (resourceType === GROUP_RESOURCE) {
+    const problem = checkGroupConfigs(after, rules.valueOf);
+    if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
+  }
   for (const [name, value] of after) {
     if (before.get(name) !== value) records.push({ kind: 'config', resourceType, resourceName, name, value });
   }
@@ -96,11 +103,30 @@ function alterResource(
   return ACCEPTED;
 }
 
+function definitionOf(
+  resourceType: ResourceType,
+  name: string,
+  rules: BrokerConfigRules,
+): ConfigDefinition | undefined {
+  switch (resourceType) {
+    case TOPIC_RESOURCE:
+      return TOPIC_CONFIGS.get(name);
+    case BROKER_RESOURCE:
+      return rules.definition(name);
+    case GROUP_RESOURCE:
+      return GROUP_CONFIGS.get(name);
+  }
+}
+
 function missingResource(image: ClusterImage, resourceType: ResourceType, resourceName: string): Outcome | null {
   if (resourceType === TOPIC_RESOURCE) {
     return image.topics.has(resourceName)
       ? null
       : refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`);
+  }
+  if (resourceType === GROUP_RESOURCE) {
+    // A group may be configured before it exists.
+    return resourceName === '' ? refused(ErrorCode.INVALID_REQUEST, 'Default group resources are not allowed.') : null;
   }
   if (resourceName === '') return null; // the default of all brokers
   const id = Number(resourceName);

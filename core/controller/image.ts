@@ -39,9 +39,10 @@ export interface TopicImage {
 export const NO_LEADER = -1;
 const LEADER_UNCHANGED = -2;
 
-export type ResourceType = 2 | 4;
+export type ResourceType = 2 | 4 | 32;
 export const TOPIC_RESOURCE = 2;
 export const BROKER_RESOURCE = 4;
+export const GROUP_RESOURCE = 32;
 
 interface MutableTopic extends TopicImage {
   readonly partitions: PartitionImage[];
@@ -87,6 +88,12 @@ export class ClusterImage {
   /** The settings that were given to a resource; those of broker '' hold for all brokers. */
   configsOf(resourceType: ResourceType, resourceName: string): ReadonlyMap<string, string> {
     return this.configs.get(configKey(resourceType, resourceName)) ?? NO_CONFIGS;
+  }
+
+  /** Names of the resources of a type that have a setting of their own. */
+  configuredNames(resourceType: ResourceType): string[] {
+    const prefix = configKey(resourceType, '');
+    return [...this.configs.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
   }
 
   replay(record: MetadataRecord): void {
