@@ -14,6 +14,7 @@ import type { Target } from './targets/target.ts';
 
 export const FAULT_KINDS = [
   'crash-app',
+  'stop-app',
   'pause-app',
   'cut-link',
   'drop-response',
@@ -95,6 +96,7 @@ export function recordsArbitrary(
 
 const FAULT_WORDS: Readonly<Record<FaultKind, string>> = {
   'crash-app': 'crash',
+  'stop-app': 'ask to end',
   'pause-app': 'pause',
   'cut-link': 'cut the link of',
   'drop-response': 'drop the next answer to',
@@ -229,6 +231,7 @@ async function applyFault(fault: Fault, target: Target, recorder: Recorder): Pro
       target.pauseBroker();
       later(() => target.resumeBroker());
       return;
+    case 'stop-app':
     case 'redeliver':
     case 'rebalance':
     case 'expire':

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { BarChart } from '@mqlab/reports/chart-spec.ts';
 import type { Figure, PriceRow } from '@mqlab/reports/run-data.ts';
 import type { InputRecord } from '../../kit/input.ts';
-import { flightsOf } from '../flights.ts';
+import { flightsOf } from '../../kit/flights.ts';
 import { EmbeddedDatabase } from '../stores/embedded-database.ts';
 import { EmbeddedRedis } from '../stores/embedded-redis.ts';
 import { type DatabaseServer, inTransaction, type KeyValueServer } from '../stores/store.ts';

@@ -1,10 +1,10 @@
 /**
- * Real records as this lab sends them: a few departures of a few airports, short enough to be read in a timeline, each with an id of its own.
+ * Real records as labs send them: a few departures of a few airports, short enough to be read in a timeline, each with an id of its own.
  *
  * Invariant: the same input and plan give the same records. Another input's records go whole into the value.
  */
-import type { InputRecord } from '../kit/input.ts';
-import type { PlannedRecord } from '../kit/plan.ts';
+import type { InputRecord } from './input.ts';
+import type { PlannedRecord } from './plan.ts';
 
 export interface PlannedFlight {
   readonly key: string;
