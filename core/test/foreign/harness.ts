@@ -7,6 +7,7 @@
 // An external broker must run with auto.create.topics.enable=false and group.initial.rebalance.delay.ms=0.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,6 +25,8 @@ export const owned: boolean = externalBootstrap === undefined;
 export interface BrokerOptions {
   /** Settings in Kafka's names, over the defaults of these suites. */
   readonly set?: Readonly<Record<string, string | number | boolean>>;
+  /** For a broker that is killed under clients that knock at its port meanwhile: see `steadyPort`. */
+  readonly steady?: boolean;
 }
 
 export interface ForeignBroker {
@@ -85,7 +88,7 @@ async function startOwned(options: BrokerOptions): Promise<ForeignBroker> {
   };
   let stderr = '';
   let child: ChildProcess | undefined;
-  let bootstrap = '127.0.0.1:0';
+  let bootstrap = `127.0.0.1:${options.steady === true ? await steadyPort() : 0}`;
 
   const killGroup = (): void => {
     if (child?.pid === undefined) return;
@@ -150,6 +153,23 @@ async function startOwned(options: BrokerOptions): Promise<ForeignBroker> {
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * A free port below the range from which systems give ports to outgoing connections. Inside it, a client that knocks at the port of a
+ * killed broker can be given that very port for its own end, connect to itself, and keep the broker from coming back.
+ */
+async function steadyPort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 15_000 + Math.floor(Math.random() * 17_000);
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+  throw new Error('no free port below the ephemeral range');
 }
 
 function readyLine(child: ChildProcess, stderr: () => string): Promise<string> {
