@@ -159,6 +159,11 @@ export class IndexFile {
     this.currentPath = path;
   }
 
+  /** The file has this path now: somebody renamed its folder. An open descriptor goes on. */
+  movedTo(path: string): void {
+    this.currentPath = path;
+  }
+
   private open(): File {
     this.file ??= this.files.open(this.currentPath, 'create');
     return this.file;

@@ -1,4 +1,4 @@
-import type { Files } from '../ports/files.ts';
+import { type Files, FilesError } from '../ports/files.ts';
 import { AtomicFile, formatCheckpoint, parseCheckpoint } from './checkpoint-files.ts';
 
 /**
@@ -15,19 +15,36 @@ export interface LeaderEpochEntry {
 const FILE_NAME = 'leader-epoch-checkpoint';
 
 export class LeaderEpochs {
-  private readonly file: AtomicFile;
+  private readonly files: Files;
+  private file: AtomicFile;
   private list: LeaderEpochEntry[];
   private readonly onError: (error: unknown) => void;
 
   constructor(files: Files, directory: string, onError: (error: unknown) => void) {
+    this.files = files;
     this.file = new AtomicFile(files, directory, FILE_NAME);
     this.onError = onError;
-    const text = this.file.read();
+    const text = this.readText();
     const lines = text === null ? null : parseCheckpoint(text, 2);
     this.list = (lines ?? []).map(([epoch, startOffset]) => ({
       epoch: Number(epoch),
       startOffset: Number(startOffset),
     }));
+  }
+
+  private readText(): string | null {
+    try {
+      return this.file.read();
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.onError(error);
+      return null;
+    }
+  }
+
+  /** The folder was renamed; nothing is being written (`settled`). */
+  moveTo(directory: string): void {
+    this.file = new AtomicFile(this.files, directory, FILE_NAME);
   }
 
   get entries(): readonly LeaderEpochEntry[] {

@@ -1,18 +1,21 @@
 import type { Clock } from '../ports/clock.ts';
-import { type FileSlice, type Files, FilesError } from '../ports/files.ts';
+import { type Files, FilesError } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { batchesIn, type RecordBatch } from '../protocol/record-batch.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
-import { CLEANED_SUFFIX, parentOf } from './file-names.ts';
+import { CLEANED_SUFFIX } from './file-names.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
-import { PositionCache } from './position-cache.ts';
+import { type FlushedLog, LogFlush } from './log-flush.ts';
+import type { LogOptions, ReadOptions, ReadResult } from './log-options.ts';
 import { ProducerState } from './producer-state.ts';
-import { loadSegments, removeSegmentFiles, replayProducers } from './recovery.ts';
+import { type LoadedSegments, loadSegments, removeSegmentFiles, replayProducers } from './recovery.ts';
+import { countOutdated } from './retention.ts';
 import { type FoundRecord, Segment } from './segment.ts';
+import { SegmentList } from './segment-list.ts';
 
 /**
  * A partition's log: its segments in offset order, of which the last one takes appends.
@@ -21,50 +24,11 @@ import { type FoundRecord, Segment } from './segment.ts';
  * Append and read are synchronous (see `Files`), so the owner of the partition needs no locks. What an append promises: after it returns the batch
  * survives the process; after `flush` resolves it survives the machine.
  *
- * A failing disk takes this log offline: every later call answers KAFKA_STORAGE_ERROR, other logs go on.
+ * A failing disk takes this log offline: every later call answers KAFKA_STORAGE_ERROR, other logs go on. What could not be read when the log was opened
+ * is left as it is, never made anew as an empty log.
  *
  * Not here: who is leader, when the high watermark rises (`replica/`); timers for retention and flush (`log-manager.ts`).
  */
-export interface LogOptions {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The partition's folder; made when absent. */
-  readonly directory: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly config: LogConfig;
-  /** The last owner closed this log; nothing needs to be recovered. */
-  readonly isClean: boolean;
-  /** From the checkpoints; 0 when unknown. */
-  readonly recoveryPoint: number;
-  readonly logStartOffset: number;
-  readonly highWatermark: number;
-  /** Told what people should know: cut tails, rebuilt indexes, a failed disk. */
-  readonly onProblem: (message: string) => void;
-  /** The recovery point may have fallen: the checkpoint should follow soon. */
-  readonly onTruncated?: () => void;
-}
-
-export interface ReadOptions {
-  readonly maxBytes: number;
-  /** Exclusive bound: the high watermark, last stable offset or log end, whatever the reader may see. */
-  readonly maxOffset: number;
-  /** Return the first batch even when it is larger than `maxBytes`. */
-  readonly minOneBatch: boolean;
-}
-
-export type ReadResult =
-  | {
-      readonly kind: 'read';
-      readonly errorCode: 0;
-      /** Whole batches of one segment, or null when there is nothing to read (yet, or within `maxBytes`). */
-      readonly slice: FileSlice | null;
-      /** The offset behind the last batch returned; the start offset when there is none. */
-      readonly endOffset: number;
-    }
-  | Rejected;
-
 interface RollNeed {
   readonly bytes: number;
   readonly lastOffset: number;
@@ -72,11 +36,11 @@ interface RollNeed {
 }
 
 const OFFSET_DELTA_MAX = 0x7fff_ffff;
+const nothingToFlush = (): Promise<void> => Promise.resolve();
 
 export class Log {
   readonly topic: string;
   readonly partition: number;
-  readonly directory: string;
   readonly producers: ProducerState;
   readonly epochs: LeaderEpochs;
   /** Replaced by the owner when the topic's settings change; takes effect at the next append. */
@@ -86,21 +50,16 @@ export class Log {
   private readonly random: Random;
   private readonly onProblem: (message: string) => void;
   private readonly onTruncated: () => void;
-  private readonly positions = new PositionCache();
-  private readonly list: Segment[];
+  private readonly onOffline: (log: Log, reason: string) => void;
+  private folder: string;
+  private readonly list: SegmentList;
+  private readonly flushed: LogFlush;
   private startOffset: number;
   private endOffset: number;
   private watermark: number;
-  private flushedOffset: number;
-  /** Rolled, and their indexes not yet on the device: the recovery point stays below them. */
-  private unflushedSealed: Segment[] = [];
-  private flushing: Promise<void> | null = null;
-  private flushWaiting: Promise<void> | null = null;
   private rollJitterMs: number;
-  /** Files were made, renamed or removed since the folder was last flushed. */
-  private isFolderDirty = true;
-  /** The folder's own entry may not be on the device. */
-  private isNewFolder = true;
+  /** The log that took this one's place, in another log dir. */
+  private successor: Log | null = null;
   private offlineReason: string | null = null;
   private isClosed = false;
   /** Monotonic time of the last flush, for flush.ms. */
@@ -114,39 +73,81 @@ export class Log {
   constructor(options: LogOptions) {
     this.topic = options.topic;
     this.partition = options.partition;
-    this.directory = options.directory;
+    this.folder = options.directory;
     this.config = options.config;
     this.files = options.files;
     this.clock = options.clock;
     this.random = options.random;
     this.onProblem = (message) => options.onProblem(`${this.directory}: ${message}`);
     this.onTruncated = options.onTruncated ?? (() => {});
-    this.files.makeDirectory(this.directory);
+    this.onOffline = options.onOffline ?? (() => {});
     this.epochs = new LeaderEpochs(this.files, this.directory, (error) => this.goOffline(error));
     this.producers = new ProducerState(this.files, this.directory);
-    const loaded = loadSegments({
-      files: this.files,
-      directory: this.directory,
-      config: this.config,
-      nowMs: this.clock.now(),
-      isClean: options.isClean,
-      recoveryPoint: options.recoveryPoint,
-      logStartOffset: options.logStartOffset,
-      epochs: this.epochs,
-      onProblem: this.onProblem,
-    });
-    this.list = loaded.segments;
-    this.unflushedSealed = this.list.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
+    const loaded = this.load(options);
+    this.list = new SegmentList(loaded.segments);
     this.endOffset = loaded.logEndOffset;
-    this.startOffset = Math.min(Math.max(options.logStartOffset, this.list[0]!.baseOffset), this.endOffset);
-    this.epochs.truncateFromEnd(this.endOffset);
-    this.epochs.truncateFromStart(this.startOffset);
-    this.flushedOffset = options.isClean ? this.endOffset : Math.min(options.recoveryPoint, this.endOffset);
+    this.startOffset = Math.min(
+      Math.max(options.logStartOffset, loaded.segments[0]?.baseOffset ?? this.endOffset),
+      this.endOffset,
+    );
+    const flushedOffset = options.isClean ? this.endOffset : Math.min(options.recoveryPoint, this.endOffset);
+    const unflushed = loaded.segments.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
+    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed);
     this.watermark = Math.min(Math.max(options.highWatermark, this.startOffset), this.endOffset);
-    replayProducers(this.producers, this.list, this.startOffset, this.endOffset, loaded.rebuilt);
+    if (this.offlineReason === null) this.replay(loaded);
     this.producers.onHighWatermark(this.watermark);
     this.rollJitterMs = this.drawJitter();
     this.lastFlushMs = this.clock.monotonic();
+  }
+
+  /** What lies in the folder; no segment when the disk refuses: the log is offline from its first moment, and nothing is made anew in its place. */
+  private load(options: LogOptions): LoadedSegments {
+    try {
+      this.files.makeDirectory(this.directory);
+      if (this.offlineReason === null) {
+        return loadSegments({ ...options, nowMs: this.clock.now(), epochs: this.epochs, onProblem: this.onProblem });
+      }
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.goOffline(error);
+    }
+    return { segments: [], logEndOffset: options.logStartOffset, rebuilt: new Set() };
+  }
+
+  private replay({ segments, rebuilt }: LoadedSegments): void {
+    try {
+      this.epochs.truncateFromEnd(this.endOffset);
+      this.epochs.truncateFromStart(this.startOffset);
+      replayProducers(this.producers, segments, this.startOffset, this.endOffset, rebuilt);
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.goOffline(error);
+    }
+  }
+
+  private flushedLog(): FlushedLog {
+    return {
+      logEndOffset: () => this.endOffset,
+      active: () => this.list.active,
+      directory: () => this.folder,
+      elsewhere: () => {
+        const { successor } = this;
+        if (successor !== null) return () => successor.flush();
+        if (this.isClosed) return nothingToFlush;
+        const reason = this.offlineReason;
+        return reason === null ? null : () => Promise.reject(new Error(`the log is offline: ${reason}`));
+      },
+      settled: () => this.epochs.settled(),
+      onStart: () => {
+        this.lastFlushMs = this.clock.monotonic();
+      },
+      onFailed: (error) => this.goOffline(error),
+    };
+  }
+
+  /** The folder of the partition; another one after `moveTo`. */
+  get directory(): string {
+    return this.folder;
   }
 
   get logStartOffset(): number {
@@ -170,24 +171,20 @@ export class Log {
 
   /** Everything below is on the device. */
   get recoveryPoint(): number {
-    return Math.min(this.flushedOffset, this.unflushedSealed[0]?.baseOffset ?? this.flushedOffset);
+    return this.flushed.recoveryPoint;
   }
 
   get segments(): readonly Segment[] {
-    return this.list;
+    return this.list.all;
   }
 
   get size(): number {
-    return this.list.reduce((bytes, segment) => bytes + segment.size, 0);
+    return this.list.bytes;
   }
 
   /** Why the disk was given up; null while the log is online. */
   get offline(): string | null {
     return this.offlineReason;
-  }
-
-  private get active(): Segment {
-    return this.list[this.list.length - 1]!;
   }
 
   /** Raises (or after a truncation lowers) the high watermark; clamped to the log's bounds. True when it changed. */
@@ -300,7 +297,7 @@ export class Log {
   }
 
   private rollIfNeeded(need: RollNeed, nowMs: number): Segment {
-    const active = this.active;
+    const { active } = this.list;
     const { segmentBytes } = this.config;
     const isFull = active.size > segmentBytes - need.bytes;
     const isDistant = need.lastOffset - active.baseOffset > OFFSET_DELTA_MAX;
@@ -313,15 +310,15 @@ export class Log {
 
   /** Seals the active segment and begins a new one at the log's end. */
   roll(): Segment {
-    const sealed = this.active;
+    const sealed = this.list.active;
     if (sealed.size === 0 && sealed.baseOffset === this.endOffset) return sealed;
     sealed.seal();
     this.producers.takeSnapshot();
     const segment = new Segment(this.files, this.directory, this.endOffset, this.config, this.clock.now());
-    this.list.push(segment);
-    this.isFolderDirty = true;
+    this.list.all.push(segment);
+    this.flushed.folderChanged();
     this.rollJitterMs = this.drawJitter();
-    this.unflushedSealed.push(sealed);
+    this.flushed.sealed(sealed);
     this.flush().catch(() => {}); // A failure took the log offline and was reported.
     return segment;
   }
@@ -346,95 +343,29 @@ export class Log {
         `Offset ${startOffset} is not within [${this.startOffset}, ${this.endOffset}].`,
       );
     }
-    const bound = Math.min(options.maxOffset, this.endOffset);
-    if (startOffset >= bound) return { kind: 'read', errorCode: 0, slice: null, endOffset: startOffset };
     try {
-      for (let index = this.segmentIndexFor(startOffset); index < this.list.length; index++) {
-        const segment = this.list[index]!;
-        if (segment.baseOffset >= bound) break;
-        const segmentEnd = this.list[index + 1]?.baseOffset ?? this.endOffset;
-        const limit = bound >= segmentEnd ? segment.size : (this.positionOf(segment, bound) ?? segment.size);
-        const position = this.positionOf(segment, startOffset);
-        if (position === null || position >= limit) continue;
-        return this.cut(segment, position, limit, Math.min(bound, segmentEnd), startOffset, options);
-      }
+      return this.list.read(startOffset, this.endOffset, options);
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);
       return this.storageError();
     }
-    return { kind: 'read', errorCode: 0, slice: null, endOffset: startOffset };
-  }
-
-  /** Ends a read at `limit`, or at the last batch that ends within `maxBytes`. */
-  private cut(
-    segment: Segment,
-    position: number,
-    limit: number,
-    limitOffset: number,
-    startOffset: number,
-    options: ReadOptions,
-  ): ReadResult {
-    if (limit - position <= options.maxBytes) {
-      this.positions.set(segment, limitOffset, limit);
-      return { kind: 'read', errorCode: 0, slice: segment.slice(position, limit - position), endOffset: limitOffset };
-    }
-    let end = segment.batchBoundaryAtOrBelow(position + options.maxBytes, position);
-    if (end.position === position) {
-      if (!options.minOneBatch) return { kind: 'read', errorCode: 0, slice: null, endOffset: startOffset };
-      end = segment.batchEnd(position);
-    }
-    this.positions.set(segment, end.nextOffset, end.position);
-    const slice = segment.slice(position, end.position - position);
-    return { kind: 'read', errorCode: 0, slice, endOffset: end.nextOffset };
-  }
-
-  private positionOf(segment: Segment, offset: number): number | null {
-    const known = this.positions.get(segment, offset);
-    if (known !== null) return known;
-    const batch = segment.findBatch(offset);
-    if (batch === null) return null;
-    this.positions.set(segment, offset, batch.position);
-    return batch.position;
-  }
-
-  /** The last segment whose base is at or below `offset`. */
-  private segmentIndexFor(offset: number): number {
-    let low = 0;
-    let high = this.list.length - 1;
-    if (this.list[high]!.baseOffset <= offset) return high;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.list[middle]!.baseOffset <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   /** The aborted transactions that touch [startOffset, endOffset), for a read_committed reader. */
   abortedTransactions(startOffset: number, endOffset: number): AbortedTransaction[] {
-    const found: AbortedTransaction[] = [];
-    for (let index = this.segmentIndexFor(startOffset); index < this.list.length; index++) {
-      if (this.list[index]!.abortedIndex.collect(startOffset, endOffset, found)) break;
-    }
-    return found;
+    return this.list.abortedTransactions(startOffset, endOffset);
   }
 
   /** The first record whose timestamp is `timestamp` or later; null when there is none. */
   offsetForTimestamp(timestamp: number): FoundRecord | null {
-    for (const segment of this.list) {
-      if (segment.maxTimestamp < timestamp) continue;
-      const found = segment.findTimestamp(timestamp, this.startOffset);
-      if (found !== null) return found;
-    }
-    return null;
+    return this.list.findTimestamp(timestamp, this.startOffset);
   }
 
   /** The record with the largest timestamp (the first of several); null when the log has none. */
   maxTimestampRecord(): FoundRecord | null {
-    let timestamp = -1;
-    for (const segment of this.list) timestamp = Math.max(timestamp, segment.maxTimestamp);
-    return timestamp < 0 ? null : this.offsetForTimestamp(timestamp);
+    const { maxTimestamp } = this.list;
+    return maxTimestamp < 0 ? null : this.offsetForTimestamp(maxTimestamp);
   }
 
   /** DeleteRecords: no reader sees what lies before `offset` any more. Whole segments go at the next retention run. */
@@ -460,23 +391,23 @@ export class Log {
   /** Removes every batch from the one that holds `offset` on. */
   truncateTo(offset: number): void {
     if (offset >= this.endOffset) return;
-    if (offset < this.startOffset || offset < this.list[0]!.baseOffset) return this.truncateFully(offset);
-    this.positions.clear();
-    const kept = this.segmentIndexFor(offset) + 1;
-    this.discard(this.list.splice(kept));
-    const endOffset = this.active.truncateTo(offset);
+    if (offset < this.startOffset || offset < this.list.first.baseOffset) return this.truncateFully(offset);
+    this.list.forgetPositions();
+    const kept = this.list.indexFor(offset) + 1;
+    this.discard(this.list.all.splice(kept));
+    const endOffset = this.list.active.truncateTo(offset);
     // The batch also held records below the log start: nothing that anyone may read is left.
     if (endOffset < this.startOffset) return this.truncateFully(this.startOffset);
     this.endOffset = endOffset;
     this.afterTruncation();
-    replayProducers(this.producers, this.list, this.startOffset, this.endOffset, new Set());
+    replayProducers(this.producers, this.list.all, this.startOffset, this.endOffset, new Set());
   }
 
   /** Drops everything; the log goes on, empty, at `offset`. */
   truncateFully(offset: number): void {
-    this.positions.clear();
-    this.discard(this.list.splice(0));
-    this.list.push(new Segment(this.files, this.directory, offset, this.config, this.clock.now()));
+    this.list.forgetPositions();
+    this.discard(this.list.all.splice(0));
+    this.list.all.push(new Segment(this.files, this.directory, offset, this.config, this.clock.now()));
     this.startOffset = offset;
     this.endOffset = offset;
     this.epochs.clear();
@@ -485,10 +416,10 @@ export class Log {
   }
 
   private afterTruncation(): void {
-    this.isFolderDirty = true;
+    this.flushed.folderChanged();
     this.truncationCount++;
     this.epochs.truncateFromEnd(this.endOffset);
-    this.flushedOffset = Math.min(this.flushedOffset, this.endOffset);
+    this.flushed.truncatedTo(this.endOffset);
     this.watermark = Math.min(Math.max(this.watermark, this.startOffset), this.endOffset);
     this.producers.onHighWatermark(this.watermark);
     this.onTruncated();
@@ -497,33 +428,19 @@ export class Log {
   /** Deletes segments that retention.ms, retention.bytes or the log start have outdated; never beyond the high watermark. Returns how many. */
   applyRetention(): number {
     if (this.offlineReason !== null || this.isBeingCleaned) return 0;
-    const { retentionMs, retentionBytes, cleanupPolicy } = this.config;
-    const nowMs = this.clock.now();
-    const mayDelete = cleanupPolicy.includes('delete');
-    let excess = mayDelete && retentionBytes >= 0 ? this.size - retentionBytes : -1;
-    let count = 0;
-    for (let index = 0; index < this.list.length; index++) {
-      const segment = this.list[index]!;
-      const next = this.list[index + 1];
-      const endOffset = next?.baseOffset ?? this.endOffset;
-      if (endOffset > this.watermark || (next === undefined && segment.size === 0)) break;
-      const isExpired = mayDelete && retentionMs >= 0 && nowMs - segment.retentionTimestamp > retentionMs;
-      excess -= segment.size;
-      const isOutdated = next !== undefined && endOffset <= this.startOffset;
-      if (!isExpired && excess < 0 && !isOutdated) break;
-      count++;
-    }
+    const { all } = this.list;
+    const count = countOutdated(all, this.config, this, this.clock.now());
     if (count === 0) return 0;
     try {
-      if (count === this.list.length) this.roll();
-      this.positions.clear();
-      this.discard(this.list.splice(0, count));
+      if (count === all.length) this.roll();
+      this.list.forgetPositions();
+      this.discard(all.splice(0, count));
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);
       return 0;
     }
-    const first = this.list[0]!.baseOffset;
+    const first = this.list.first.baseOffset;
     this.raiseStart(first);
     this.producers.removeSnapshots((offset) => offset < first);
     return count;
@@ -532,7 +449,7 @@ export class Log {
   /** A segment for the cleaner to write: `.cleaned` files that are no part of the log, and go at the next start. */
   newCleanedSegment(baseOffset: number, createdAtMs: number): Segment {
     removeSegmentFiles(this.files, this.directory, baseOffset, CLEANED_SUFFIX);
-    this.isFolderDirty = true;
+    this.flushed.folderChanged();
     const config = { ...this.config, preallocate: false };
     return new Segment(this.files, this.directory, baseOffset, config, createdAtMs, false, CLEANED_SUFFIX);
   }
@@ -542,10 +459,11 @@ export class Log {
    * new state: recovery finishes the swap. False when the replaced segments are no longer the log's.
    */
   replaceSegments(cleaned: Segment, replaced: readonly Segment[]): boolean {
-    const at = this.list.indexOf(replaced[0]!);
-    const isWhole = replaced.every((segment, index) => this.list[at + index] === segment);
-    if (this.offlineReason !== null || at < 0 || !isWhole || at + replaced.length >= this.list.length) return false;
-    this.isFolderDirty = true;
+    const { all } = this.list;
+    const at = all.indexOf(replaced[0]!);
+    const isWhole = replaced.every((segment, index) => all[at + index] === segment);
+    if (this.offlineReason !== null || at < 0 || !isWhole || at + replaced.length >= all.length) return false;
+    this.flushed.folderChanged();
     try {
       this.discard(replaced);
       cleaned.changeSuffix('');
@@ -556,16 +474,15 @@ export class Log {
       this.goOffline(error);
       return false;
     }
-    this.list.splice(at, replaced.length, cleaned);
-    this.positions.clear();
+    all.splice(at, replaced.length, cleaned);
+    this.list.forgetPositions();
     return true;
   }
 
   /** Renames the segments to `.deleted` now, removes them once slices in flight have had time to end. */
   private discard(segments: readonly Segment[]): void {
     if (segments.length === 0) return;
-    const gone = new Set(segments);
-    this.unflushedSealed = this.unflushedSealed.filter((segment) => !gone.has(segment));
+    this.flushed.gone(new Set(segments));
     for (const segment of segments) segment.markDeleted();
     this.clock.setTimer(this.config.fileDeleteDelayMs, () => {
       for (const segment of segments) {
@@ -583,63 +500,26 @@ export class Log {
    * Appends that come while the device works share the next flush.
    */
   flushAfterAppend(): Promise<void> | null {
-    return this.endOffset - this.flushedOffset >= this.config.flushMessages ? this.flush() : null;
+    return this.flushed.unflushedCount >= this.config.flushMessages ? this.flush() : null;
   }
 
   /** Everything that was appended before the call, to the device. Rejects when the disk fails; the log is offline then. */
   flush(): Promise<void> {
-    if (this.flushing === null) {
-      this.flushing = this.flushNow().finally(() => {
-        this.flushing = null;
-      });
-      return this.flushing;
-    }
-    this.flushWaiting ??= this.flushing
-      .catch(() => {})
-      .then(() => {
-        this.flushWaiting = null;
-        return this.flush();
-      });
-    return this.flushWaiting;
-  }
-
-  private async flushNow(): Promise<void> {
-    if (this.offlineReason !== null || this.isClosed) return;
-    const endOffset = this.endOffset;
-    const sealed = new Set(this.unflushedSealed);
-    const active = this.active;
-    this.lastFlushMs = this.clock.monotonic();
-    try {
-      for (const segment of sealed) {
-        await segment.flush();
-      }
-      await active.flushLog();
-      if (this.isFolderDirty) await this.flushFolder();
-      await this.epochs.settled();
-    } catch (error) {
-      this.goOffline(error);
-      throw error;
-    }
-    this.unflushedSealed = this.unflushedSealed.filter((segment) => !sealed.has(segment));
-    this.flushedOffset = Math.max(this.flushedOffset, Math.min(endOffset, this.endOffset));
+    return this.flushed.flush();
   }
 
   /** Makes names of files that came, went or changed survive a power cut. */
-  async flushFolder(): Promise<void> {
-    this.isFolderDirty = false;
-    await this.files.flushDirectory(this.directory);
-    if (!this.isNewFolder) return;
-    this.isNewFolder = false;
-    await this.files.flushDirectory(parentOf(this.directory));
+  flushFolder(): Promise<void> {
+    return this.flushed.flushFolder();
   }
 
   /** The clean end: indexes and producer state are complete on the device, so that the next start needs no recovery. */
   async close(): Promise<void> {
     if (this.isClosed) return;
     if (this.offlineReason === null) {
-      this.active.seal();
+      this.list.active.seal();
       this.producers.takeSnapshot();
-      if (!this.unflushedSealed.includes(this.active)) this.unflushedSealed.push(this.active);
+      this.flushed.sealed(this.list.active);
       await this.flush();
     }
     this.closeFiles();
@@ -649,7 +529,30 @@ export class Log {
   closeFiles(): void {
     this.isClosed = true;
     this.offlineReason ??= 'closed';
-    for (const segment of this.list) segment.close();
+    for (const segment of this.list.all) segment.close();
+  }
+
+  /** The folder goes to another place of the same device, whole. The caller waits for `epochs.settled` before. */
+  moveTo(directory: string): void {
+    this.files.rename(this.folder, directory);
+    this.folder = directory;
+    for (const segment of this.list.all) segment.moveTo(directory);
+    this.epochs.moveTo(directory);
+    this.producers.moveTo(directory);
+    this.flushed.folderMoved();
+  }
+
+  /** Another log has everything that this one has, and takes its place: who waits for a flush waits for that log's. */
+  retire(successor: Log): void {
+    this.successor = successor;
+    this.closeFiles();
+  }
+
+  /** Its log dir failed with another log. */
+  takeOffline(reason: string): void {
+    if (this.offlineReason !== null) return;
+    this.offlineReason = reason;
+    for (const segment of this.list.all) segment.close();
   }
 
   get isCompacted(): boolean {
@@ -660,6 +563,7 @@ export class Log {
     if (this.offlineReason !== null) return;
     this.offlineReason = error instanceof Error ? error.message : String(error);
     this.onProblem(`the log is offline: ${this.offlineReason}`);
+    this.onOffline(this, this.offlineReason);
   }
 
   private storageError(): Rejected {

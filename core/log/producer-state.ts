@@ -34,13 +34,18 @@ export class ProducerState {
   /** Complete, but the marker is not below the high watermark yet: still unstable for readers. */
   private unreplicated: CompletedTransaction[] = [];
   private readonly files: Files;
-  private readonly directory: string;
+  private directory: string;
   /** Exclusive: the next offset to take into account. */
   endOffset = 0;
   private snapshotOffset = -1;
 
   constructor(files: Files, directory: string) {
     this.files = files;
+    this.directory = directory;
+  }
+
+  /** The folder was renamed with the snapshots in it. */
+  moveTo(directory: string): void {
     this.directory = directory;
   }
 

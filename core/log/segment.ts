@@ -47,7 +47,7 @@ export class Segment {
   /** When this process opened or made the segment. */
   readonly createdAtMs: number;
   private readonly files: Files;
-  private readonly directory: string;
+  private directory: string;
   private readonly indexIntervalBytes: number;
   private readonly log: File;
   private bytesSinceIndexEntry = 0;
@@ -324,6 +324,14 @@ export class Segment {
     this.offsetIndex.entries.rename(this.path(OFFSET_INDEX_SUFFIX));
     this.timeIndex.entries.rename(this.path(TIME_INDEX_SUFFIX));
     this.abortedIndex.entries.rename(this.path(ABORTED_INDEX_SUFFIX));
+  }
+
+  /** The folder was renamed with all that is in it. */
+  moveTo(directory: string): void {
+    this.directory = directory;
+    this.offsetIndex.entries.movedTo(this.path(OFFSET_INDEX_SUFFIX));
+    this.timeIndex.entries.movedTo(this.path(TIME_INDEX_SUFFIX));
+    this.abortedIndex.entries.movedTo(this.path(ABORTED_INDEX_SUFFIX));
   }
 
   remove(): void {

@@ -7,8 +7,9 @@ import { realRandom } from '../../ports/real/random.ts';
 import { recordsOf } from '../../protocol/record.ts';
 import { batchesIn } from '../../protocol/record-batch.ts';
 import { type BatchOptions, buildBatch } from '../../protocol/record-batch-builder.ts';
-import { Log, type LogOptions } from '../log.ts';
+import { Log } from '../log.ts';
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../log-config.ts';
+import type { LogOptions } from '../log-options.ts';
 
 /** For the tests of this room: a log in a temporary folder, a clock moved by hand, short ways to append and to read everything. */
 export const T0 = 1_700_000_000_000;
