@@ -1,7 +1,7 @@
 import { Controller, newId } from '../controller/controller.ts';
 import { ClusterImage } from '../controller/image.ts';
 import { MetadataLog } from '../controller/metadata-log.ts';
-import { CONSUMER_OFFSETS_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { MigrationPolicy } from '../groups/consumer-heartbeat.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import { readMetaProperties } from '../log/log-directory.ts';
@@ -10,6 +10,8 @@ import type { Address, Connection, Listener } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { ServerConnection } from '../rpc/server-connection.ts';
+import { localPersister } from '../shares/local-persister.ts';
+import { ShareCoordinator } from '../shares/share-coordinator.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
@@ -138,6 +140,12 @@ export class Broker {
       markers,
       takeProducerId: () => producerIds.take(),
     });
+    const shares = new ShareCoordinator({
+      clock,
+      config: this.shareConfig(),
+      partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
+    });
+    const topicCreation = new TopicCreation(image, controller, config);
     const services: BrokerServices = {
       nodeId,
       clusterId,
@@ -151,10 +159,12 @@ export class Broker {
       groupConfig,
       transactions,
       markers,
+      shares,
+      sharePersister: localPersister(shares, () => topicCreation.ensureShareStateTopic()),
       purgatory: new Purgatory(clock),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
       producerIds,
-      topicCreation: new TopicCreation(image, controller, config),
+      topicCreation,
       metrics: this.metrics,
       apis: HANDLERS.map((handler) => handler.api),
       endPointOf: (brokerId, listenerName) => {
@@ -172,7 +182,17 @@ export class Broker {
       logDirs: logManager.directories.map((each) => each.meta.directoryId),
     });
     this.removeStrayLogs(logManager);
-    const applier = new MetadataApplier({ image, nodeId, replicas, groups, transactions, settings, clock, onProblem });
+    const applier = new MetadataApplier({
+      image,
+      nodeId,
+      replicas,
+      groups,
+      transactions,
+      shares,
+      settings,
+      clock,
+      onProblem,
+    });
     applier.apply();
     metadataLog.whenReplayed(() => applier.apply());
     this.dispatch = new Dispatch(services, HANDLERS);
@@ -213,6 +233,17 @@ export class Broker {
         assignors: config.list('group.consumer.assignors'),
         migrationPolicy: config.text('group.consumer.migration.policy') as MigrationPolicy,
       },
+    };
+  }
+
+  private shareConfig() {
+    const { config } = this;
+    const existing = this.image.topics.get(SHARE_GROUP_STATE_TOPIC)?.partitions.length;
+    return {
+      statePartitions: existing ?? config.number('share.coordinator.state.topic.num.partitions'),
+      updatesPerSnapshot: config.number('share.coordinator.snapshot.update.records.per.snapshot'),
+      pruneIntervalMs: config.number('share.coordinator.state.topic.prune.interval.ms'),
+      coldSnapshotIntervalMs: config.number('share.coordinator.cold.partition.snapshot.interval.ms'),
     };
   }
 
@@ -294,6 +325,7 @@ export class Broker {
     for (const listener of this.listeners) await listener.close();
     this.services?.groups.close();
     this.services?.transactions.close();
+    this.services?.shares.close();
     this.services?.purgatory.close();
     await this.drainConnections();
     await this.metadataLog?.close();

@@ -80,10 +80,11 @@ function committed(partition: Partition, offset: number): Promise<number> | numb
   });
 }
 
-function readAll(
+/** All records with keys, oldest first; and the markers of transactions between them. */
+export function readAll(
   partition: Partition,
-  visit: Parameters<CoordinatorLog['readAll']>[0],
-  onMarker: Parameters<CoordinatorLog['readAll']>[1],
+  visit: (key: Buffer, value: Buffer | null, producerId: number | null, offset: number) => void,
+  onMarker?: Parameters<CoordinatorLog['readAll']>[1],
 ): void {
   const { log } = partition;
   let offset = log.logStartOffset;
@@ -99,7 +100,9 @@ function readAll(
         continue;
       }
       const producerId = batch.isTransactional ? batch.producerId : null;
-      for (const record of recordsOf(batch)) if (record.key !== null) visit(record.key, record.value, producerId);
+      for (const record of recordsOf(batch)) {
+        if (record.key !== null) visit(record.key, record.value, producerId, record.offset);
+      }
     }
     offset = read.endOffset;
   }

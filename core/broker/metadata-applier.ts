@@ -1,14 +1,16 @@
 import type { ClusterImage, TopicImage } from '../controller/image.ts';
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../controller/image.ts';
-import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';
 import { FilesError } from '../ports/files.ts';
 import type { Partition } from '../replica/partition.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { ShareCoordinator } from '../shares/share-coordinator.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { coordinatorLog } from './coordinator-log.ts';
 import type { Settings } from './settings.ts';
+import { shareStateLog } from './shares/share-state-log.ts';
 
 /**
  * Brings this broker to what the metadata says: partitions held and led, settings of logs, groups coordinated.
@@ -28,6 +30,7 @@ export class MetadataApplier {
   private readonly replicas: ReplicaManager;
   private readonly groups: GroupCoordinator;
   private readonly transactions: TransactionCoordinator;
+  private readonly shares: ShareCoordinator;
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly onProblem: (message: string) => void;
@@ -39,6 +42,7 @@ export class MetadataApplier {
     readonly replicas: ReplicaManager;
     readonly groups: GroupCoordinator;
     readonly transactions: TransactionCoordinator;
+    readonly shares: ShareCoordinator;
     readonly settings: Settings;
     readonly clock: Clock;
     readonly onProblem: (message: string) => void;
@@ -48,6 +52,7 @@ export class MetadataApplier {
     this.replicas = parts.replicas;
     this.groups = parts.groups;
     this.transactions = parts.transactions;
+    this.shares = parts.shares;
     this.settings = parts.settings;
     this.clock = parts.clock;
     this.onProblem = parts.onProblem;
@@ -56,7 +61,7 @@ export class MetadataApplier {
   apply(): void {
     this.groups.metadataChanged();
     for (const [name, { topic }] of this.applied) {
-      if (this.image.topics.get(name)?.topicId !== topic.topicId) this.drop(name);
+      if (this.image.topics.get(name)?.topicId !== topic.topicId) this.drop(name, topic.topicId);
     }
     const brokerKey = this.brokerConfigKey();
     for (const topic of this.image.topics.values()) this.applyTopic(topic, brokerKey);
@@ -85,6 +90,7 @@ export class MetadataApplier {
       const opened = this.replicas.hold(topic.name, topic.topicId, replicas, config);
       if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);
       if (topic.name === TRANSACTION_STATE_TOPIC) this.coordinateTransactions(opened);
+      if (topic.name === SHARE_GROUP_STATE_TOPIC) this.coordinateShares(opened);
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.onProblem(`the topic ${topic.name} cannot be held: ${error.message}`);
@@ -102,6 +108,13 @@ export class MetadataApplier {
     }
   }
 
+  private coordinateShares(opened: readonly Partition[]): void {
+    for (const partition of opened) {
+      if (partition.leader !== this.nodeId) continue;
+      this.shares.elected(partition.partition, shareStateLog(partition, this.clock));
+    }
+  }
+
   private coordinateGroups(opened: readonly Partition[]): void {
     for (const partition of opened) {
       if (partition.leader === this.nodeId) {
@@ -110,7 +123,7 @@ export class MetadataApplier {
     }
   }
 
-  private drop(name: string): void {
+  private drop(name: string, topicId: string): void {
     this.applied.delete(name);
     if (name === CONSUMER_OFFSETS_TOPIC) {
       for (const { partition } of this.replicas.partitionsOf(name)) this.groups.resigned(partition);
@@ -118,7 +131,11 @@ export class MetadataApplier {
     if (name === TRANSACTION_STATE_TOPIC) {
       for (const { partition } of this.replicas.partitionsOf(name)) this.transactions.resigned(partition);
     }
+    if (name === SHARE_GROUP_STATE_TOPIC) {
+      for (const { partition } of this.replicas.partitionsOf(name)) this.shares.resigned(partition);
+    }
     this.replicas.drop(name);
+    void this.shares.topicDeleted(topicId);
     this.groups.topicDeleted(name).catch((error: unknown) => {
       this.onProblem(`the offsets committed for ${name} could not be removed: ${String(error)}`);
     });

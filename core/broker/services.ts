@@ -5,6 +5,8 @@ import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
+import type { SharePersister } from '../shares/persister.ts';
+import type { ShareCoordinator } from '../shares/share-coordinator.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
@@ -31,6 +33,10 @@ export interface BrokerServices {
   readonly groupConfig: GroupConfigLookup;
   readonly transactions: TransactionCoordinator;
   readonly markers: LocalMarkers;
+  /** What this broker keeps of share partitions: for APIs 83–87. */
+  readonly shares: ShareCoordinator;
+  /** The state of share partitions, wherever it is kept. */
+  readonly sharePersister: SharePersister;
   readonly purgatory: Purgatory;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;

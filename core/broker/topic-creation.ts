@@ -1,7 +1,7 @@
 import type { Controller } from '../controller/controller.ts';
 import type { ClusterImage } from '../controller/image.ts';
 import type { CreatedTopic, TopicToCreate } from '../controller/topic-decisions.ts';
-import { CONSUMER_OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { BrokerConfig } from './config.ts';
 
 const SEGMENT_BYTES_MIN = 1024 * 1024;
@@ -48,9 +48,43 @@ export class TopicCreation {
     return this.image.topics.has(TRANSACTION_STATE_TOPIC);
   }
 
+  /** True when the topic of the share partitions' state exists now. */
+  async ensureShareStateTopic(): Promise<boolean> {
+    await this.createMissing([SHARE_GROUP_STATE_TOPIC]);
+    return this.image.topics.has(SHARE_GROUP_STATE_TOPIC);
+  }
+
   private topicToCreate(name: string): TopicToCreate {
-    if (name === CONSUMER_OFFSETS_TOPIC) return this.offsetsTopic();
-    return name === TRANSACTION_STATE_TOPIC ? this.transactionTopic() : ordinaryTopic(name);
+    switch (name) {
+      case CONSUMER_OFFSETS_TOPIC:
+        return this.offsetsTopic();
+      case TRANSACTION_STATE_TOPIC:
+        return this.transactionTopic();
+      case SHARE_GROUP_STATE_TOPIC:
+        return this.shareStateTopic();
+      default:
+        return ordinaryTopic(name);
+    }
+  }
+
+  /** Not compacted: the coordinator deletes what its snapshots have made redundant. */
+  private shareStateTopic(): TopicToCreate {
+    const brokers = this.image.liveBrokers().length;
+    const setting = (name: string): number => this.config.number(`share.coordinator.state.topic.${name}`);
+    const replicationFactor = Math.max(1, Math.min(setting('replication.factor'), brokers));
+    return {
+      name: SHARE_GROUP_STATE_TOPIC,
+      partitionCount: setting('num.partitions'),
+      replicationFactor,
+      assignments: [],
+      configs: [
+        { name: 'compression.type', value: 'uncompressed' },
+        { name: 'cleanup.policy', value: 'delete' },
+        { name: 'retention.ms', value: '-1' },
+        { name: 'min.insync.replicas', value: String(Math.min(setting('min.isr'), replicationFactor)) },
+        { name: 'segment.bytes', value: String(Math.max(SEGMENT_BYTES_MIN, setting('segment.bytes'))) },
+      ],
+    };
   }
 
   private transactionTopic(): TopicToCreate {

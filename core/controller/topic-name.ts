@@ -2,15 +2,16 @@
 const NAME_LENGTH_MAX = 249;
 const LEGAL_NAME = /^[a-zA-Z0-9._-]+$/;
 
-const INTERNAL_TOPICS: ReadonlySet<string> = new Set([
-  '__consumer_offsets',
-  '__transaction_state',
-  '__share_group_state',
-]);
-
 export const CLUSTER_METADATA_TOPIC = '__cluster_metadata';
 export const CONSUMER_OFFSETS_TOPIC = '__consumer_offsets';
 export const TRANSACTION_STATE_TOPIC = '__transaction_state';
+export const SHARE_GROUP_STATE_TOPIC = '__share_group_state';
+
+const INTERNAL_TOPICS: ReadonlySet<string> = new Set([
+  CONSUMER_OFFSETS_TOPIC,
+  TRANSACTION_STATE_TOPIC,
+  SHARE_GROUP_STATE_TOPIC,
+]);
 
 /** Ordinary clients do not write them, and Metadata marks them. */
 export function isInternalTopic(name: string): boolean {

@@ -9,8 +9,8 @@
  * - COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR: try again later;
  * - FENCED_STATE_EPOCH (124): the state epoch is older than the stored one; the group coordinator has begun anew;
  * - FENCED_LEADER_EPOCH (74): another leader of the partition has been here since;
- * - INVALID_REQUEST (42): a field makes no sense, a write without a state to change among them;
- * - UNKNOWN_TOPIC_OR_PARTITION (3): the metadata has no such partition, or a read finds nothing initialized.
+ * - INVALID_REQUEST (42): a field makes no sense, or a read or write of a partition that was never initialized;
+ * - UNKNOWN_TOPIC_OR_PARTITION (3): the metadata has no such partition.
  */
 export interface SharePersister {
   /** Begins a share partition, or begins it anew when `stateEpoch` is higher than the stored one. */

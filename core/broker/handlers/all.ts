@@ -36,6 +36,11 @@ import { listTransactionsHandler } from './66-list-transactions.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
+import { initializeShareGroupStateHandler } from './83-initialize-share-group-state.ts';
+import { readShareGroupStateHandler } from './84-read-share-group-state.ts';
+import { writeShareGroupStateHandler } from './85-write-share-group-state.ts';
+import { deleteShareGroupStateHandler } from './86-delete-share-group-state.ts';
+import { readShareGroupStateSummaryHandler } from './87-read-share-group-state-summary.ts';
 
 /** Every API that this broker serves, by key. ApiVersions tells clients exactly these. */
 export const HANDLERS: readonly Handler[] = [
@@ -76,4 +81,9 @@ export const HANDLERS: readonly Handler[] = [
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,
+  initializeShareGroupStateHandler,
+  readShareGroupStateHandler,
+  writeShareGroupStateHandler,
+  deleteShareGroupStateHandler,
+  readShareGroupStateSummaryHandler,
 ];
