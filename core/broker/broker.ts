@@ -25,6 +25,8 @@ import { MetadataApplier } from './metadata-applier.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
+import { ConnectionQuota } from './quotas/connection-quota.ts';
+import { Quotas, windowShape } from './quotas/quotas.ts';
 import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
 import { TopicCreation } from './topic-creation.ts';
@@ -46,6 +48,9 @@ export interface BrokerOptions {
 /** Bytes that may wait in a connection before its next request is looked at. */
 const SEND_QUEUE_BYTES_MAX = 1024 * 1024;
 const LOCALHOST = 'localhost';
+/** Beyond this many, a connection over the rate of its address is closed without waiting. */
+const THROTTLED_CONNECTIONS_MAX = 10_000;
+const THROTTLED = 'throttled';
 /** How long connections may take to read what is queued for them when the broker stops. */
 const SHUTDOWN_SEND_MS_MAX = 2000;
 
@@ -56,6 +61,10 @@ export class Broker {
   private readonly onLog: (message: string) => void;
   private readonly image = new ClusterImage();
   private readonly connections = new Set<ServerConnection>();
+  private readonly settings: Settings;
+  private readonly connectionQuota: ConnectionQuota;
+  /** Connections over the rate of their address, which wait to be closed. */
+  private throttledConnections = 0;
   private readonly listeners: Listener[] = [];
   private readonly endPoints: EndPoint[] = [];
   private metadataLog: MetadataLog | null = null;
@@ -70,6 +79,9 @@ export class Broker {
     this.ports = options.ports;
     this.config = options.config;
     this.onLog = options.onLog ?? (() => {});
+    this.settings = new Settings(this.config, this.image);
+    const shape = windowShape(this.config, 'quota.window');
+    this.connectionQuota = new ConnectionQuota(this.image.clientQuotas, shape, () => this.settings.connectionLimits());
   }
 
   /** Where clients of the first listener connect. */
@@ -99,11 +111,10 @@ export class Broker {
   }
 
   private async startRooms(): Promise<void> {
-    const { ports, config, image } = this;
+    const { ports, config, image, settings } = this;
     const { clock, random, files } = ports;
     const nodeId = config.nodeId;
     const clusterId = readMetaProperties(files, config.logDirs[0]!)?.clusterId ?? newId(random);
-    const settings = new Settings(config, image);
     const onProblem = this.onLog;
     // Before recovery: a port that is taken should be told at once.
     await this.listen();
@@ -162,6 +173,7 @@ export class Broker {
       shares,
       sharePersister: localPersister(shares, () => topicCreation.ensureShareStateTopic()),
       purgatory: new Purgatory(clock),
+      quotas: new Quotas(clock, image.clientQuotas, config),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
       producerIds,
       topicCreation,
@@ -285,12 +297,19 @@ export class Broker {
   }
 
   private accept(connection: Connection, listenerName: string): void {
-    if (this.state === 'stopped' || this.connections.size >= this.config.number('max.connections')) {
-      this.onLog(`${connection.remote.host}: refused, ${this.connections.size} connections are open`);
+    const { clock } = this.ports;
+    const ip = ipOf(connection.remote);
+    const admission = this.connectionQuota.admit(ip, clock.monotonic());
+    const isRefused = admission.kind === 'refuse';
+    if (isRefused) this.onLog(`${ip}: refused, ${admission.reason}`);
+    const mayWait = this.throttledConnections < THROTTLED_CONNECTIONS_MAX;
+    if (this.state === 'stopped' || (isRefused && (admission.waitMs === 0 || !mayWait))) {
+      if (!isRefused) this.connectionQuota.closed(ip);
       connection.destroy();
       return;
     }
-    this.metrics.connectionsAccepted++;
+    if (isRefused) this.throttledConnections++;
+    else this.metrics.connectionsAccepted++;
     const limits = {
       frameBytesMax: this.config.number('socket.request.max.bytes'),
       idleMsMax: this.config.number('connections.max.idle.ms'),
@@ -300,16 +319,27 @@ export class Broker {
     const server = new ServerConnection(
       id,
       connection,
-      this.ports.clock,
+      clock,
       limits,
       (frame, from) => {
         if (this.whenReady === null) return this.dispatch!.handle(frame, from, listenerName);
         const kept = Buffer.from(frame);
         return this.whenReady.then(() => this.dispatch!.handle(kept, from, listenerName));
       },
-      { onClose: (closed, reason) => this.onClosed(closed, reason) },
+      {
+        onClose: (closed, reason) => {
+          if (isRefused) this.throttledConnections--;
+          else this.connectionQuota.closed(ip);
+          this.onClosed(closed, reason);
+        },
+      },
     );
-    if (!server.isClosed) this.connections.add(server);
+    if (server.isClosed) return;
+    this.connections.add(server);
+    if (admission.waitMs === 0) return;
+    // One that is refused is closed a moment before it would be read.
+    if (isRefused) clock.setTimer(admission.waitMs, () => server.close(THROTTLED));
+    server.mute(admission.waitMs);
   }
 
   private onClosed(connection: ServerConnection, reason: string): void {
@@ -346,6 +376,15 @@ export class Broker {
 
 function isOrdinary(reason: string): boolean {
   return (
-    reason === 'closed by the peer' || reason === 'the broker stops' || reason === 'ECONNRESET' || reason === 'EPIPE'
+    reason === 'closed by the peer' ||
+    reason === 'the broker stops' ||
+    reason === THROTTLED ||
+    reason === 'ECONNRESET' ||
+    reason === 'EPIPE'
   );
+}
+
+/** An IPv4 client of an IPv6 socket is the same client. */
+function ipOf({ host }: Address): string {
+  return host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host;
 }

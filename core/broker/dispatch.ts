@@ -5,6 +5,7 @@ import { Reader } from '../protocol/reader.ts';
 import { encodeResponse } from '../rpc/request-codec.ts';
 import type { Reply, ServerConnection } from '../rpc/server-connection.ts';
 import { type Handler, NoResponse } from './handler.ts';
+import { RequestThrottle } from './quotas/quotas.ts';
 import type { BrokerServices } from './services.ts';
 
 /**
@@ -13,6 +14,7 @@ import type { BrokerServices } from './services.ts';
  * Invariants:
  * - A request is decoded only at a key and version that have a handler; any other one closes the connection, except ApiVersions at an unknown version,
  *   which is answered in version 0 without a look at its body, so that the client can choose again.
+ * - Every answer says for how long its client is throttled, if it is, and the connection is not read for so long after it.
  * - Bytes that cannot be read, or that are left behind the request, close the connection (WireError).
  */
 export class Dispatch {
@@ -42,19 +44,28 @@ export class Dispatch {
     const request = api.request.read(reader, apiVersion);
     if (reader.remaining > 0) return this.refuse(`${reader.remaining} bytes behind ${api.name} v${apiVersion}`);
     this.count(api.name);
+    const { clock, quotas } = this.broker;
+    const throttle = new RequestThrottle(quotas, clock, header.clientId);
     const answer = handler.handle(this.broker, request, {
       apiVersion,
       clientId: header.clientId,
       connection,
       listenerName,
+      frameBytes: frame.length,
+      throttle,
     });
     const reply = (body: unknown): Reply => {
+      throttle.chargeTime();
+      const muteMs = throttle.throttleMs;
       if (body instanceof NoResponse) {
-        return body.closeReason === null ? { kind: 'nothing' } : { kind: 'close', reason: body.closeReason };
+        return body.closeReason === null ? { kind: 'nothing', muteMs } : { kind: 'close', reason: body.closeReason };
       }
-      return { kind: 'send', parts: encodeResponse(api, apiVersion, correlationId, body as never) };
+      const told = muteMs > 0 ? { ...(body as object), throttleTimeMs: muteMs } : body;
+      return { kind: 'send', parts: encodeResponse(api, apiVersion, correlationId, told as never), muteMs };
     };
-    return answer instanceof Promise ? answer.then(reply) : reply(answer);
+    if (!(answer instanceof Promise)) return reply(answer);
+    throttle.waits();
+    return answer.then(reply);
   }
 
   private count(name: string): void {

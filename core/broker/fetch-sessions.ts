@@ -160,6 +160,11 @@ export class FetchSessions {
     return { kind: 'incremental', partitions: session.partitions(), session };
   }
 
+  /** The client was not told of it. */
+  forget(session: FetchSession): void {
+    this.sessions.delete(session.id);
+  }
+
   private create(usesTopicIds: boolean, partitions: readonly FetchPartition[]): FetchSession | null {
     const nowMs = this.clock.monotonic();
     if (this.sessions.size >= this.slots) {

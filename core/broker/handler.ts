@@ -1,6 +1,7 @@
 import type { Api, Fields, RequestOf, ResponseInput } from '../protocol/schema.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
 import type { ServerConnection } from '../rpc/server-connection.ts';
+import type { RequestThrottle } from './quotas/quotas.ts';
 import type { BrokerServices } from './services.ts';
 
 /** The request beside its body. */
@@ -10,6 +11,10 @@ export interface RequestCall {
   readonly connection: ServerConnection;
   /** The name of the listener that the client came through: it is told addresses of that name. */
   readonly listenerName: string;
+  /** The size of the whole request. */
+  readonly frameBytes: number;
+  /** What it uses of its client's quotas. */
+  readonly throttle: RequestThrottle;
 }
 
 /** Instead of a response: produce with acks=0 has none, and ends the connection on an error. */

@@ -14,6 +14,7 @@ import type { EndPoint } from './listeners.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { Purgatory } from './purgatory.ts';
+import type { Quotas } from './quotas/quotas.ts';
 import type { Settings } from './settings.ts';
 import type { TopicCreation } from './topic-creation.ts';
 import type { LocalMarkers } from './transactions/local-markers.ts';
@@ -38,6 +39,7 @@ export interface BrokerServices {
   /** The state of share partitions, wherever it is kept. */
   readonly sharePersister: SharePersister;
   readonly purgatory: Purgatory;
+  readonly quotas: Quotas;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
   readonly topicCreation: TopicCreation;

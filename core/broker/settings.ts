@@ -1,9 +1,11 @@
 import type { BrokerConfigRules } from '../controller/config-decisions.ts';
+import { parseConfig } from '../controller/config-definition.ts';
 import { BROKER_RESOURCE, type ClusterImage, TOPIC_RESOURCE } from '../controller/image.ts';
 import { logConfigOf } from '../controller/topic-config.ts';
 import type { CleanerSettings } from '../log/log-cleaner.ts';
 import type { LogConfig } from '../log/log-config.ts';
 import { type BrokerConfig, brokerConfigDefinition } from './config.ts';
+import type { ConnectionLimits } from './quotas/connection-quota.ts';
 
 /** Kafka's numbers for where a value comes from, in DescribeConfigs. */
 export const CONFIG_SOURCE = {
@@ -52,6 +54,32 @@ export class Settings {
   /** What holds for a setting of the broker that has a default. */
   text(name: string): string {
     return this.inherited(name) ?? this.config.text(name) ?? '';
+  }
+
+  /** The number that holds now, of a setting that may be altered. */
+  number(name: string): number {
+    const definition = brokerConfigDefinition(name);
+    const text = this.inherited(name) ?? definition?.defaultValue;
+    if (definition === undefined || text === undefined || text === null) throw new Error(`${name} has no value`);
+    const parsed = parseConfig(definition, text);
+    if (!parsed.ok) throw new Error(parsed.message);
+    return parsed.value as number;
+  }
+
+  connectionLimits(): ConnectionLimits {
+    const overrides = this.inherited('max.connections.per.ip.overrides') ?? '';
+    const perIp = overrides.split(',').filter((each) => each !== '');
+    return {
+      connectionsMax: this.number('max.connections'),
+      connectionsPerIpMax: this.number('max.connections.per.ip'),
+      perIpOverrides: new Map(
+        perIp.map((each) => {
+          const colon = each.lastIndexOf(':');
+          return [each.slice(0, colon).trim(), Number(each.slice(colon + 1))];
+        }),
+      ),
+      creationRateMax: this.number('max.connection.creation.rate'),
+    };
   }
 
   logConfigOf(topic: string): LogConfig {

@@ -1,4 +1,5 @@
 import type { Controller } from '../controller/controller.ts';
+import type { MutationGate } from '../controller/decision.ts';
 import type { ClusterImage } from '../controller/image.ts';
 import type { CreatedTopic, TopicToCreate } from '../controller/topic-decisions.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
@@ -24,7 +25,7 @@ export class TopicCreation {
   }
 
   /** Makes those that are missing, and answers for each of them. */
-  async createMissing(names: readonly string[]): Promise<ReadonlyMap<string, CreatedTopic>> {
+  async createMissing(names: readonly string[], mutations?: MutationGate): Promise<ReadonlyMap<string, CreatedTopic>> {
     const missing = names.filter((name) => !this.image.topics.has(name));
     if (missing.length === 0) return new Map();
     const topics = missing.map((name) => this.topicToCreate(name));
@@ -32,7 +33,10 @@ export class TopicCreation {
       partitionCount: this.config.number('num.partitions'),
       replicationFactor: this.config.number('default.replication.factor'),
     };
-    const created = await this.controller.createTopics(topics, defaults, { validateOnly: false });
+    const created = await this.controller.createTopics(topics, defaults, {
+      validateOnly: false,
+      ...(mutations && { mutations }),
+    });
     return new Map(created.map((each) => [each.name, each]));
   }
 

@@ -14,6 +14,8 @@ export interface ConfigDefinition {
   readonly max?: number;
   /** For strings and lists. */
   readonly oneOf?: readonly string[];
+  /** For strings: what the whole of it looks like, and that in words. */
+  readonly pattern?: { readonly test: RegExp; readonly words: string };
   readonly documentation?: string;
 }
 
@@ -76,6 +78,7 @@ export function parseConfig(definition: ConfigDefinition, text: string): ParsedC
     }
     case 'string':
       if (definition.oneOf !== undefined && !definition.oneOf.includes(raw)) return invalid();
+      if (definition.pattern !== undefined && !definition.pattern.test.test(raw)) return invalid();
       return { ok: true, value: raw };
     case 'password':
     case 'class':
@@ -85,7 +88,8 @@ export function parseConfig(definition: ConfigDefinition, text: string): ParsedC
 
 /** For people: what the setting takes. */
 export function allowedValues(definition: ConfigDefinition): string {
-  const { type, min, max, oneOf } = definition;
+  const { type, min, max, oneOf, pattern } = definition;
+  if (pattern !== undefined) return pattern.words;
   if (oneOf !== undefined) return `${type === 'list' ? 'a list of' : 'one of'} ${oneOf.join(', ')}`;
   if (type === 'boolean') return 'true or false';
   if (type === 'string' || type === 'list' || type === 'password' || type === 'class') return `a ${type}`;

@@ -1,9 +1,11 @@
 import type { Random } from '../ports/random.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
-import type { Decision, Outcome } from './decision.ts';
+import type { Decision, MutationGate, Outcome } from './decision.ts';
 import { electLeadersOn } from './election.ts';
 import type { ClusterImage } from './image.ts';
+import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
+import { type AlteredUser, alterScramCredentials, type ScramDeletion, type ScramUpsertion } from './scram-decisions.ts';
 import {
   type CreatedTopic,
   createPartitions,
@@ -96,20 +98,22 @@ export class Controller {
   createTopics(
     topics: readonly TopicToCreate[],
     defaults: TopicDefaults,
-    options: { readonly validateOnly: boolean },
+    options: { readonly validateOnly: boolean; readonly mutations?: MutationGate },
   ): Promise<readonly CreatedTopic[]> {
-    return this.commit(() => createTopics(this.image, topics, defaults, this.draws), options.validateOnly);
+    const { validateOnly, mutations } = options;
+    return this.commit(() => createTopics(this.image, topics, defaults, this.draws, mutations), validateOnly);
   }
 
-  deleteTopics(topics: readonly TopicToDelete[]): Promise<readonly DeletedTopic[]> {
-    return this.commit(() => deleteTopics(this.image, topics));
+  deleteTopics(topics: readonly TopicToDelete[], mutations?: MutationGate): Promise<readonly DeletedTopic[]> {
+    return this.commit(() => deleteTopics(this.image, topics, mutations));
   }
 
   createPartitions(
     topics: readonly TopicToGrow[],
-    options: { readonly validateOnly: boolean },
+    options: { readonly validateOnly: boolean; readonly mutations?: MutationGate },
   ): Promise<readonly (Outcome & { readonly name: string })[]> {
-    return this.commit(() => createPartitions(this.image, topics, this.draws), options.validateOnly);
+    const { validateOnly, mutations } = options;
+    return this.commit(() => createPartitions(this.image, topics, this.draws, mutations), validateOnly);
   }
 
   alterConfigs(
@@ -118,6 +122,20 @@ export class Controller {
     options: { readonly validateOnly: boolean },
   ): Promise<readonly AlteredResource[]> {
     return this.commit(() => alterConfigs(this.image, resources, this.rules, mode), options.validateOnly);
+  }
+
+  alterClientQuotas(
+    alterations: readonly QuotaAlteration[],
+    options: { readonly validateOnly: boolean },
+  ): Promise<readonly AlteredQuotas[]> {
+    return this.commit(() => alterClientQuotas(this.image.clientQuotas, alterations), options.validateOnly);
+  }
+
+  alterScramCredentials(
+    deletions: readonly ScramDeletion[],
+    upsertions: readonly ScramUpsertion[],
+  ): Promise<readonly AlteredUser[]> {
+    return this.commit(() => alterScramCredentials(this.image.scramCredentials, deletions, upsertions));
   }
 
   /** Producer ids that no other broker gets. */

@@ -12,6 +12,11 @@ export interface Outcome {
   readonly errorMessage: string | null;
 }
 
+/** Asked before partitions are made or deleted, with their number: null, or why not (controller_mutation_rate). */
+export type MutationGate = (partitions: number) => Outcome | null;
+
+export const UNLIMITED_MUTATIONS: MutationGate = () => null;
+
 export const ACCEPTED: Outcome = { errorCode: 0, errorMessage: null };
 
 export function refused(errorCode: number, errorMessage: string): Outcome {

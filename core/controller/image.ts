@@ -1,7 +1,9 @@
+import { ClientQuotas } from './client-quotas.ts';
 import type { MetadataRecord } from './records/metadata-record.ts';
+import { ScramCredentials } from './scram-credentials.ts';
 
 /**
- * The cluster's metadata as the log of records says it is: brokers, topics, partitions, configs, features, producer ids.
+ * The cluster's metadata as the log of records says it is: brokers, topics, partitions, configs, features, producer ids, quotas, SCRAM credentials.
  *
  * Invariant: `replay` alone changes it, and depends on nothing but the image and the record, so that every node that replayed the same
  * records has the same image. Everybody else reads.
@@ -51,6 +53,8 @@ interface MutableTopic extends TopicImage {
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map();
 
 export class ClusterImage {
+  readonly clientQuotas = new ClientQuotas();
+  readonly scramCredentials = new ScramCredentials();
   private readonly brokersById = new Map<number, BrokerRegistration>();
   private readonly topicsById = new Map<string, MutableTopic>();
   private readonly topicsByName = new Map<string, MutableTopic>();
@@ -167,6 +171,15 @@ export class ClusterImage {
         return;
       case 'producerIds':
         this.producerIdEnd = record.nextProducerId;
+        return;
+      case 'clientQuota':
+        this.clientQuotas.replay(record);
+        return;
+      case 'userScramCredential':
+        this.scramCredentials.replay(record);
+        return;
+      case 'removeUserScramCredential':
+        this.scramCredentials.remove(record.name, record.mechanism);
         return;
       case 'noOp':
         return;

@@ -1,6 +1,6 @@
 import { ErrorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
-import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
+import { ACCEPTED, type Decision, type MutationGate, type Outcome, refused, UNLIMITED_MUTATIONS } from './decision.ts';
 import { type BrokerRegistration, type ClusterImage, TOPIC_RESOURCE, type TopicImage } from './image.ts';
 import { placeReplicas } from './placement.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
@@ -47,6 +47,7 @@ export function createTopics(
   topics: readonly TopicToCreate[],
   defaults: TopicDefaults,
   draws: Draws,
+  mutations: MutationGate = UNLIMITED_MUTATIONS,
 ): Decision<readonly CreatedTopic[]> {
   const records: NewMetadataRecord[] = [];
   const names = new Map<string, number>();
@@ -64,6 +65,8 @@ export function createTopics(
         refused(ErrorCode.POLICY_VIOLATION, `More than ${PARTITIONS_PER_REQUEST_MAX} partitions in one request.`),
       );
     }
+    const throttled = mutations(plan.replicas.length);
+    if (throttled !== null) return failedTopic(topic.name, throttled);
     accepted.add(topic.name);
     const topicId = draws.topicId();
     records.push({ kind: 'topic', name: topic.name, topicId });
@@ -261,7 +264,11 @@ export interface DeletedTopic extends Outcome {
   readonly topicId: string;
 }
 
-export function deleteTopics(image: ClusterImage, topics: readonly TopicToDelete[]): Decision<readonly DeletedTopic[]> {
+export function deleteTopics(
+  image: ClusterImage,
+  topics: readonly TopicToDelete[],
+  mutations: MutationGate = UNLIMITED_MUTATIONS,
+): Decision<readonly DeletedTopic[]> {
   const records: NewMetadataRecord[] = [];
   const taken = new Set<string>();
   const response = topics.map(({ name, topicId }): DeletedTopic => {
@@ -285,6 +292,8 @@ export function deleteTopics(image: ClusterImage, topics: readonly TopicToDelete
     if (taken.has(topic.topicId)) {
       return { ...refused(ErrorCode.INVALID_REQUEST, 'The topic is named twice.'), name, topicId };
     }
+    const throttled = mutations(topic.partitions.length);
+    if (throttled !== null) return { ...throttled, name, topicId };
     taken.add(topic.topicId);
     records.push({ kind: 'removeTopic', topicId: topic.topicId });
     return { ...ACCEPTED, name: topic.name, topicId: topic.topicId };
@@ -304,6 +313,7 @@ export function createPartitions(
   image: ClusterImage,
   topics: readonly TopicToGrow[],
   draws: Draws,
+  mutations: MutationGate = UNLIMITED_MUTATIONS,
 ): Decision<readonly (Outcome & { readonly name: string })[]> {
   const records: NewMetadataRecord[] = [];
   const names = new Map<string, number>();
@@ -312,13 +322,19 @@ export function createPartitions(
     const outcome =
       names.get(each.name)! > 1
         ? refused(ErrorCode.INVALID_REQUEST, `Duplicate topic name ${each.name}.`)
-        : growTopic(image, each, draws, records);
+        : growTopic(image, each, draws, mutations, records);
     return { ...outcome, name: each.name };
   });
   return { records, response };
 }
 
-function growTopic(image: ClusterImage, wanted: TopicToGrow, draws: Draws, records: NewMetadataRecord[]): Outcome {
+function growTopic(
+  image: ClusterImage,
+  wanted: TopicToGrow,
+  draws: Draws,
+  mutations: MutationGate,
+  records: NewMetadataRecord[],
+): Outcome {
   const topic = image.topics.get(wanted.name);
   if (topic === undefined) {
     return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 'This server does not host this topic-partition.');
@@ -363,6 +379,8 @@ function growTopic(image: ClusterImage, wanted: TopicToGrow, draws: Draws, recor
     }
     replicas = wanted.assignments.map((each) => each.brokerIds);
   }
+  const throttled = mutations(added);
+  if (throttled !== null) return throttled;
   replicas.forEach((each, i) => {
     records.push(newPartition(image, topic.topicId, before + i, each));
   });

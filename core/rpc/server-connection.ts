@@ -25,7 +25,7 @@ export type Reply =
   /** `muteMs`: how long the connection is not read afterwards (quota). */
   | { readonly kind: 'send'; readonly parts: readonly Part[]; readonly muteMs?: number }
   /** No answer is expected: produce with acks=0. */
-  | { readonly kind: 'nothing' }
+  | { readonly kind: 'nothing'; readonly muteMs?: number }
   | { readonly kind: 'close'; readonly reason: string };
 
 /** `frame` is valid only during the call; a returned promise means that the request is parked. A handler that throws ends the connection. */
@@ -151,10 +151,11 @@ export class ServerConnection {
       case 'send':
         if (this.state === 'closed') return;
         this.connection.send(reply.parts);
-        if (reply.muteMs !== undefined && reply.muteMs > 0) this.mute(reply.muteMs);
+        if (reply.muteMs !== undefined && reply.muteMs > 0) this.startMute(reply.muteMs);
         else if (this.connection.queuedBytes > this.limits.sendQueueBytesMax) this.state = 'draining';
         return;
       case 'nothing':
+        if (reply.muteMs !== undefined && reply.muteMs > 0 && this.state !== 'closed') this.startMute(reply.muteMs);
         return;
       case 'close':
         this.close(reply.reason);
@@ -162,7 +163,14 @@ export class ServerConnection {
     }
   }
 
-  private mute(ms: number): void {
+  /** Is not read for so long. Only before its first request: a new connection that has to wait. */
+  mute(ms: number): void {
+    if (this.state !== 'reading') return;
+    this.startMute(ms);
+    this.updateFlow();
+  }
+
+  private startMute(ms: number): void {
     this.state = 'muted';
     this.muteTimer = this.clock.setTimer(ms, () => {
       if (this.state !== 'muted') return;

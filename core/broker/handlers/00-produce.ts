@@ -69,6 +69,8 @@ function appendAll(
   });
   const outcomes = topics.flatMap((topic) => topic.partitions);
   if (acks === 0) {
+    call.throttle.exempt();
+    chargeBytes(broker, call);
     const failed = outcomes.find((each) => each.errorCode !== ErrorCode.NONE);
     return new NoResponse(failed === undefined ? null : `produce with acks=0 failed: ${failed.errorMessage}`);
   }
@@ -190,6 +192,7 @@ function response(
   topics: readonly TopicOutcome[],
   call: RequestCall,
 ): ResponseInput<typeof Produce> {
+  chargeBytes(broker, call);
   const newLeaders = new Set<number>();
   return {
     responses: topics.map(({ name, topicId, partitions }) => ({
@@ -219,6 +222,13 @@ function response(
     })),
     nodeEndpoints: nodeEndpoints(broker, call, newLeaders),
   };
+}
+
+/** What was sent is in the log whatever the quota says: the client is silenced after the answer. */
+function chargeBytes(broker: BrokerServices, call: RequestCall): void {
+  const { produce } = broker.quotas;
+  if (!produce.isEnabled) return;
+  call.throttle.atLeast(produce.record(call.throttle.holder, call.frameBytes, broker.clock.monotonic()));
 }
 
 /** The addresses of leaders that a client is told about. */

@@ -2,7 +2,7 @@ import { ErrorCode } from '../../protocol/errors.ts';
 import { Fetch } from '../../protocol/messages/01-fetch.ts';
 import type { RequestOf, ResponseInput } from '../../protocol/schema.ts';
 import { failedRead, type IsolationLevel, type Partition, type PartitionRead } from '../../replica/partition.ts';
-import type { FetchContext, FetchPartition } from '../fetch-sessions.ts';
+import { type FetchContext, type FetchPartition, NO_SESSION } from '../fetch-sessions.ts';
 import { handlerOf, type RequestCall } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
 import { nodeEndpoints } from './00-produce.ts';
@@ -12,11 +12,14 @@ import { nodeEndpoints } from './00-produce.ts';
  *
  * Limits: `maxBytes` of the request (and fetch.max.bytes) and of each partition, in the request's order; the first partition with data gives at least one whole
  * batch even above them. Parked until `minBytes` are there, an error shows, a leader changes, or `maxWaitMs` is over.
+ * Over its quota (C40) the client gets an empty answer with the time for which it is silenced; what it asked for does not count then.
  * v7 has sessions; v10 zstd; v12 diverging epochs; v13 topic ids.
  */
 const ZSTD_SINCE = 10;
 const TOPIC_IDS_SINCE = 13;
 const READ_COMMITTED = 1;
+/** What a partition adds to an answer beside its records, about. */
+const PARTITION_BYTES = 64;
 
 interface Item {
   readonly wanted: FetchPartition;
@@ -38,9 +41,15 @@ export const fetchHandler = handlerOf(Fetch, (broker, request, call) => {
   const isolationLevel: IsolationLevel =
     request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
   const items = context.partitions.map((wanted) => itemOf(broker, wanted, call));
-  const bytesMax = Math.min(request.maxBytes, broker.config.number('fetch.max.bytes'));
+  const { holder } = call.throttle;
+  const bytesMax = Math.min(
+    request.maxBytes,
+    broker.config.number('fetch.max.bytes'),
+    broker.quotas.fetch.windowMax(holder),
+  );
+  const minBytes = Math.min(request.minBytes, bytesMax);
   const read = () => readAll(items, isolationLevel, bytesMax);
-  const isEnough = (reads: Reads) => reads.bytes >= request.minBytes || reads.hasNews;
+  const isEnough = (reads: Reads) => reads.bytes >= minBytes || reads.hasNews;
   const first = read();
   if (request.maxWaitMs <= 0 || items.length === 0 || isEnough(first)) {
     return answer(broker, call, context, items, first);
@@ -149,6 +158,11 @@ function answer(
   { reads, bytes }: Reads,
 ): ResponseInput<typeof Fetch> {
   const { session } = context;
+  if (isThrottled(broker, call, bytes + items.length * PARTITION_BYTES)) {
+    const sessionId = context.kind === 'incremental' ? session!.id : NO_SESSION;
+    if (context.kind === 'full' && session !== null) broker.fetchSessions.forget(session);
+    return { errorCode: ErrorCode.NONE, sessionId, responses: [] };
+  }
   const responses: TopicAnswer[] = [];
   const newLeaders = new Set<number>();
   items.forEach(({ wanted, partition }, i) => {
@@ -178,6 +192,18 @@ function answer(
     responses,
     nodeEndpoints: nodeEndpoints(broker, call, newLeaders),
   };
+}
+
+/** Charges the answer to the client's quotas, unless it is over one of them. */
+function isThrottled(broker: BrokerServices, call: RequestCall, bytes: number): boolean {
+  const { fetch } = broker.quotas;
+  call.throttle.chargeTime();
+  if (fetch.isEnabled) {
+    const nowMs = broker.clock.monotonic();
+    call.throttle.atLeast(fetch.record(call.throttle.holder, bytes, nowMs));
+    if (call.throttle.throttleMs > 0) fetch.takeBack(call.throttle.holder, bytes, nowMs);
+  }
+  return call.throttle.throttleMs > 0;
 }
 
 function partitionAnswer(wanted: FetchPartition, partition: Partition | null, read: PartitionRead) {

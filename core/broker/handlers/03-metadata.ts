@@ -23,7 +23,9 @@ export const metadataHandler = handlerOf(Metadata, (broker, request, call) => {
   if (names.length === 0 || !request.allowAutoTopicCreation || !mayCreate(broker)) {
     return answer(broker, request, call, asked, new Map());
   }
-  return broker.topicCreation.createMissing(names).then((created) => {
+  // Counted, but never refused: Metadata has no answer that would say so.
+  const { gate } = broker.quotas.mutations.open(call.throttle.holder, false);
+  return broker.topicCreation.createMissing(names, gate).then((created) => {
     const failures = new Map([...created].map(([name, { errorCode }]) => [name, errorCode]));
     return answer(broker, request, call, asked, failures);
   });

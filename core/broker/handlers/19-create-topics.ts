@@ -6,7 +6,7 @@ import { topicConfigEntry } from '../config-entries.ts';
 import { handlerOf } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
 
-/** CreateTopics 2–7: v5+ answers counts and settings, v7 the id. The decision is the controller's. */
+/** CreateTopics 2–7: v5+ answers counts and settings, v6+ knows THROTTLING_QUOTA_EXCEEDED, v7 answers the id. The decision is the controller's. */
 export const createTopicsHandler = handlerOf(CreateTopics, async (broker, request, call) => {
   const defaults = {
     partitionCount: broker.config.number('num.partitions'),
@@ -19,7 +19,10 @@ export const createTopicsHandler = handlerOf(CreateTopics, async (broker, reques
     assignments: topic.assignments,
     configs: topic.configs,
   }));
-  const created = await broker.controller.createTopics(topics, defaults, { validateOnly: request.validateOnly });
+  const { validateOnly } = request;
+  const mutations = broker.quotas.mutations.open(call.throttle.holder, call.apiVersion >= 6);
+  const created = await broker.controller.createTopics(topics, defaults, { validateOnly, mutations: mutations.gate });
+  call.throttle.atLeast(mutations.throttleMs());
   return {
     topics: created.map((topic) => ({
       name: topic.name,

@@ -11,6 +11,8 @@ export const deleteTopicsHandler = handlerOf(DeleteTopics, async (broker, reques
     const errorCode = call.apiVersion < 3 ? ErrorCode.INVALID_REQUEST : ErrorCode.TOPIC_DELETION_DISABLED;
     return { responses: topics.map(({ name, topicId }) => ({ name, topicId, errorCode })) };
   }
-  const responses = await broker.controller.deleteTopics(topics);
+  const mutations = broker.quotas.mutations.open(call.throttle.holder, call.apiVersion >= 5);
+  const responses = await broker.controller.deleteTopics(topics, mutations.gate);
+  call.throttle.atLeast(mutations.throttleMs());
   return { responses };
 });

@@ -7,9 +7,12 @@ import { PartitionRecord } from './03-partition.ts';
 import { ConfigRecord } from './04-config.ts';
 import { PartitionChangeRecord } from './05-partition-change.ts';
 import { RemoveTopicRecord } from './09-remove-topic.ts';
+import { UserScramCredentialRecord } from './11-user-scram-credential.ts';
 import { FeatureLevelRecord } from './12-feature-level.ts';
+import { ClientQuotaRecord } from './14-client-quota.ts';
 import { ProducerIdsRecord } from './15-producer-ids.ts';
 import { NoOpRecord } from './20-no-op.ts';
+import { RemoveUserScramCredentialRecord } from './22-remove-user-scram-credential.ts';
 
 /**
  * The value of a record of `__cluster_metadata`:
@@ -28,9 +31,12 @@ const TYPES = {
   config: { type: 4, version: 0, message: ConfigRecord },
   partitionChange: { type: 5, version: 1, message: PartitionChangeRecord },
   removeTopic: { type: 9, version: 0, message: RemoveTopicRecord },
+  userScramCredential: { type: 11, version: 0, message: UserScramCredentialRecord },
   featureLevel: { type: 12, version: 0, message: FeatureLevelRecord },
+  clientQuota: { type: 14, version: 0, message: ClientQuotaRecord },
   producerIds: { type: 15, version: 0, message: ProducerIdsRecord },
   noOp: { type: 20, version: 0, message: NoOpRecord },
+  removeUserScramCredential: { type: 22, version: 0, message: RemoveUserScramCredentialRecord },
 } as const;
 
 type Kind = keyof typeof TYPES;
