@@ -53,3 +53,22 @@ test('a broker that is killed in mid-stream loses nothing, and one seed gives on
   expect((await run(5)).hash).toBe(once.hash);
   expect((await run(6)).hash).not.toBe(once.hash);
 });
+
+test('a broker that is asked to start twice, and killed while it starts, runs once', async () => {
+  const target = await openSimTarget({ seed: 1 });
+  try {
+    await target.run(async () => {
+      await target.killBroker();
+      const starting = target.startBroker();
+      await Promise.all([starting, target.startBroker()]);
+      await target.killBroker();
+      void target.startBroker();
+      await target.killBroker();
+      await target.startBroker();
+      const admin = await target.app('p1').client('mqlab').admin();
+      await admin.createTopic('t', 1);
+    });
+  } finally {
+    await target.close();
+  }
+});

@@ -69,6 +69,8 @@ class SimTarget implements Target {
   readonly #apps = new Map<string, SimProcess>();
   readonly #interceptions = new Set<() => void>();
   #broker: RunningBroker | null = null;
+  /** One start at a time; a kill ends it. */
+  #starting: Promise<void> | null = null;
 
   constructor(settings: TargetSettings, start: typeof startBrokerOn | null) {
     this.#settings = settings;
@@ -112,16 +114,25 @@ class SimTarget implements Target {
 
   async killBroker(): Promise<void> {
     this.#broker = null;
+    this.#starting = null;
     this.world.process(BROKER).crash();
   }
 
   async powerCutBroker(): Promise<void> {
     this.#broker = null;
+    this.#starting = null;
     this.world.powerCut([BROKER]);
   }
 
   async startBroker(): Promise<void> {
     if (this.#broker !== null) return;
+    const starting = this.#starting ?? this.#startOnce();
+    this.#starting = starting;
+    await starting;
+    if (this.#starting === starting) this.#starting = null;
+  }
+
+  async #startOnce(): Promise<void> {
     const start = this.#start;
     if (start === null) throw new Error('this scenario has no broker');
     const process = this.world.process(BROKER);
