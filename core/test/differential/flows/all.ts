@@ -1,0 +1,17 @@
+// Every flow that is played.
+import type { Flow } from '../flow.ts';
+import { classicGroups } from './classic-groups.ts';
+import { configs } from './configs.ts';
+import { framing } from './framing.ts';
+import { records } from './records.ts';
+import { topics } from './topics.ts';
+import { transactions } from './transactions.ts';
+
+export const FLOWS: readonly Flow[] = [
+  ...framing,
+  ...topics,
+  ...records,
+  ...configs,
+  ...classicGroups,
+  ...transactions,
+];
