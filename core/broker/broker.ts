@@ -141,8 +141,22 @@ export class Broker {
       open: (topic, partition, topicId, logConfig) => logManager.getOrCreate(topic, partition, topicId, logConfig),
       remove: (log) => logManager.delete(log.topic, log.partition),
     });
-    const groups = new GroupCoordinator({ clock, random, config: this.groupConfig(), topics: topicsView(image) });
+    const shares = new ShareCoordinator({
+      clock,
+      config: this.shareConfig(),
+      partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
+    });
+    const topicCreation = new TopicCreation(image, controller, config);
+    const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
     const { groupConfig } = new GroupSettings(image, settings);
+    const groups = new GroupCoordinator({
+      clock,
+      random,
+      config: this.groupConfig(),
+      topics: topicsView(image),
+      configOf: groupConfig,
+      shareStates: sharePersister,
+    });
     const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
     const markers = new LocalMarkers({ image, replicas, groups, clock });
     const transactions = new TransactionCoordinator({
@@ -151,12 +165,6 @@ export class Broker {
       markers,
       takeProducerId: () => producerIds.take(),
     });
-    const shares = new ShareCoordinator({
-      clock,
-      config: this.shareConfig(),
-      partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
-    });
-    const topicCreation = new TopicCreation(image, controller, config);
     const services: BrokerServices = {
       nodeId,
       clusterId,
@@ -171,7 +179,7 @@ export class Broker {
       transactions,
       markers,
       shares,
-      sharePersister: localPersister(shares, () => topicCreation.ensureShareStateTopic()),
+      sharePersister,
       purgatory: new Purgatory(clock),
       quotas: new Quotas(clock, image.clientQuotas, config),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
@@ -244,6 +252,10 @@ export class Broker {
         sizeMax: config.number('group.consumer.max.size'),
         assignors: config.list('group.consumer.assignors'),
         migrationPolicy: config.text('group.consumer.migration.policy') as MigrationPolicy,
+      },
+      share: {
+        sizeMax: config.number('group.share.max.size'),
+        initializeRetryMs: config.number('group.share.initialize.retry.interval.ms'),
       },
     };
   }

@@ -136,7 +136,7 @@ export class MetadataApplier {
     }
     this.replicas.drop(name);
     void this.shares.topicDeleted(topicId);
-    this.groups.topicDeleted(name).catch((error: unknown) => {
+    this.groups.topicDeleted(name, topicId).catch((error: unknown) => {
       this.onProblem(`the offsets committed for ${name} could not be removed: ${String(error)}`);
     });
   }

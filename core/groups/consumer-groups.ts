@@ -30,7 +30,7 @@ import type { TopicsView } from './topic-partitions.ts';
 /** What the consumer groups of a shard stand on. */
 export interface ConsumerGroupsParts {
   readonly clock: Clock;
-  readonly limits: ConsumerGroupLimits;
+  limitsOf(groupId: string): ConsumerGroupLimits;
   readonly topics: TopicsView;
   /** Appends as one batch; resolves in the order of the calls with NONE once committed, or with a Kafka error code. */
   append(records: readonly CoordinatorRecord[]): Promise<number>;
@@ -121,7 +121,8 @@ export class ConsumerGroups {
   }
 
   private environment(groupId: string): ConsumerGroupEnvironment {
-    const { limits, topics, clock } = this.parts;
+    const { limitsOf, topics, clock } = this.parts;
+    const limits = limitsOf(groupId);
     const { metadataVersion } = this;
     const isMetadataStale = this.looked.get(groupId) !== metadataVersion;
     return { limits, topics, metadataVersion, isMetadataStale, wallNowMs: clock.now() };
@@ -185,8 +186,9 @@ export class ConsumerGroups {
   }
 
   private heard(group: ConsumerGroup, memberId: string): void {
-    const { clock, limits } = this.parts;
-    const sessionTimeoutMs = group.members.get(memberId)?.classic?.sessionTimeoutMs ?? limits.sessionTimeoutMs;
+    const { clock, limitsOf } = this.parts;
+    const { classic } = group.members.get(memberId) ?? {};
+    const sessionTimeoutMs = classic?.sessionTimeoutMs ?? limitsOf(group.groupId).sessionTimeoutMs;
     this.deadlinesOf(group.groupId).sessions.set(memberId, clock.monotonic() + sessionTimeoutMs);
     this.arm(group);
   }

@@ -6,6 +6,8 @@ import { ErrorCode } from '../protocol/errors.ts';
 import { GroupCoordinator, type GroupCoordinatorConfig, groupPartition } from './group-coordinator.ts';
 import type { CoordinatorLog } from './group-shard.ts';
 import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import { NO_STATE_KEEPER } from './share-state-keeper.ts';
+import { GROUP_CONFIG } from './testing.ts';
 import { NO_TOPICS } from './topic-partitions.ts';
 
 const CONFIG: GroupCoordinatorConfig = {
@@ -25,6 +27,7 @@ const CONFIG: GroupCoordinatorConfig = {
     migrationPolicy: 'bidirectional',
     assignors: ['uniform', 'range'],
   },
+  share: { sizeMax: 3, initializeRetryMs: 30_000 },
 };
 
 /** `__consumer_offsets` in memory; each append is committed after a while. */
@@ -62,6 +65,8 @@ function open(seed = 1) {
       random: ports.random,
       config: CONFIG,
       topics: NO_TOPICS,
+      configOf: () => GROUP_CONFIG,
+      shareStates: NO_STATE_KEEPER,
     });
     groups.elected(0, log);
     return groups;
@@ -89,12 +94,12 @@ test('a group lands in the partition where Kafka looks for it', () => {
 test('44: offsets come back with their metadata, also after a restart; too much metadata is refused for that partition only', async () => {
   const { world, groups, start } = open();
   const result = await world.settle(
-    groups.commitOffsets('g', NOBODY, [at(0, 7, 'näh'), at(1, 8, 'x'.repeat(17))], COMMIT),
+    groups.offsets.commit('g', NOBODY, [at(0, 7, 'näh'), at(1, 8, 'x'.repeat(17))], COMMIT),
     { untilTimeMs: 1000 },
   );
   expect(result.offsetErrorCodes).toEqual([ErrorCode.NONE, ErrorCode.OFFSET_METADATA_TOO_LARGE]);
   for (const each of [groups, start()]) {
-    const { offsets } = each.fetchOffsets('g');
+    const { offsets } = each.offsets.fetch('g');
     expect(offsets.get('t', 0)).toMatchObject({ offset: 7, metadata: 'näh' });
     expect(offsets.get('t', 1)).toBeUndefined();
   }
@@ -102,22 +107,22 @@ test('44: offsets come back with their metadata, also after a restart; too much 
 
 test('an offset is not visible before its record is committed, and never when it could not be', async () => {
   const { world, groups, log } = open();
-  const pending = groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT);
-  expect(groups.fetchOffsets('g').offsets.get('t', 0)).toBeUndefined();
+  const pending = groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT);
+  expect(groups.offsets.fetch('g').offsets.get('t', 0)).toBeUndefined();
   await world.settle(pending, { untilTimeMs: 1000 });
   log.errorCode = ErrorCode.KAFKA_STORAGE_ERROR;
-  const refused = await world.settle(groups.commitOffsets('g', NOBODY, [at(0, 9)], COMMIT), { untilTimeMs: 2000 });
+  const refused = await world.settle(groups.offsets.commit('g', NOBODY, [at(0, 9)], COMMIT), { untilTimeMs: 2000 });
   expect(refused.offsetErrorCodes).toEqual([ErrorCode.KAFKA_STORAGE_ERROR]);
-  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+  expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
 });
 
 test('44: offsets of a group without members expire after their retention, and the group with them', async () => {
   const { world, groups, log } = open();
-  await world.settle(groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT), { untilTimeMs: 1000 });
+  await world.settle(groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT), { untilTimeMs: 1000 });
   await world.run({ untilTimeMs: 59_000 });
-  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+  expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
   await world.run({ untilTimeMs: 75_000 });
-  expect(groups.fetchOffsets('g').offsets.get('t', 0)).toBeUndefined();
+  expect(groups.offsets.fetch('g').offsets.get('t', 0)).toBeUndefined();
   expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
   expect(log.records.at(-1)?.value).toBeNull();
 });
@@ -316,13 +321,13 @@ test('an empty group changes its kind with the first that joins; its offsets sta
   const { world, groups, log, start } = open();
   const settle = <T>(promise: T | Promise<T>, untilTimeMs = 5000) =>
     world.settle(Promise.resolve(promise), { untilTimeMs });
-  await settle(groups.commitOffsets('g', NOBODY, [at(0, 7)], COMMIT));
+  await settle(groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT));
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: 0 }));
   expect(groups.listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' }]);
   expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
   expect(await settle(groups.deleteGroup('g'))).toBe(ErrorCode.NON_EMPTY_GROUP);
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: -1, owned: null }));
-  expect(groups.fetchOffsets('g').offsets.get('t', 0)?.offset).toBe(7);
+  expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
   expect(start().listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' }]);
   await world.run({ untilTimeMs: 100_000 });
   expect(groups.listGroups()).toEqual([]);

@@ -14,7 +14,6 @@ import {
   type RebalanceLimits,
   type SyncEvent,
   sync,
-  touch,
 } from './classic-rebalance.ts';
 import { type ConsumerGroupDescription, describe, failedDescription } from './consumer-description.ts';
 import { JOIN_EPOCH } from './consumer-group.ts';
@@ -25,14 +24,12 @@ import {
   type HeartbeatRefusal,
   validateHeartbeat,
 } from './consumer-heartbeat.ts';
-import {
-  validateConsumerCommit,
-  validateConsumerFetch,
-  validateConsumerTransactionalCommit,
-} from './consumer-offsets.ts';
-import { type CoordinatorLog, GroupShard, type TransactionalProducer } from './group-shard.ts';
-import { validateCommit, validateTransactionalCommit } from './offset-store.ts';
-import type { CommittedOffset } from './records.ts';
+import type { GroupConfigLookup } from './group-config.ts';
+import { type CoordinatorLog, type GroupKind, GroupShard } from './group-shard.ts';
+import { type MemberIdentity, OffsetCalls } from './offset-calls.ts';
+import { ShareGroupCalls } from './share-group-calls.ts';
+import type { ShareGroupLimits } from './share-heartbeat.ts';
+import type { ShareStateKeeper } from './share-state-keeper.ts';
 import type { TopicsView } from './topic-partitions.ts';
 
 /**
@@ -51,22 +48,9 @@ export interface GroupCoordinatorConfig extends RebalanceLimits {
   readonly offsetsRetentionMs: number;
   /** offsets.retention.check.interval.ms */
   readonly offsetsRetentionCheckIntervalMs: number;
-  /** Of the groups of the consumer protocol. */
+  /** Of the groups of the consumer protocol; times are those of groups that set none of their own. */
   readonly consumer: ConsumerGroupLimits;
-}
-
-export interface MemberIdentity {
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  readonly generationId: number;
-}
-
-export interface OffsetToCommit {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly metadata: string;
+  readonly share: ShareGroupLimits;
 }
 
 export interface GroupDescription {
@@ -90,7 +74,7 @@ export interface GroupListing {
   readonly groupId: string;
   readonly protocolType: string;
   readonly state: string;
-  readonly type: 'classic' | 'consumer';
+  readonly type: GroupKind;
 }
 
 /** Java's String.hashCode, made non-negative as Kafka's Utils.abs does. */
@@ -105,6 +89,11 @@ export class GroupCoordinator {
   private readonly random: Random;
   private readonly config: GroupCoordinatorConfig;
   private readonly topics: TopicsView;
+  private readonly configOf: GroupConfigLookup;
+  private readonly shareStates: ShareStateKeeper;
+  /** Committed offsets. */
+  readonly offsets: OffsetCalls;
+  readonly shares: ShareGroupCalls;
   private readonly shards = new Map<number, GroupShard>();
   private expiry: Timer | null = null;
   private closed = false;
@@ -114,19 +103,29 @@ export class GroupCoordinator {
     readonly random: Random;
     readonly config: GroupCoordinatorConfig;
     readonly topics: TopicsView;
+    readonly configOf: GroupConfigLookup;
+    /** Who keeps the states of share partitions. */
+    readonly shareStates: ShareStateKeeper;
   }) {
     this.clock = options.clock;
     this.random = options.random;
     this.config = options.config;
     this.topics = options.topics;
+    this.configOf = options.configOf;
+    this.shareStates = options.shareStates;
+    const shardOf = (groupId: string): GroupShard | undefined => this.shardOf(groupId);
+    const metadataBytesMax = this.config.offsetMetadataBytesMax;
+    this.offsets = new OffsetCalls({ clock: this.clock, topics: this.topics, metadataBytesMax, shardOf });
+    this.shares = new ShareGroupCalls(shardOf);
     this.armExpiry();
   }
 
   /** This broker leads the partition: its groups are loaded and served from now on. */
   elected(partition: number, log: CoordinatorLog): void {
     this.shards.get(partition)?.close();
-    const consumer = { limits: this.config.consumer, topics: this.topics };
-    const shard = new GroupShard(log, this.clock, this.config, consumer);
+    const { config, clock, topics, configOf, shareStates } = this;
+    const { consumer, share } = config;
+    const shard = new GroupShard(log, { clock, classic: config, consumer, share, configOf, topics, shareStates });
     shard.load();
     this.shards.set(partition, shard);
   }
@@ -178,6 +177,9 @@ export class GroupCoordinator {
       }
       const shard = this.shardOf(groupId);
       if (shard === undefined) return refuse(ErrorCode.NOT_COORDINATOR);
+      if (shard.shares.groups.has(groupId)) {
+        return reply(failedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''));
+      }
       const protocols = request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }));
       const newMemberId = `${request.groupInstanceId ?? request.clientId}-${this.newUuid()}`;
       if (shard.releaseConsumerGroup(groupId) !== ErrorCode.NONE) {
@@ -259,8 +261,8 @@ export class GroupCoordinator {
     const isJoin = request.memberEpoch === JOIN_EPOCH;
     const isThere = (): boolean => shard.consumers.groups.has(groupId);
     if (!isThere() && !(isJoin && (shard.isFreeForConsumers(groupId) || shard.upgrade(groupId)))) {
-      const isClassic = shard.groups.has(groupId);
-      const errorMessage = isClassic ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
+      const isOther = shard.kindOf(groupId) !== null;
+      const errorMessage = isOther ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
       return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage };
     }
     const memberId = request.memberId === '' ? this.random.uuid().toString('base64url') : request.memberId;
@@ -273,145 +275,22 @@ export class GroupCoordinator {
     if (shard === undefined) return failedDescription(groupId, ErrorCode.NOT_COORDINATOR, null);
     const group = shard.consumers.groups.get(groupId);
     if (group !== undefined) return describe(group, this.topics, this.config.consumer.assignors[0] ?? '');
-    const isClassic = shard.groups.has(groupId);
-    const errorMessage = isClassic ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
+    const isOther = shard.kindOf(groupId) !== null;
+    const errorMessage = isOther ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
     return failedDescription(groupId, ErrorCode.GROUP_ID_NOT_FOUND, errorMessage);
   }
 
   /** Topics came, went or grew: consumer groups look at theirs with the next heartbeat. */
   metadataChanged(): void {
-    for (const shard of this.shards.values()) shard.consumers.metadataChanged();
-  }
-
-  /** NONE, or why a commit is refused. The group exists afterwards. */
-  private validateCommit(
-    shard: GroupShard,
-    groupId: string,
-    member: MemberIdentity,
-    offsets: readonly OffsetToCommit[],
-    apiVersion: number,
-  ): number {
-    const consumers = shard.consumers.groups.get(groupId);
-    if (consumers !== undefined) return validateConsumerCommit(consumers, member, offsets, this.topics, apiVersion);
-    const known = shard.groups.get(groupId);
-    if (known === undefined && member.generationId >= 0)
-      return apiVersion >= 9 ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
-    const group = known ?? shard.getOrCreate(groupId);
-    const errorCode = validateCommit(group, member.memberId, member.groupInstanceId, member.generationId);
-    const counts = group.state === 'Stable' || group.state === 'PreparingRebalance';
-    if (errorCode === ErrorCode.NONE && counts) touch(group, member.memberId, shard.now());
-    return errorCode;
-  }
-
-  private validateTransactionalCommit(
-    shard: GroupShard,
-    groupId: string,
-    member: MemberIdentity,
-    offsets: readonly OffsetToCommit[],
-  ): number {
-    const consumers = shard.consumers.groups.get(groupId);
-    if (consumers !== undefined) return validateConsumerTransactionalCommit(consumers, member, offsets, this.topics);
-    const known = shard.groups.get(groupId);
-    if (known === undefined && member.generationId >= 0) return ErrorCode.ILLEGAL_GENERATION;
-    const { memberId, groupInstanceId, generationId } = member;
-    return validateTransactionalCommit(known ?? shard.getOrCreate(groupId), memberId, groupInstanceId, generationId);
-  }
-
-  /**
-   * Commits offsets. Resolves with a code for the whole request (NONE, or a member or coordinator error) and one for each offset.
-   * `apiVersion` decides how a missing group is told (v9+: GROUP_ID_NOT_FOUND, before: ILLEGAL_GENERATION).
-   */
-  async commitOffsets(
-    groupId: string,
-    member: MemberIdentity,
-    offsets: readonly OffsetToCommit[],
-    options: { readonly apiVersion: number; readonly retentionMs: number | null },
-  ): Promise<{ readonly errorCode: number; readonly offsetErrorCodes: readonly number[] }> {
-    const all = (errorCode: number) => ({ errorCode, offsetErrorCodes: offsets.map(() => errorCode) });
-    const shard = this.shardOf(groupId);
-    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
-    const invalid = this.validateCommit(shard, groupId, member, offsets, options.apiVersion);
-    if (invalid !== ErrorCode.NONE) return all(invalid);
-    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
-    const expireTimestampMs = options.retentionMs === null ? null : this.clock.now() + options.retentionMs;
-    const errorCode = await shard.commitOffsets(
-      groupId,
-      offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs })),
-    );
-    return {
-      errorCode: ErrorCode.NONE,
-      offsetErrorCodes: tooLarge.map((large) => (large ? ErrorCode.OFFSET_METADATA_TOO_LARGE : errorCode)),
-    };
-  }
-
-  /** The same inside a producer's transaction (KIP-98, KIP-447). Whoever calls has made sure that the partition of the group is in it. */
-  async commitTransactionalOffsets(
-    groupId: string,
-    member: MemberIdentity,
-    offsets: readonly OffsetToCommit[],
-    producer: TransactionalProducer,
-  ): Promise<readonly number[]> {
-    const all = (errorCode: number) => offsets.map(() => errorCode);
-    if (groupId === '') return all(ErrorCode.INVALID_GROUP_ID);
-    const shard = this.shardOf(groupId);
-    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
-    const invalid = this.validateTransactionalCommit(shard, groupId, member, offsets);
-    if (invalid !== ErrorCode.NONE) return all(invalid);
-    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.config.offsetMetadataBytesMax);
-    const taken = offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs: null }));
-    const errorCode = await shard.commitTransactionalOffsets(groupId, taken, producer);
-    return tooLarge.map((large) => (large ? ErrorCode.OFFSET_METADATA_TOO_LARGE : errorCode));
+    for (const { consumers, shares } of this.shards.values()) {
+      consumers.metadataChanged();
+      shares.metadataChanged();
+    }
   }
 
   /** A transaction marker stands in the partition of `__consumer_offsets`. */
   endTransaction(partition: number, producerId: number, isCommit: boolean): void {
     this.shards.get(partition)?.endTransaction(producerId, isCommit);
-  }
-
-  /** The committed offset, or undefined when there is none. Errors: NOT_COORDINATOR; to a member of the consumer protocol also that it is unknown or its epoch old. */
-  fetchOffsets(
-    groupId: string,
-    member: { readonly memberId: string | null; readonly memberEpoch: number } = { memberId: null, memberEpoch: -1 },
-  ): { readonly errorCode: number; readonly offsets: OffsetView } {
-    const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, offsets: NO_OFFSETS };
-    const consumers = shard.consumers.groups.get(groupId);
-    const invalid = consumers && validateConsumerFetch(consumers, member.memberId, member.memberEpoch);
-    if (invalid !== undefined && invalid !== ErrorCode.NONE) return { errorCode: invalid, offsets: NO_OFFSETS };
-    return {
-      errorCode: ErrorCode.NONE,
-      offsets: {
-        get: (topic, partition) => shard.offsets.get(groupId, topic, partition),
-        isUnstable: (topic, partition) => shard.offsets.isPending(groupId, topic, partition),
-        all: () => [...shard.offsets.offsetsOf(groupId)],
-      },
-    };
-  }
-
-  /** Removes single offsets (OffsetDelete); those of topics that a member subscribes to are refused with GROUP_SUBSCRIBED_TO_TOPIC. */
-  async deleteOffsets(
-    groupId: string,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
-  ): Promise<{ readonly errorCode: number; readonly partitionErrorCodes: readonly number[] }> {
-    const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, partitionErrorCodes: [] };
-    const group = shard.groups.get(groupId);
-    const consumers = shard.consumers.groups.get(groupId);
-    if (group === undefined && consumers === undefined && !shard.offsets.has(groupId))
-      return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, partitionErrorCodes: [] };
-    const members = consumers ?? group;
-    const subscribed =
-      members === undefined || members.members.size === 0 ? new Set<string>() : members.subscribedTopics();
-    if (subscribed === null) return { errorCode: ErrorCode.NON_EMPTY_GROUP, partitionErrorCodes: [] };
-    const allowed = partitions.filter(({ topic }) => !subscribed.has(topic));
-    const stored = allowed.filter(({ topic, partition }) => shard.offsets.get(groupId, topic, partition) !== undefined);
-    const errorCode = await shard.removeOffsets(groupId, stored);
-    return {
-      errorCode: ErrorCode.NONE,
-      partitionErrorCodes: partitions.map(({ topic }) =>
-        subscribed.has(topic) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : errorCode,
-      ),
-    };
   }
 
   async deleteGroup(groupId: string): Promise<number> {
@@ -420,9 +299,10 @@ export class GroupCoordinator {
     return shard === undefined ? ErrorCode.NOT_COORDINATOR : shard.deleteGroup(groupId);
   }
 
-  /** The topic is gone: so are the offsets committed for it. */
-  async topicDeleted(topic: string): Promise<void> {
+  /** The topic is gone: so are the offsets committed for it, and its share partitions. */
+  async topicDeleted(topic: string, topicId: string): Promise<void> {
     for (const shard of [...this.shards.values()]) {
+      await shard.shares.topicDeleted(topicId);
       for (const groupId of [...shard.offsets.groupIds()]) {
         await shard.removeOffsets(
           groupId,
@@ -479,6 +359,9 @@ export class GroupCoordinator {
       for (const { groupId, state } of shard.consumers.groups.values()) {
         listings.push({ groupId, protocolType: 'consumer', state, type: 'consumer' });
       }
+      for (const { groupId, state } of shard.shares.groups.values()) {
+        listings.push({ groupId, protocolType: 'share', state, type: 'share' });
+      }
     }
     return listings;
   }
@@ -491,12 +374,3 @@ function joinResultOf(outcome: ClassicJoinOutcome): JoinResult {
   const none = { leader: '', skipAssignment: false, members: [] };
   return { errorCode: ErrorCode.NONE, memberId, generationId, protocolType: 'consumer', protocolName, ...none };
 }
-
-export interface OffsetView {
-  get(topic: string, partition: number): CommittedOffset | undefined;
-  /** An open transaction holds a newer offset. */
-  isUnstable(topic: string, partition: number): boolean;
-  all(): { readonly topic: string; readonly partition: number; readonly value: CommittedOffset }[];
-}
-
-const NO_OFFSETS: OffsetView = { get: () => undefined, isUnstable: () => false, all: () => [] };

@@ -12,12 +12,17 @@ import {
   tick,
 } from './classic-rebalance.ts';
 import { ConsumerGroup } from './consumer-group.ts';
-import { type ConsumerGroupRecord, decodeConsumerGroupRecord } from './consumer-group-records.ts';
+import { decodeConsumerGroupRecord } from './consumer-group-records.ts';
 import { ConsumerGroups } from './consumer-groups.ts';
 import type { ConsumerGroupLimits } from './consumer-heartbeat.ts';
+import type { GroupConfigLookup } from './group-config.ts';
 import { downgraded, upgraded } from './group-migration.ts';
 import { OffsetStore } from './offset-store.ts';
 import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import { decodeShareGroupRecord } from './share-group-records.ts';
+import { ShareGroups } from './share-groups.ts';
+import type { ShareGroupLimits } from './share-heartbeat.ts';
+import type { ShareStateKeeper } from './share-state-keeper.ts';
 import type { TopicsView } from './topic-partitions.ts';
 
 /** A partition of an internal topic as its coordinator sees it. */
@@ -37,6 +42,19 @@ export interface TransactionalProducer {
   readonly producerEpoch: number;
 }
 
+export type GroupKind = 'classic' | 'consumer' | 'share';
+
+/** What a shard is told, beside its log. */
+export interface GroupShardParts {
+  readonly clock: Clock;
+  readonly classic: RebalanceLimits;
+  readonly consumer: ConsumerGroupLimits;
+  readonly share: ShareGroupLimits;
+  readonly configOf: GroupConfigLookup;
+  readonly topics: TopicsView;
+  readonly shareStates: ShareStateKeeper;
+}
+
 export interface OffsetCommitment {
   readonly topic: string;
   readonly partition: number;
@@ -51,40 +69,70 @@ export interface OffsetCommitment {
  * `classic-rebalance.ts` say: answers at once, records through the log, deadlines by the clock.
  *
  * Invariant: an offset is visible only after the record that holds it is committed; records of one shard are committed in the order of their decisions;
- * a group id is either a classic group's or a consumer group's (`consumers`).
+ * a group id is a classic group's, or a consumer group's (`consumers`), or a share group's (`shares`).
  */
 export class GroupShard {
   readonly groups = new Map<string, ClassicGroup>();
   readonly consumers: ConsumerGroups;
+  readonly shares: ShareGroups;
   readonly offsets = new OffsetStore();
   private readonly log: CoordinatorLog;
   private readonly clock: Clock;
   private readonly limits: RebalanceLimits;
-  private readonly consumer: { readonly limits: ConsumerGroupLimits; readonly topics: TopicsView };
+  private readonly parts: GroupShardParts;
   private readonly timers = new Map<string, { readonly at: number; readonly timer: Timer }>();
   private closed = false;
 
-  constructor(
-    log: CoordinatorLog,
-    clock: Clock,
-    limits: RebalanceLimits,
-    consumer: { readonly limits: ConsumerGroupLimits; readonly topics: TopicsView },
-  ) {
+  constructor(log: CoordinatorLog, parts: GroupShardParts) {
+    const { clock, topics, configOf } = parts;
     this.log = log;
     this.clock = clock;
-    this.limits = limits;
-    this.consumer = consumer;
-    this.consumers = new ConsumerGroups({
-      ...consumer,
-      clock,
-      append: (records) => log.append(records),
-      downgrade: (group, leaving) => this.downgrade(group, leaving),
-      readAll: (visit) =>
+    this.limits = parts.classic;
+    this.parts = parts;
+    const append = (records: readonly CoordinatorRecord[]): Promise<number> => log.append(records);
+    const readAll =
+      <T>(decode: (key: Buffer, value: Buffer | null) => T | null) =>
+      (visit: (record: T) => void): void =>
         log.readAll((key, value) => {
-          const record = decodeConsumerGroupRecord(key, value);
+          const record = decode(key, value);
           if (record !== null) visit(record);
-        }),
+        });
+    this.consumers = new ConsumerGroups({
+      clock,
+      topics,
+      limitsOf: (groupId) => this.consumerLimitsOf(groupId),
+      append,
+      downgrade: (group, leaving) => this.downgrade(group, leaving),
+      readAll: readAll(decodeConsumerGroupRecord),
     });
+    this.shares = new ShareGroups({
+      clock,
+      topics,
+      limits: parts.share,
+      configOf,
+      keeper: parts.shareStates,
+      append,
+      readAll: readAll(decodeShareGroupRecord),
+    });
+  }
+
+  /** What is set for the group goes before what is set for all. */
+  private consumerLimitsOf(groupId: string): ConsumerGroupLimits {
+    const { consumerSessionTimeoutMs, consumerHeartbeatIntervalMs, consumerAssignmentIntervalMs } =
+      this.parts.configOf(groupId);
+    return {
+      ...this.parts.consumer,
+      sessionTimeoutMs: consumerSessionTimeoutMs,
+      heartbeatIntervalMs: consumerHeartbeatIntervalMs,
+      assignmentIntervalMs: consumerAssignmentIntervalMs,
+    };
+  }
+
+  /** Null: there is no such group. One that only has offsets is a classic one. */
+  kindOf(groupId: string): GroupKind | null {
+    if (this.consumers.groups.has(groupId)) return 'consumer';
+    if (this.shares.groups.has(groupId)) return 'share';
+    return this.groups.has(groupId) || this.offsets.has(groupId) ? 'classic' : null;
   }
 
   now(): Now {
@@ -106,7 +154,7 @@ export class GroupShard {
           else this.groups.set(record.groupId, ClassicGroup.restore(record.groupId, record.value, now.mono, now.wall));
           break;
         case 'unknown':
-          this.restoreConsumer(decodeConsumerGroupRecord(key, value));
+          this.restoreOther(key, value);
           break;
       }
     };
@@ -115,21 +163,27 @@ export class GroupShard {
     for (const groupId of this.offsets.groupIds()) this.groupOfOffsets(groupId);
     for (const group of this.groups.values()) this.arm(group);
     this.consumers.restored();
+    this.shares.restored();
   }
 
-  private restoreConsumer(record: ConsumerGroupRecord | null): void {
-    if (record !== null) this.consumers.restore(record);
+  private restoreOther(key: Buffer, value: Buffer | null): void {
+    const ofConsumers = decodeConsumerGroupRecord(key, value);
+    if (ofConsumers !== null) return this.consumers.restore(ofConsumers);
+    const ofShares = decodeShareGroupRecord(key, value);
+    if (ofShares !== null) this.shares.restore(ofShares);
   }
 
-  /** Offsets make a classic group, unless a consumer group has the id. */
+  /** Offsets make a classic group, unless a group of another kind has the id. */
   private groupOfOffsets(groupId: string): void {
-    if (!this.consumers.groups.has(groupId)) this.getOrCreate(groupId);
+    const kind = this.kindOf(groupId);
+    if (kind === null || kind === 'classic') this.getOrCreate(groupId);
   }
 
   /** The shard moves away or the broker stops: nothing fires any more, and whoever is parked is told to look for the coordinator. */
   close(): void {
     this.closed = true;
     this.consumers.close();
+    this.shares.close();
     for (const { timer } of this.timers.values()) timer.cancel();
     this.timers.clear();
     for (const group of this.groups.values()) {
@@ -255,6 +309,7 @@ export class GroupShard {
   /** Ends an empty group and its offsets. */
   async deleteGroup(groupId: string): Promise<number> {
     if (this.consumers.groups.has(groupId)) return this.deleteConsumerGroup(groupId);
+    if (this.shares.groups.has(groupId)) return this.shares.deleteGroup(groupId);
     const group = this.groups.get(groupId);
     if (group === undefined && !this.offsets.has(groupId)) return ErrorCode.GROUP_ID_NOT_FOUND;
     if (group !== undefined && group.state === 'Dead') return ErrorCode.GROUP_ID_NOT_FOUND;
@@ -301,6 +356,7 @@ export class GroupShard {
 
   /** Whether a consumer group may have the id: no classic group has it, or an empty one. */
   isFreeForConsumers(groupId: string): boolean {
+    if (this.shares.groups.has(groupId)) return false;
     const group = this.groups.get(groupId);
     return group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0);
   }
@@ -316,7 +372,7 @@ export class GroupShard {
 
   /** A classic group of consumers becomes a consumer group, as it is, since a member of that protocol wants to join. False: it may or can not. */
   upgrade(groupId: string): boolean {
-    const { limits, topics } = this.consumer;
+    const { consumer: limits, topics } = this.parts;
     const group = this.groups.get(groupId);
     const isAllowed = limits.migrationPolicy === 'upgrade' || limits.migrationPolicy === 'bidirectional';
     if (group === undefined || group.members.size === 0 || group.members.size >= limits.sizeMax || !isAllowed)
@@ -339,7 +395,7 @@ export class GroupShard {
 
   /** A consumer group that only classic members stay in becomes a classic group; they join it anew. Null: it does not. */
   private downgrade(consumers: ConsumerGroup, leaving: readonly string[]): Promise<number> | null {
-    const { limits, topics } = this.consumer;
+    const { consumer: limits, topics } = this.parts;
     const { groupId } = consumers;
     if (limits.migrationPolicy !== 'downgrade' && limits.migrationPolicy !== 'bidirectional') return null;
     const now = this.now();

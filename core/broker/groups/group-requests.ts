@@ -147,7 +147,7 @@ export async function commitOffsets(
   const valid = answers.flatMap((topic) =>
     topic.partitions.filter((each) => each.errorCode === ErrorCode.NONE).map((each) => ({ topic, each })),
   );
-  const { offsetErrorCodes } = await groups.commitOffsets(
+  const { offsetErrorCodes } = await groups.offsets.commit(
     request.groupId,
     {
       memberId: request.memberId,
@@ -198,7 +198,7 @@ function fetchGroup(
   requireStable: boolean,
   member?: { readonly memberId: string | null; readonly memberEpoch: number },
 ): { readonly errorCode: number; readonly topics: readonly FetchedTopic[] } {
-  const { errorCode, offsets } = groups.fetchOffsets(groupId, member);
+  const { errorCode, offsets } = groups.offsets.fetch(groupId, member);
   const isUnstable = (topic: string, partition: number) => requireStable && offsets.isUnstable(topic, partition);
   const answer = (partitionIndex: number, value: ReturnType<typeof offsets.get>, code: number = ErrorCode.NONE) => ({
     partitionIndex,
@@ -330,7 +330,7 @@ export async function deleteOffsets(
   const wanted = request.topics.flatMap((topic) =>
     topic.partitions.map(({ partitionIndex }) => ({ topic: topic.name, partition: partitionIndex })),
   );
-  const { errorCode, partitionErrorCodes } = await groups.deleteOffsets(request.groupId, wanted);
+  const { errorCode, partitionErrorCodes } = await groups.offsets.delete(request.groupId, wanted);
   if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] };
   let next = 0;
   return {

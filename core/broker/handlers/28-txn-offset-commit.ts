@@ -1,5 +1,5 @@
 import { CONSUMER_OFFSETS_TOPIC } from '../../controller/topic-name.ts';
-import type { OffsetToCommit } from '../../groups/group-coordinator.ts';
+import type { OffsetToCommit } from '../../groups/offset-calls.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { TxnOffsetCommit } from '../../protocol/messages/28-txn-offset-commit.ts';
 import type { RequestOf } from '../../protocol/schema.ts';
@@ -73,7 +73,7 @@ async function commit(
   }
   if (errorCode !== ErrorCode.NONE) return all(toldOf(writeErrorOf(errorCode, abilities)));
   const member = { memberId, groupInstanceId, generationId };
-  return broker.groups.commitTransactionalOffsets(groupId, member, offsets, producer);
+  return broker.groups.offsets.commitTransactional(groupId, member, offsets, producer);
 }
 
 /** Of commits, clients retry COORDINATOR_LOAD_IN_PROGRESS where of writes they retry NOT_ENOUGH_REPLICAS. */

@@ -9,7 +9,7 @@ export const offsetDeleteHandler = handlerOf(OffsetDelete, async (broker, reques
   );
   const isKnown = ({ topic, partition }: (typeof asked)[number]) =>
     broker.image.topics.get(topic)?.partitions[partition] !== undefined;
-  const { errorCode, partitionErrorCodes } = await broker.groups.deleteOffsets(request.groupId, asked.filter(isKnown));
+  const { errorCode, partitionErrorCodes } = await broker.groups.offsets.delete(request.groupId, asked.filter(isKnown));
   if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] };
   const codes = partitionErrorCodes.values();
   return {

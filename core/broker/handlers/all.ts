@@ -40,11 +40,16 @@ import { listTransactionsHandler } from './66-list-transactions.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
+import { shareGroupHeartbeatHandler } from './76-share-group-heartbeat.ts';
+import { shareGroupDescribeHandler } from './77-share-group-describe.ts';
 import { initializeShareGroupStateHandler } from './83-initialize-share-group-state.ts';
 import { readShareGroupStateHandler } from './84-read-share-group-state.ts';
 import { writeShareGroupStateHandler } from './85-write-share-group-state.ts';
 import { deleteShareGroupStateHandler } from './86-delete-share-group-state.ts';
 import { readShareGroupStateSummaryHandler } from './87-read-share-group-state-summary.ts';
+import { describeShareGroupOffsetsHandler } from './90-describe-share-group-offsets.ts';
+import { alterShareGroupOffsetsHandler } from './91-alter-share-group-offsets.ts';
+import { deleteShareGroupOffsetsHandler } from './92-delete-share-group-offsets.ts';
 
 /** Every API that this broker serves, by key. ApiVersions tells clients exactly these. */
 export const HANDLERS: readonly Handler[] = [
@@ -94,4 +99,9 @@ export const HANDLERS: readonly Handler[] = [
   writeShareGroupStateHandler,
   deleteShareGroupStateHandler,
   readShareGroupStateSummaryHandler,
+  shareGroupHeartbeatHandler,
+  shareGroupDescribeHandler,
+  describeShareGroupOffsetsHandler,
+  alterShareGroupOffsetsHandler,
+  deleteShareGroupOffsetsHandler,
 ];

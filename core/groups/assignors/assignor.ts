@@ -14,6 +14,8 @@ export interface AssignmentSpec {
   readonly members: readonly AssignorMember[];
   /** By topic id, of every topic that a member subscribes to. */
   readonly partitionCounts: ReadonlyMap<string, number>;
+  /** The partitions that may be assigned; undefined: all. */
+  readonly assignable?: TopicPartitions;
 }
 
 export type Assignment = ReadonlyMap<string, TopicPartitions>;

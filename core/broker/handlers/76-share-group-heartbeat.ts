@@ -1,0 +1,9 @@
+import { ShareGroupHeartbeat } from '../../protocol/messages/76-share-group-heartbeat.ts';
+import { groupContext } from '../groups/request-context.ts';
+import { shareGroupHeartbeat } from '../groups/share-group-requests.ts';
+import { handlerOf } from '../handler.ts';
+
+/** ShareGroupHeartbeat 1: membership of a share group (KIP-932). */
+export const shareGroupHeartbeatHandler = handlerOf(ShareGroupHeartbeat, (broker, request, call) =>
+  shareGroupHeartbeat(broker.groups, request, groupContext(call)),
+);

@@ -1,0 +1,9 @@
+import { DeleteShareGroupOffsets } from '../../protocol/messages/92-delete-share-group-offsets.ts';
+import { handlerOf } from '../handler.ts';
+
+/** DeleteShareGroupOffsets 0: what an empty share group knows of topics is forgotten. */
+export const deleteShareGroupOffsetsHandler = handlerOf(DeleteShareGroupOffsets, async (broker, request) => {
+  const names = request.topics.map(({ topicName }) => topicName);
+  const { topics, ...outcome } = await broker.groups.shares.deleteOffsets(request.groupId, names);
+  return { ...outcome, responses: topics };
+});
