@@ -4,7 +4,7 @@ import { MetadataLog } from '../controller/metadata-log.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { MigrationPolicy } from '../groups/consumer-heartbeat.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
-import { readMetaProperties } from '../log/log-directory.ts';
+import { clusterIdOf } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
 import type { Address, Connection, Listener } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -24,6 +24,7 @@ import { type EndPoint, isWildcard } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import { ProducerIds } from './producer-ids.ts';
+import { ReplicaDirectories } from './replica-directories.ts';
 import { Purgatory } from './purgatory.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { Quotas, windowShape } from './quotas/quotas.ts';
@@ -70,6 +71,7 @@ export class Broker {
   private metadataLog: MetadataLog | null = null;
   private logManager: LogManager | null = null;
   private services: BrokerServices | null = null;
+  private replicaDirectories: ReplicaDirectories | null = null;
   private dispatch: Dispatch | null = null;
   private nextConnectionId = 0;
   private state: 'new' | 'started' | 'stopped' = 'new';
@@ -114,7 +116,8 @@ export class Broker {
     const { ports, config, image, settings } = this;
     const { clock, random, files } = ports;
     const nodeId = config.nodeId;
-    const clusterId = readMetaProperties(files, config.logDirs[0]!)?.clusterId ?? newId(random);
+    const { logDirs, metadataLogDir } = config;
+    const clusterId = clusterIdOf(files, [metadataLogDir, ...logDirs]) ?? newId(random);
     const onProblem = this.onLog;
     // Before recovery: a port that is taken should be told at once.
     await this.listen();
@@ -122,23 +125,27 @@ export class Broker {
       files,
       clock,
       random,
-      logDirs: config.logDirs,
+      logDirs,
+      metadataLogDir,
       nodeId,
       clusterId,
       configOf: (topic) => settings.logConfigOf(topic),
       onProblem,
-      whenLocked: ([directory]) => {
-        const { path, wasClean } = directory!;
+      whenLocked: ({ path, wasClean }) => {
         this.metadataLog = new MetadataLog({ files, clock, random, logDir: path, isClean: wasClean, onProblem }, image);
       },
       intervals: this.intervals(),
       cleanerSettings: () => settings.cleanerSettings(),
+      moveBytesPerSecondMax: () => settings.number('replica.alter.log.dirs.io.max.bytes.per.second'),
+      onMoved: (log) => this.replicaDirectories?.moved(log),
+      onDirectoryFailed: (directory) => this.replicaDirectories?.failed(directory),
     });
     this.logManager = logManager;
     const metadataLog = this.metadataLog!;
     const controller = new Controller(image, metadataLog, random, brokerConfigRules(settings));
     const replicas = new ReplicaManager(nodeId, {
-      open: (topic, partition, topicId, logConfig) => logManager.getOrCreate(topic, partition, topicId, logConfig),
+      open: (topic, partition, topicId, logConfig, directoryId) =>
+        logManager.getOrCreate(topic, partition, topicId, logConfig, directoryId),
       remove: (log) => logManager.delete(log.topic, log.partition),
     });
     const shares = new ShareCoordinator({
@@ -174,6 +181,7 @@ export class Broker {
       image,
       controller,
       replicas,
+      logManager,
       groups,
       groupConfig,
       transactions,
@@ -199,7 +207,8 @@ export class Broker {
       incarnationId: newId(random),
       endPoints: this.endPoints,
       rack: config.text('broker.rack'),
-      logDirs: logManager.directories.map((each) => each.meta.directoryId),
+      logDirs: logManager.directories.filter((each) => each.offline === null).map((each) => each.directoryId),
+      hasOfflineLogDirs: logManager.directories.length < logDirs.length || logManager.directories.some((each) => each.offline !== null),
     });
     this.removeStrayLogs(logManager);
     const applier = new MetadataApplier({
@@ -213,8 +222,15 @@ export class Broker {
       clock,
       onProblem,
     });
+    const directories = new ReplicaDirectories({ image, nodeId, controller, replicas, logManager, onProblem });
+    this.replicaDirectories = directories;
     applier.apply();
-    metadataLog.whenReplayed(() => applier.apply());
+    directories.assign();
+    metadataLog.whenReplayed(() => {
+      applier.apply();
+      directories.assign();
+    });
+    logManager.resumeMoves();
     this.dispatch = new Dispatch(services, HANDLERS);
   }
 

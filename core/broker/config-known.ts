@@ -56,7 +56,6 @@ export const KNOWN_KAFKA_CONFIGS: readonly ConfigDefinition[] = [
   { name: 'server.max.startup.time.ms', type: 'long', defaultValue: '9223372036854775807', min: 0 },
   { name: 'metadata.log.max.record.bytes.between.snapshots', type: 'long', defaultValue: '20971520', min: 1 },
   { name: 'metadata.log.max.snapshot.interval.ms', type: 'long', defaultValue: '3600000', min: 0 },
-  { name: 'metadata.log.dir', type: 'string', defaultValue: null },
   { name: 'metadata.log.segment.bytes', type: 'int', defaultValue: '1073741824', min: 8388608 },
   { name: 'metadata.log.segment.ms', type: 'long', defaultValue: '604800000' },
   { name: 'metadata.max.retention.bytes', type: 'long', defaultValue: '104857600' },

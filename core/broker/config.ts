@@ -64,6 +64,11 @@ export class BrokerConfig {
     return logDirs.length > 0 ? logDirs : this.list('log.dir');
   }
 
+  /** Where the metadata log lies. */
+  get metadataLogDir(): string {
+    return this.text('metadata.log.dir') ?? this.logDirs[0]!;
+  }
+
   /** As text, or null when neither given nor with a default. */
   text(name: string): string | null {
     const definition = brokerConfigDefinition(name);

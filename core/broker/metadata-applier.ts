@@ -1,4 +1,4 @@
-import type { ClusterImage, TopicImage } from '../controller/image.ts';
+import { type ClusterImage, directoryIdOf, type TopicImage } from '../controller/image.ts';
 import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../controller/image.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
@@ -86,6 +86,7 @@ export class MetadataApplier {
         leaderEpoch: each.leaderEpoch,
         inSyncReplicas: each.inSyncReplicas,
         replicas: each.replicas,
+        directoryId: directoryIdOf(each, this.nodeId),
       }));
       const opened = this.replicas.hold(topic.name, topic.topicId, replicas, config);
       if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);

@@ -2,6 +2,7 @@ import type { Controller } from '../controller/controller.ts';
 import type { ClusterImage } from '../controller/image.ts';
 import type { GroupConfigLookup } from '../groups/group-config.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { LogManager } from '../log/log-manager.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
@@ -29,6 +30,7 @@ export interface BrokerServices {
   readonly image: ClusterImage;
   readonly controller: Controller;
   readonly replicas: ReplicaManager;
+  readonly logManager: LogManager;
   readonly groups: GroupCoordinator;
   /** What is set for a group, now. */
   readonly groupConfig: GroupConfigLookup;

@@ -1,6 +1,8 @@
 import type { Random } from '../ports/random.ts';
+import { ZERO_UUID } from '../protocol/writer.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
 import type { Decision, MutationGate, Outcome } from './decision.ts';
+import { assignDirectories, type ReplicaPlacement, resignInDirectories } from './directory-decisions.ts';
 import { electLeadersOn } from './election.ts';
 import type { ClusterImage } from './image.ts';
 import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';
@@ -42,7 +44,10 @@ export interface BrokerToRegister {
   readonly incarnationId: string;
   readonly endPoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
   readonly rack: string | null;
+  /** The ids of its log dirs that it can use. */
   readonly logDirs: readonly string[];
+  /** Some of its log dirs could not be opened: what lies in unknown ones is lost for now, not to be made anew. */
+  readonly hasOfflineLogDirs?: boolean;
 }
 
 const PLAINTEXT_PROTOCOL = 0;
@@ -91,8 +96,25 @@ export class Controller {
         fenced: false,
         logDirs: broker.logDirs,
       };
-      return { records: [record, ...electLeadersOn(this.image, broker.brokerId)], response: brokerEpoch };
+      const isLost = (directoryId: string) =>
+        broker.hasOfflineLogDirs === true && directoryId !== ZERO_UUID && !broker.logDirs.includes(directoryId);
+      const resigned = resignInDirectories(this.image, broker.brokerId, isLost);
+      const elected = electLeadersOn(this.image, broker.brokerId, isLost);
+      return { records: [record, ...resigned, ...elected], response: brokerEpoch };
     });
+  }
+
+  /** The broker chose log dirs for its replicas, or moved them. */
+  assignDirectories(brokerId: number, placements: readonly ReplicaPlacement[]): Promise<void> {
+    return this.commit(() => assignDirectories(this.image, brokerId, placements));
+  }
+
+  /** A log dir of the broker failed. */
+  directoryFailed(brokerId: number, directoryId: string): Promise<void> {
+    return this.commit(() => ({
+      records: resignInDirectories(this.image, brokerId, (id) => id === directoryId),
+      response: undefined,
+    }));
   }
 
   createTopics(

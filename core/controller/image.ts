@@ -1,4 +1,5 @@
 import { ClientQuotas } from './client-quotas.ts';
+import { ZERO_UUID } from '../protocol/writer.ts';
 import type { MetadataRecord } from './records/metadata-record.ts';
 import { ScramCredentials } from './scram-credentials.ts';
 
@@ -36,6 +37,11 @@ export interface TopicImage {
   readonly topicId: string;
   /** By partition number, without gaps. */
   readonly partitions: readonly PartitionImage[];
+}
+
+/** The log dir of a broker's replica; the zero id when the broker has not chosen one. */
+export function directoryIdOf({ replicas, directories }: PartitionImage, brokerId: number): string {
+  return directories[replicas.indexOf(brokerId)] ?? ZERO_UUID;
 }
 
 export const NO_LEADER = -1;

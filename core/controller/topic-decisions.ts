@@ -237,8 +237,13 @@ function newPartition(
     leader: replicas[0]!,
     leaderEpoch: 0,
     partitionEpoch: 0,
-    directories: replicas.map((id) => image.brokers.get(id)?.logDirs[0] ?? ZERO_UUID),
+    directories: replicas.map((id) => onlyDirectory(image.brokers.get(id))),
   };
+}
+
+/** A broker with several log dirs chooses by itself, and says so afterwards. */
+function onlyDirectory(broker: BrokerRegistration | undefined): string {
+  return broker?.logDirs.length === 1 ? broker.logDirs[0]! : ZERO_UUID;
 }
 
 function failedTopic(name: string, outcome: Outcome): CreatedTopic {

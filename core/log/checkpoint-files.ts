@@ -70,6 +70,10 @@ export class AtomicFile {
     return this.running;
   }
 
+  get isSettled(): boolean {
+    return this.running === null;
+  }
+
   /** Until nothing is being written. */
   async settled(): Promise<void> {
     await this.running;

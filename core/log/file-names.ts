@@ -16,7 +16,10 @@ export const SWAP_SUFFIX = '.swap';
 const OFFSET_DIGITS = 20;
 const FOLDER = /^(.+)-(\d+)$/;
 const DELETED_FOLDER = /^(.+)-(\d+)\.([0-9a-f]{32})-delete$/;
+const FUTURE_FOLDER = /^(.+)-(\d+)\.([0-9a-f]{32})-future$/;
 const TOPIC_NAME_MAX_IN_DELETED = 249;
+/** What file systems take. */
+export const FOLDER_NAME_MAX = 255;
 
 export function offsetFileName(offset: number, suffix: string): string {
   return String(offset).padStart(OFFSET_DIGITS, '0') + suffix;
@@ -52,6 +55,17 @@ export function deletedFolderName(topic: string, partition: number, uid: string)
 
 export function isDeletedFolderName(name: string): boolean {
   return DELETED_FOLDER.test(name);
+}
+
+/** The name of a folder that is being filled to take the partition's place: a move between log dirs. */
+export function futureFolderName(topic: string, partition: number, uid: string): string {
+  return `${topic}-${partition}.${uid}-future`;
+}
+
+/** null when the folder is none that is being filled. */
+export function parseFutureFolderName(name: string): TopicPartition | null {
+  const match = FUTURE_FOLDER.exec(name);
+  return match === null ? null : { topic: match[1]!, partition: Number(match[2]) };
 }
 
 export function joinPath(directory: string, name: string): string {

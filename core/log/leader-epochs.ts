@@ -116,6 +116,10 @@ export class LeaderEpochs {
       .catch(this.onError);
   }
 
+  get isSettled(): boolean {
+    return this.file.isSettled;
+  }
+
   /** Until the file says what the memory says. */
   settled(): Promise<void> {
     return this.file.settled().catch(() => {});

@@ -187,6 +187,7 @@ export class LogCleaner {
   }
 
   private async writeCheckpoint(directory: LogDirectory): Promise<void> {
+    if (directory.offline !== null) return;
     const offsets = this.cleaned.get(directory)!;
     const entries: { topic: string; partition: number; offset: number }[] = [];
     const known = new Set<string>();

@@ -51,6 +51,9 @@ export class LogDirectory {
   readonly path: string;
   readonly wasClean: boolean;
   readonly meta: MetaProperties;
+  /** The path from the root on, as clients are told. */
+  readonly absolutePath: string;
+  private failure: string | null = null;
   private readonly files: Files;
   private readonly lock: FileLock;
   private readonly recoveryPoints: OffsetCheckpoint;
@@ -63,6 +66,7 @@ export class LogDirectory {
     this.path = path;
     this.lock = lock;
     this.meta = meta;
+    this.absolutePath = files.absolutePath(path);
     this.recoveryPoints = new OffsetCheckpoint(files, path, RECOVERY_POINT_CHECKPOINT);
     this.highWatermarks = new OffsetCheckpoint(files, path, HIGH_WATERMARK_CHECKPOINT);
     this.logStarts = new OffsetCheckpoint(files, path, LOG_START_CHECKPOINT);
@@ -87,13 +91,14 @@ export class LogDirectory {
     }
     try {
       let meta = readMetaProperties(files, path);
-      if (meta === null) {
-        meta = { clusterId, nodeId, directoryId: random.uuid().toString('base64url') };
-        const text = `version=1\ncluster.id=${clusterId}\nnode.id=${nodeId}\ndirectory.id=${meta.directoryId}\n`;
-        await new AtomicFile(files, path, META_PROPERTIES).write(text);
-      } else {
+      if (meta !== null) {
         checkOwner(path, 'node.id', meta.nodeId, nodeId);
         checkOwner(path, 'cluster.id', meta.clusterId, clusterId);
+      }
+      if (meta === null || meta.directoryId === '') {
+        meta = { clusterId, nodeId, directoryId: newDirectoryId(random) };
+        const text = `version=1\ncluster.id=${clusterId}\nnode.id=${nodeId}\ndirectory.id=${meta.directoryId}\n`;
+        await new AtomicFile(files, path, META_PROPERTIES).write(text);
       }
       const directory = new LogDirectory(files, path, lock, meta);
       for (const { name, kind } of files.list(path)) {
@@ -107,6 +112,20 @@ export class LogDirectory {
       lock.release();
       throw error;
     }
+  }
+
+  get directoryId(): string {
+    return this.meta.directoryId;
+  }
+
+  /** Why nothing in it can be used; null while it is online. */
+  get offline(): string | null {
+    return this.failure;
+  }
+
+  /** The disk refused: nothing more is written here. */
+  fail(reason: string): void {
+    this.failure ??= reason;
   }
 
   /** The folders in it that may be logs. */
@@ -156,8 +175,17 @@ export class LogDirectory {
 
   /** The clean end, once every log in it is closed. */
   async close(isClean: boolean): Promise<void> {
-    if (isClean) await new AtomicFile(this.files, this.path, CLEAN_SHUTDOWN).write('{"version":0,"brokerEpoch":-1}');
+    if (isClean && this.failure === null)
+      await new AtomicFile(this.files, this.path, CLEAN_SHUTDOWN).write('{"version":0,"brokerEpoch":-1}');
     this.lock.release();
+  }
+}
+
+/** Kafka keeps ids that begin with '-' away: command lines would take them for options. */
+function newDirectoryId(random: Random): string {
+  for (;;) {
+    const id = random.uuid().toString('base64url');
+    if (!id.startsWith('-')) return id;
   }
 }
 

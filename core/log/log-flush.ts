@@ -49,6 +49,10 @@ export class LogFlush {
     return this.log.logEndOffset() - this.flushedOffset;
   }
 
+  get isIdle(): boolean {
+    return this.running === null;
+  }
+
   sealed(segment: Segment): void {
     if (!this.unflushedSealed.includes(segment)) this.unflushedSealed.push(segment);
   }

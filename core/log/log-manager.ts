@@ -1,19 +1,29 @@
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { Files } from '../ports/files.ts';
-import { FilesError } from '../ports/files.ts';
+import { type Files, FilesError } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
 import { readTopicId, writeTopicId } from './checkpoint-files.ts';
-import { deletedFolderName, folderName, joinPath, parseFolderName } from './file-names.ts';
+import {
+  deletedFolderName,
+  folderName,
+  joinPath,
+  parseFolderName,
+  parseFutureFolderName,
+  type TopicPartition,
+} from './file-names.ts';
 import { Log } from './log.ts';
 import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS, LogCleaner } from './log-cleaner.ts';
 import type { LogConfig } from './log-config.ts';
-import { LogDirectory } from './log-directory.ts';
+import type { LogDirectory } from './log-directory.ts';
+import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
+import { LogMoves, type MoveRequest } from './log-moves.ts';
 
 /**
- * All logs of a broker: opens what lies in log.dirs, makes and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on timers.
+ * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
+ * timers.
  *
- * Invariant: a partition has at most one log, in one directory; what `get` returns is open until `delete` or `close`.
- * A log whose disk fails goes offline by itself; the others go on, and it no longer takes part in the checkpoints.
+ * Invariant: a partition has at most one current log, in one directory; what `get` returns is open until `delete`, `close` or the end of a move.
+ * Of several log dirs one that fails takes all its logs offline, and only those. With a single one each log fails by itself, so that the others go on as
+ * long as the disk lets them. What is offline takes no part in the checkpoints.
  */
 export interface LogManagerOptions {
   readonly files: Files;
@@ -21,16 +31,24 @@ export interface LogManagerOptions {
   readonly random: Random;
   /** log.dirs */
   readonly logDirs: readonly string[];
+  /** metadata.log.dir; the first of log.dirs when absent. */
+  readonly metadataLogDir?: string | undefined;
   readonly nodeId: number;
   readonly clusterId: string;
   /** The settings of a topic that lies in log.dirs at the start. */
   readonly configOf: (topic: string) => LogConfig;
   readonly onProblem: (message: string) => void;
   /** Called when the folders are locked and before any log is opened: here the metadata log is read, which `configOf` needs. */
-  readonly whenLocked?: (directories: readonly LogDirectory[]) => void;
+  readonly whenLocked?: (metadata: LogDirectory) => void;
   readonly intervals?: Partial<LogManagerIntervals>;
   /** Asked whenever the cleaner looks for work. */
   readonly cleanerSettings?: () => CleanerSettings;
+  /** replica.alter.log.dirs.io.max.bytes.per.second */
+  readonly moveBytesPerSecondMax?: () => number;
+  /** Of several log dirs this one failed; its logs are offline now. */
+  readonly onDirectoryFailed?: (directory: LogDirectory) => void;
+  /** A partition was moved: `log` took the place of the one that `get` returned before, in this very call. */
+  readonly onMoved?: (log: Log) => void;
 }
 
 export interface LogManagerIntervals {
@@ -69,14 +87,32 @@ const TIMER_MS_MAX = 0x7fff_ffff;
 /** Logs whose flushes wait for the device together. */
 const CLOSES_AT_ONCE_MAX = 32;
 
+/** As the metadata says it of a partition whose log dir was not chosen yet. */
+const NO_DIRECTORY = 'AAAAAAAAAAAAAAAAAAAAAA';
+
 interface ManagedLog {
   readonly log: Log;
-  readonly directory: LogDirectory;
+  /** A FailedLogDir holds nothing that anybody could look at. */
+  readonly directory: LogDirectory | FailedLogDir;
   readonly topicId: string | null;
 }
 
+/** A log as DescribeLogDirs tells of it. */
+export interface DescribedLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly bytes: number;
+  /** How far it is behind: a future log behind the current one. */
+  readonly offsetLag: number;
+  readonly isFuture: boolean;
+}
+
 export class LogManager {
+  /** Those of log.dirs that could be opened; `offline` tells of each whether it failed since. */
   readonly directories: readonly LogDirectory[];
+  readonly failedDirectories: readonly FailedLogDir[];
+  private readonly metadataDirectory: LogDirectory;
+  private readonly moves: LogMoves;
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
   private readonly managed = new Map<string, ManagedLog>();
@@ -84,14 +120,17 @@ export class LogManager {
   readonly cleaner: LogCleaner;
   private isClosing = false;
 
-  private constructor(options: LogManagerOptions, directories: readonly LogDirectory[]) {
+  private constructor(options: LogManagerOptions, dirs: LogDirs) {
     this.options = options;
+    this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
-    this.directories = directories;
+    this.directories = dirs.directories;
+    this.failedDirectories = dirs.failed;
+    this.metadataDirectory = dirs.metadata;
     this.cleaner = new LogCleaner({
       clock: options.clock,
-      directories,
-      logs: () => this.managed.values(),
+      directories: dirs.directories,
+      logs: () => this.cleanable(),
       settings: options.cleanerSettings ?? (() => DEFAULT_CLEANER_SETTINGS),
       checkpointRecovery: () => this.checkpoint('recoveryPoints'),
       onProblem: options.onProblem,
@@ -100,20 +139,15 @@ export class LogManager {
 
   /** Opens and where needed recovers every log. Throws LogDirectoryError when a folder is in use or another's. */
   static async open(options: LogManagerOptions): Promise<LogManager> {
-    const directories: LogDirectory[] = [];
+    const dirs = await openLogDirs(options);
     try {
-      for (const path of options.logDirs) {
-        directories.push(
-          await LogDirectory.open(options.files, options.random, path, options.nodeId, options.clusterId),
-        );
-      }
-      options.whenLocked?.(directories);
+      options.whenLocked?.(dirs.metadata);
     } catch (error) {
-      for (const directory of directories) await directory.close(false);
+      for (const directory of new Set([...dirs.directories, dirs.metadata])) await directory.close(false);
       throw error;
     }
-    const manager = new LogManager(options, directories);
-    for (const directory of directories) manager.loadAll(directory);
+    const manager = new LogManager(options, dirs);
+    for (const directory of dirs.directories) manager.loadAll(directory);
     manager.startTimers();
     return manager;
   }
@@ -121,57 +155,100 @@ export class LogManager {
   private loadAll(directory: LogDirectory): void {
     const checkpoints = directory.readCheckpoints();
     for (const folder of directory.folders()) {
-      const partition = parseFolderName(folder);
-      // The metadata log is the quorum's: it is opened by its own owner.
-      if (partition === null || partition.topic === '__cluster_metadata') continue;
-      try {
-        const path = joinPath(directory.path, folder);
-        const log = this.openLog(
-          directory,
-          partition.topic,
-          partition.partition,
-          this.options.configOf(partition.topic),
-          {
-            isClean: directory.wasClean,
-            recoveryPoint: checkpoints.recoveryPoints.get(folder) ?? 0,
-            highWatermark: checkpoints.highWatermarks.get(folder) ?? 0,
-            logStartOffset: checkpoints.logStarts.get(folder) ?? 0,
-          },
-        );
-        this.managed.set(folder, { log, directory, topicId: readTopicId(this.options.files, path) });
-      } catch (error) {
-        if (!(error instanceof FilesError)) throw error;
-        this.options.onProblem(`${joinPath(directory.path, folder)} could not be opened: ${error.message}`);
+      const future = parseFutureFolderName(folder);
+      if (future !== null) {
+        this.moves.found(folderName(future.topic, future.partition), directory, folder);
+        continue;
       }
+      const found = parseFolderName(folder);
+      // The metadata log is the quorum's: it is opened by its own owner.
+      if (found === null || found.topic === '__cluster_metadata') continue;
+      const log = this.openLog(directory, folder, found, this.options.configOf(found.topic), {
+        isClean: directory.wasClean,
+        recoveryPoint: checkpoints.recoveryPoints.get(folder) ?? 0,
+        highWatermark: checkpoints.highWatermarks.get(folder) ?? 0,
+        logStartOffset: checkpoints.logStarts.get(folder) ?? 0,
+      });
+      this.loaded(folder, { log, directory, topicId: this.topicIdIn(joinPath(directory.path, folder)) });
+    }
+    this.spreadFailure(directory);
+  }
+
+  private topicIdIn(path: string): string | null {
+    try {
+      return readTopicId(this.options.files, path);
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      return null;
     }
   }
 
+  /** Two folders of one partition: a move was interrupted after the change of places. The one that holds more is the partition; the other goes. */
+  private loaded(folder: string, found: ManagedLog): void {
+    const other = this.managed.get(folder);
+    if (other === undefined) {
+      this.managed.set(folder, found);
+      return;
+    }
+    // What cannot be read may hold more.
+    const isNewer = found.log.offline !== null || found.log.logEndOffset > other.log.logEndOffset;
+    const [kept, gone] = other.log.offline === null && isNewer ? [found, other] : [other, found];
+    this.options.onProblem(`${gone.log.directory}: ${kept.log.directory} is the same partition; this one goes`);
+    this.managed.set(folder, kept);
+    gone.log.closeFiles();
+    this.removeFolder(gone.directory as LogDirectory, folder, gone.log);
+  }
+
   private openLog(
-    directory: LogDirectory,
-    topic: string,
-    partition: number,
+    directory: LogDirectory | FailedLogDir,
+    folder: string,
+    { topic, partition }: TopicPartition,
     config: LogConfig,
-    state: { isClean: boolean; recoveryPoint: number; highWatermark: number; logStartOffset: number },
+    state: {
+      readonly isClean: boolean;
+      readonly recoveryPoint: number;
+      readonly highWatermark: number;
+      readonly logStartOffset: number;
+      readonly offlineReason?: string;
+    },
   ): Log {
     const { files, clock, random, onProblem } = this.options;
-    const path = joinPath(directory.path, folderName(topic, partition));
-    const onTruncated = () => {
-      void this.checkpoint('recoveryPoints');
-      this.cleaner.onTruncated(log, directory);
-    };
-    const log = new Log({
+    const log: Log = new Log({
       files,
       clock,
       random,
-      directory: path,
+      directory: joinPath(directory.path, folder),
       topic,
       partition,
       config,
       onProblem,
-      onTruncated,
+      onTruncated: () => {
+        void this.checkpoint('recoveryPoints');
+        const of = this.directoryOf(topic, partition);
+        if (of !== null && this.get(topic, partition) === log) this.cleaner.onTruncated(log, of);
+      },
+      onOffline: (_, reason) => {
+        const of = this.directories.find((each) => each.path === directory.path);
+        if (of !== undefined) this.directoryFailed(of, reason);
+      },
       ...state,
     });
     return log;
+  }
+
+  private directoryFailed(directory: LogDirectory, reason: string): void {
+    if (this.directories.length + this.failedDirectories.length === 1 || directory.offline !== null) return;
+    directory.fail(reason);
+    this.options.onProblem(`${directory.path}: the log dir is offline: ${reason}`);
+    this.spreadFailure(directory);
+    this.options.onDirectoryFailed?.(directory);
+  }
+
+  private spreadFailure(directory: LogDirectory): void {
+    const reason = directory.offline;
+    if (reason === null) return;
+    for (const known of this.managed.values()) if (known.directory === directory) known.log.takeOffline(reason);
+    this.moves.directoryFailed(directory);
   }
 
   get(topic: string, partition: number): Log | undefined {
@@ -183,55 +260,93 @@ export class LogManager {
     return this.managed.get(folderName(topic, partition))?.topicId ?? null;
   }
 
+  private *cleanable(): Generator<{ readonly log: Log; readonly directory: LogDirectory }> {
+    for (const { log, directory } of this.managed.values()) if ('directoryId' in directory) yield { log, directory };
+  }
+
   /** In the order in which they were opened or made. */
   *logs(): Generator<Log> {
     for (const { log } of this.managed.values()) yield log;
   }
 
+  /** The log dir of the partition's log; null when it has none here, or one that nobody can look at. */
+  directoryOf(topic: string, partition: number): LogDirectory | null {
+    const directory = this.managed.get(folderName(topic, partition))?.directory;
+    return directory === undefined || !('directoryId' in directory) ? null : directory;
+  }
+
   /**
    * The partition's log: the one that is there, or a new one in the log dir with the fewest. One that was made for another topic id belongs to a topic that
-   * was deleted meanwhile, and goes. Throws FilesError when the disk refuses.
+   * was deleted meanwhile, and goes. `assignedId` is the log dir where the metadata says that it lies: when that one is offline so is the partition, and
+   * nothing is made in its place.
    */
-  getOrCreate(topic: string, partition: number, topicId: string, config: LogConfig): Log {
+  getOrCreate(topic: string, partition: number, topicId: string, config: LogConfig, assignedId = NO_DIRECTORY): Log {
     const folder = folderName(topic, partition);
     const known = this.managed.get(folder);
     if (known !== undefined) {
       if (known.topicId === topicId) return known.log;
       if (known.topicId === null) {
         this.managed.set(folder, { ...known, topicId });
-        this.saveTopicId(known.directory, folder, topicId);
+        if (known.log.offline === null) this.saveTopicId(known.directory.path, folder, topicId);
         return known.log;
       }
       this.delete(topic, partition);
     }
-    const directory = this.emptiestDirectory();
-    const log = this.openLog(directory, topic, partition, config, {
-      isClean: true,
-      recoveryPoint: 0,
-      highWatermark: 0,
-      logStartOffset: 0,
-    });
+    const empty = { isClean: true, recoveryPoint: 0, highWatermark: 0, logStartOffset: 0 };
+    const lost = this.lostDirectory(assignedId);
+    if (lost !== null) {
+      const offlineReason = `its log dir ${lost.path} is offline`;
+      const log = this.openLog(lost, folder, { topic, partition }, config, { ...empty, offlineReason });
+      this.managed.set(folder, { log, directory: lost, topicId });
+      return log;
+    }
+    const directory = this.directoryForNew(folder, assignedId);
+    const log = this.openLog(directory, folder, { topic, partition }, config, empty);
     this.managed.set(folder, { log, directory, topicId });
-    this.saveTopicId(directory, folder, topicId);
+    if (log.offline === null) this.saveTopicId(directory.path, folder, topicId);
     return log;
   }
 
-  private saveTopicId(directory: LogDirectory, folder: string, topicId: string): void {
+  /** Where a partition lies that is assigned to a log dir which cannot be used; null when it may be made anew. */
+  private lostDirectory(assignedId: string): LogDirectory | FailedLogDir | null {
+    if (assignedId === NO_DIRECTORY) return null;
+    const known = this.directories.find((each) => each.directoryId === assignedId);
+    if (known !== undefined) return known.offline === null ? null : known;
+    // A folder that could not be opened cannot say its id. Without one, the log dir was taken out of log.dirs by its owner.
+    return this.failedDirectories[0] ?? null;
+  }
+
+  /** The assigned log dir, or that with the fewest partitions whose disk lets a folder be made. */
+  private directoryForNew(folder: string, assignedId: string): LogDirectory {
+    const online = this.directories.filter((each) => each.offline === null);
+    const counts = new Map(online.map((directory) => [directory, 0]));
+    for (const { directory } of this.managed.values()) {
+      const count = counts.get(directory as LogDirectory);
+      if (count !== undefined) counts.set(directory as LogDirectory, count + 1);
+    }
+    const rank = (directory: LogDirectory) => (directory.directoryId === assignedId ? -1 : counts.get(directory)!);
+    for (const directory of online.sort((a, b) => rank(a) - rank(b))) {
+      if (online.length === 1) return directory;
+      try {
+        this.options.files.makeDirectory(joinPath(directory.path, folder));
+        return directory;
+      } catch (error) {
+        if (!(error instanceof FilesError)) throw error;
+        this.directoryFailed(directory, error.message);
+      }
+    }
+    return this.directories[0]!;
+  }
+
+  private saveTopicId(logDir: string, folder: string, topicId: string): void {
     const { files, onProblem } = this.options;
-    const path = joinPath(directory.path, folder);
+    const path = joinPath(logDir, folder);
     writeTopicId(files, path, topicId)
-      .then(() => files.flushDirectory(directory.path))
+      .then(() => files.flushDirectory(logDir))
       .catch((error) => {
         // The folder may have been deleted meanwhile.
         if (this.managed.get(folder)?.topicId === topicId) onProblem(`${path}: partition.metadata: ${String(error)}`);
       });
-  }
-
-  private emptiestDirectory(): LogDirectory {
-    if (this.directories.length === 1) return this.directories[0]!;
-    const counts = new Map(this.directories.map((directory) => [directory, 0]));
-    for (const { directory } of this.managed.values()) counts.set(directory, counts.get(directory)! + 1);
-    return [...counts].reduce((least, next) => (next[1] < least[1] ? next : least))[0];
   }
 
   /** Renames the folder out of the way at once; its bytes go after file.delete.delay.ms. False when there is no such log. */
@@ -239,17 +354,23 @@ export class LogManager {
     const folder = folderName(topic, partition);
     const known = this.managed.get(folder);
     if (known === undefined) return false;
-    const { files, random, onProblem } = this.options;
+    this.moves.cancel(folder);
     this.managed.delete(folder);
-    this.cleaner.forget(known.log, known.directory);
     known.log.closeFiles();
+    if ('directoryId' in known.directory) this.removeFolder(known.directory, folder, known.log);
+    return true;
+  }
+
+  private removeFolder(directory: LogDirectory, folder: string, log: Log): void {
+    const { files, random, onProblem } = this.options;
+    this.cleaner.forget(log, directory);
     const uid = random.uuid().toString('hex');
-    const waiting = joinPath(known.directory.path, deletedFolderName(topic, partition, uid));
+    const waiting = joinPath(directory.path, deletedFolderName(log.topic, log.partition, uid));
     try {
-      files.rename(joinPath(known.directory.path, folder), waiting);
+      files.rename(joinPath(directory.path, folder), waiting);
     } catch (error) {
       onProblem(`${folder} could not be renamed for its removal: ${String(error)}`);
-      return true;
+      return;
     }
     this.after(this.intervals.fileDeleteDelayMs, () => {
       try {
@@ -258,7 +379,83 @@ export class LogManager {
         onProblem(`${waiting} could not be removed: ${String(error)}`);
       }
     });
-    return true;
+  }
+
+  /** The logs in a log dir, those that are being filled included. */
+  logsIn(directory: LogDirectory): DescribedLog[] {
+    const found: DescribedLog[] = [];
+    for (const { log, directory: of } of this.managed.values()) {
+      if (of !== directory || log.offline !== null) continue;
+      const offsetLag = Math.max(0, log.highWatermark - log.logEndOffset);
+      found.push({ topic: log.topic, partition: log.partition, bytes: log.size, offsetLag, isFuture: false });
+    }
+    for (const { future, lag } of this.moves.into(directory)) {
+      const { topic, partition, size } = future;
+      found.push({ topic, partition, bytes: size, offsetLag: lag, isFuture: true });
+    }
+    return found;
+  }
+
+  /** Begins to move a partition to another log dir; `path` as clients name it. A move to where it is cancels one that is under way. */
+  move(topic: string, partition: number, path: string): MoveRequest {
+    const target = this.directories.find((each) => each.absolutePath === path || each.path === path);
+    if (target === undefined) {
+      return this.failedDirectories.some((each) => each.absolutePath === path) ? 'offline' : 'unknownDirectory';
+    }
+    if (target.offline !== null) return 'offline';
+    const folder = folderName(topic, partition);
+    const known = this.managed.get(folder);
+    if (known === undefined) return 'unknownPartition';
+    if (known.log.offline !== null) return 'offline';
+    if (this.moves.targetOf(folder) === target) return 'begun';
+    this.moves.cancel(folder);
+    if (known.directory === target) return 'alreadyThere';
+    return this.moves.request(known, target);
+  }
+
+  /** Goes on with the moves that the last end of the broker interrupted. Called once the partitions are held. */
+  resumeMoves(): void {
+    this.moves.resume((folder) => this.managed.get(folder)?.directory);
+  }
+
+  private newMoves(): LogMoves {
+    const { files, clock, random, onProblem, moveBytesPerSecondMax } = this.options;
+    const sources = new Map<Log, LogDirectory>();
+    return new LogMoves({
+      files,
+      clock,
+      random,
+      onProblem,
+      bytesPerSecondMax: moveBytesPerSecondMax ?? (() => Number.POSITIVE_INFINITY),
+      current: (folder) => {
+        const known = this.managed.get(folder);
+        return known === undefined || known.log.offline !== null ? undefined : known;
+      },
+      openFuture: (target, name, current) =>
+        this.openLog(target, name, current, current.config, {
+          isClean: false,
+          recoveryPoint: 0,
+          highWatermark: 0,
+          logStartOffset: 0,
+        }),
+      checkpointAll: () => this.checkpointAll(),
+      changePlaces: (folder, future, target) => {
+        const known = this.managed.get(folder)!;
+        sources.set(known.log, known.directory as LogDirectory);
+        this.managed.set(folder, { ...known, log: future, directory: target });
+        this.options.onMoved?.(future);
+      },
+      removeOld: (folder, old) => {
+        this.removeFolder(sources.get(old)!, folder, old);
+        sources.delete(old);
+      },
+    });
+  }
+
+  /** The size of the log dir's device, and what is free there; −1 where nobody knows. */
+  spaceOf(directory: LogDirectory): { readonly totalBytes: number; readonly usableBytes: number } {
+    const { files } = this.options;
+    return { totalBytes: files.totalBytes(directory.path) ?? -1, usableBytes: files.freeBytes(directory.path) ?? -1 };
   }
 
   private startTimers(): void {
@@ -293,6 +490,7 @@ export class LogManager {
   /** Writes one kind of checkpoint of every log dir; a failure is reported. */
   async checkpoint(kind: 'recoveryPoints' | 'logStarts' | 'highWatermarks'): Promise<void> {
     for (const directory of this.directories) {
+      if (directory.offline !== null) continue;
       const logs: Log[] = [];
       for (const known of this.managed.values()) {
         if (known.directory === directory && known.log.segments.length > 0) logs.push(known.log);
@@ -307,13 +505,20 @@ export class LogManager {
     }
   }
 
+  private async checkpointAll(): Promise<void> {
+    await this.checkpoint('recoveryPoints');
+    await this.checkpoint('logStarts');
+    await this.checkpoint('highWatermarks');
+  }
+
   /** Closes every log cleanly, writes the checkpoints and the mark that lets the next start skip recovery. */
   async close(): Promise<void> {
     if (this.isClosing) return;
     this.isClosing = true;
     for (const timer of this.timers) timer.cancel();
     await this.cleaner.stop();
-    const failed = new Set<LogDirectory>();
+    this.moves.close();
+    const failed = new Set<unknown>();
     const waiting = this.managed.values();
     const closeNext = async (): Promise<void> => {
       // One iterator for all workers: each takes the next log.
@@ -323,10 +528,10 @@ export class LogManager {
       }
     };
     await Promise.all(Array.from({ length: CLOSES_AT_ONCE_MAX }, closeNext));
-    await this.checkpoint('recoveryPoints');
-    await this.checkpoint('logStarts');
-    await this.checkpoint('highWatermarks');
-    for (const directory of this.directories) await directory.close(!failed.has(directory));
+    await this.checkpointAll();
+    for (const directory of new Set([...this.directories, this.metadataDirectory])) {
+      await directory.close(!failed.has(directory));
+    }
   }
 
   private every(intervalMs: number, task: () => void): void {

@@ -24,6 +24,8 @@ export interface LogOptions {
   readonly onProblem: (message: string) => void;
   /** The recovery point may have fallen: the checkpoint should follow soon. */
   readonly onTruncated?: () => void;
+  /** Why the log cannot be looked at: it is offline from the start, and its folder is left alone. */
+  readonly offlineReason?: string;
   /** The disk failed, also while the log was being opened: the log is offline from now on. */
   readonly onOffline?: (log: unknown, reason: string) => void;
 }

@@ -74,6 +74,7 @@ export class Log {
     this.topic = options.topic;
     this.partition = options.partition;
     this.folder = options.directory;
+    this.offlineReason = options.offlineReason ?? null;
     this.config = options.config;
     this.files = options.files;
     this.clock = options.clock;
@@ -103,8 +104,8 @@ export class Log {
   /** What lies in the folder; no segment when the disk refuses: the log is offline from its first moment, and nothing is made anew in its place. */
   private load(options: LogOptions): LoadedSegments {
     try {
-      this.files.makeDirectory(this.directory);
       if (this.offlineReason === null) {
+        this.files.makeDirectory(this.directory);
         return loadSegments({ ...options, nowMs: this.clock.now(), epochs: this.epochs, onProblem: this.onProblem });
       }
     } catch (error) {
@@ -532,7 +533,12 @@ export class Log {
     for (const segment of this.list.all) segment.close();
   }
 
-  /** The folder goes to another place of the same device, whole. The caller waits for `epochs.settled` before. */
+  /** Nothing is on its way to the folder's files that would miss a new path. */
+  get isQuiet(): boolean {
+    return this.flushed.isIdle && this.epochs.isSettled;
+  }
+
+  /** The folder goes to another place of the same device, whole, while the log `isQuiet`. */
   moveTo(directory: string): void {
     this.files.rename(this.folder, directory);
     this.folder = directory;

@@ -36,6 +36,10 @@ export interface Files {
   lock(path: string): FileLock | null;
   /** Bytes free on the device that holds `path`, or null when unknown. */
   freeBytes(path: string): number | null;
+  /** The size of the device that holds `path` in bytes, or null when unknown. */
+  totalBytes(path: string): number | null;
+  /** `path` from the root on. */
+  absolutePath(path: string): string;
 }
 
 export type OpenMode = 'read' | 'write' | 'create' | 'createNew';

@@ -58,7 +58,7 @@ export class Partition {
   readonly topic: string;
   readonly partition: number;
   readonly topicId: string;
-  readonly log: Log;
+  private currentLog: Log;
   private readonly nodeId: number;
   private leadership: Leadership;
   private isDeleted = false;
@@ -73,10 +73,25 @@ export class Partition {
     this.partition = partition;
     this.topicId = topicId;
     this.nodeId = nodeId;
-    this.log = log;
+    this.currentLog = log;
     this.leadership = leadership;
     this.ownOffset = log.logEndOffset;
     this.advance();
+  }
+
+  /** Another one after a move to another log dir: who waits looks again. */
+  get log(): Log {
+    return this.currentLog;
+  }
+
+  /** `log` holds what the partition's log held until now, in another log dir. */
+  replaceLog(log: Log): void {
+    this.currentLog = log;
+  }
+
+  /** The log went offline with its log dir: whoever waits hears it. */
+  logFailed(): void {
+    this.notify();
   }
 
   get leader(): number {

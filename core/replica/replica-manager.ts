@@ -9,14 +9,16 @@ import { type Leadership, Partition } from './partition.ts';
  * another id; a partition belongs to one id for good.
  */
 export interface PartitionLogs {
-  /** Opens or makes the log of a partition. A disk that fails here throws FilesError. */
-  open(topic: string, partition: number, topicId: string, config: LogConfig): Log;
+  /** Opens or makes the log of a partition, in the log dir with that id if the metadata names one. It is offline when its disk is. */
+  open(topic: string, partition: number, topicId: string, config: LogConfig, directoryId: string): Log;
   /** Closes the log and removes its folder. */
   remove(log: Log): void;
 }
 
 export interface ReplicaToHold extends Leadership {
   readonly partition: number;
+  /** The log dir of this broker's replica; the zero id when none was chosen. */
+  readonly directoryId: string;
 }
 
 export class ReplicaManager {
@@ -55,7 +57,7 @@ export class ReplicaManager {
         }
         continue;
       }
-      const log = this.logs.open(topic, replica.partition, topicId, config);
+      const log = this.logs.open(topic, replica.partition, topicId, config, replica.directoryId);
       const partition = new Partition(topic, replica.partition, topicId, this.nodeId, log, replica);
       partitions.set(replica.partition, partition);
       opened.push(partition);

@@ -191,6 +191,8 @@ function watched(files: Files, beforeAppend: () => void): Files {
     flushDirectory: (path) => files.flushDirectory(path),
     lock: (path) => files.lock(path),
     freeBytes: (path) => files.freeBytes(path),
+    totalBytes: (path) => files.totalBytes(path),
+    absolutePath: (path) => files.absolutePath(path),
   };
 }
 

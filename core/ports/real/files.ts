@@ -6,7 +6,7 @@
  * Appends are written at the length known here, so a failed one leaves at most bytes beyond it, and these are cut off.
  */
 import fs from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { DirectoryEntry, File, FileLock, Files, OpenMode } from '../files.ts';
 import { FilesError } from '../files.ts';
 import { lockFile } from './file-lock.ts';
@@ -191,7 +191,19 @@ function attempt<T>(path: string, operation: string, action: () => T): T {
 }
 
 export function realFiles(): Files {
-  return { open, exists: fs.existsSync, list, makeDirectory, rename, remove, flushDirectory, lock, freeBytes };
+  return {
+    open,
+    exists: fs.existsSync,
+    list,
+    makeDirectory,
+    rename,
+    remove,
+    flushDirectory,
+    lock,
+    freeBytes: (path) => spaceOf(path, ({ bavail, bsize }) => bavail * bsize),
+    totalBytes: (path) => spaceOf(path, ({ blocks, bsize }) => blocks * bsize),
+    absolutePath: resolve,
+  };
 }
 
 function open(path: string, mode: OpenMode): File {
@@ -247,11 +259,10 @@ function lock(path: string): FileLock | null {
   return lockFile(path);
 }
 
-function freeBytes(path: string): number | null {
+function spaceOf(path: string, bytesOf: (stat: fs.StatsFs) => number): number | null {
   for (let at = path; ; at = dirname(at)) {
     try {
-      const stat = fs.statfsSync(at);
-      return stat.bavail * stat.bsize;
+      return bytesOf(fs.statfsSync(at));
     } catch {
       if (at === dirname(at)) return null;
     }

@@ -3,7 +3,7 @@
  */
 import type { DirectoryEntry, File, FileLock, Files, OpenMode } from '../files.ts';
 import { FilesError } from '../files.ts';
-import { type DiskOperation, newDirectory, type SimDisk, sortedNames } from './disk.ts';
+import { type DiskOperation, namesOf, newDirectory, type SimDisk, sortedNames } from './disk.ts';
 import { Inode } from './inode.ts';
 import { ProcessEnded, type SimLife } from './process.ts';
 import { EVENT_DISK, type SimWorld } from './world.ts';
@@ -131,6 +131,14 @@ export class SimFiles implements Files {
   freeBytes(_path: string): number | null {
     const { capacityBytes, usedBytes } = this.#disk;
     return capacityBytes === null ? null : Math.max(0, capacityBytes - usedBytes);
+  }
+
+  totalBytes(_path: string): number | null {
+    return this.#disk.capacityBytes;
+  }
+
+  absolutePath(path: string): string {
+    return `/${namesOf(path).join('/')}`;
   }
 
   /** Asks the fault plan, and stops code of an ended life. Returns the delay that the plan wants. */
