@@ -24,10 +24,10 @@ import { type EndPoint, isWildcard } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import { ProducerIds } from './producer-ids.ts';
-import { ReplicaDirectories } from './replica-directories.ts';
 import { Purgatory } from './purgatory.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { Quotas, windowShape } from './quotas/quotas.ts';
+import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
 import { TopicCreation } from './topic-creation.ts';
@@ -208,7 +208,8 @@ export class Broker {
       endPoints: this.endPoints,
       rack: config.text('broker.rack'),
       logDirs: logManager.directories.filter((each) => each.offline === null).map((each) => each.directoryId),
-      hasOfflineLogDirs: logManager.directories.length < logDirs.length || logManager.directories.some((each) => each.offline !== null),
+      hasOfflineLogDirs:
+        logManager.directories.length < logDirs.length || logManager.directories.some((each) => each.offline !== null),
     });
     this.removeStrayLogs(logManager);
     const applier = new MetadataApplier({

@@ -1,5 +1,10 @@
-import { type ClusterImage, directoryIdOf, type TopicImage } from '../controller/image.ts';
-import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../controller/image.ts';
+import {
+  BROKER_RESOURCE,
+  type ClusterImage,
+  directoryIdOf,
+  TOPIC_RESOURCE,
+  type TopicImage,
+} from '../controller/image.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -1,5 +1,5 @@
-import { ClientQuotas } from './client-quotas.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
+import { ClientQuotas } from './client-quotas.ts';
 import type { MetadataRecord } from './records/metadata-record.ts';
 import { ScramCredentials } from './scram-credentials.ts';
 
