@@ -44,6 +44,7 @@ export class Dispatch {
     const request = api.request.read(reader, apiVersion);
     if (reader.remaining > 0) return this.refuse(`${reader.remaining} bytes behind ${api.name} v${apiVersion}`);
     this.count(api.name);
+    this.broker.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
     const { clock, quotas } = this.broker;
     const throttle = new RequestThrottle(quotas, clock, header.clientId);
     const answer = handler.handle(this.broker, request, {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { Command } from 'commander';
 import { UsageError } from '../usage-error.ts';
@@ -46,6 +46,12 @@ async function run(given: ReadonlyMap<string, string>): Promise<void> {
   for (const warning of parsed.warnings) log(`warning: ${warning}`);
   const ports = realPorts();
   const broker = new Broker({ ports, config: parsed.config, onLog: log });
+  // A line of JSON for each client's first request of an API's version: the tests of foreign clients collect them. Appended at once, since brokers are killed.
+  const tallyFile = process.env.MQLAB_REQUEST_TALLY;
+  if (tallyFile !== undefined) {
+    const { RequestTally } = await import('../../broker/request-tally.ts');
+    broker.metrics.tally = new RequestTally((entry) => appendFileSync(tallyFile, `${JSON.stringify(entry)}\n`));
+  }
   let isStopping = false;
   const stop = (signal: string): void => {
     if (isStopping) process.exit(1);
