@@ -142,6 +142,37 @@ test('of two producers with one id the older is fenced, whatever it does next, a
   });
 });
 
+test('offsets of a member that lost its group meanwhile are refused, although the client knows by then', async () => {
+  await withBroker({ 'group.initial.rebalance.delay.ms': '0' }, async ({ ports, wait }) => {
+    await createTopic(ports, 't', 1);
+    const producer = transactional(ports);
+    await producer.initTransactions();
+    producer.beginTransaction();
+    await producer.send({ topic: 't', partition: 0, value: 'a' });
+    await producer.commitTransaction();
+    const settings = {
+      'group.id': 'g',
+      'auto.offset.reset': 'earliest',
+      'max.poll.interval.ms': 500,
+      'heartbeat.interval.ms': 200,
+    } as const;
+    const consumer = new Consumer(ports, { ...server, ...settings, 'enable.auto.commit': false }, text);
+    consumer.subscribe(['t']);
+    while ((await consumer.poll(100)).length === 0);
+    // It stands still for longer than it may, and leaves; the records are still in its hands.
+    await wait(2000);
+    producer.beginTransaction();
+    const offsets = producer.sendOffsetsToTransaction(
+      [{ topic: 't', partition: 0, offset: 1 }],
+      consumer.groupMetadata(),
+    );
+    expect((await failure(offsets)).kind).toMatch(/ILLEGAL_GENERATION|UNKNOWN_MEMBER_ID/);
+    await producer.abortTransaction();
+    await consumer.close();
+    await producer.close();
+  });
+});
+
 test('a transaction that the broker aborted for its age is aborted here too, and the producer goes on', async () => {
   await withBroker({}, async ({ ports, wait }) => {
     await createTopic(ports, 't', 1);

@@ -160,9 +160,9 @@ export class Consumer<K = Buffer, V = Buffer> {
     return this.subscribedTopics();
   }
 
-  /** For commits that another client makes in this member's name, and for people. */
+  /** For commits that a transactional producer makes in this member's name, and for people: the membership of the last assignment, also when it has been lost since. */
   groupMetadata(): { groupId: string; generation: number; memberId: string; groupInstanceId: string | null } {
-    return this.group().committer;
+    return this.group().groupMetadata;
   }
 
   /**

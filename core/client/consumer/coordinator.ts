@@ -66,6 +66,8 @@ export class GroupCoordinator {
   private link: Link | null = null;
   private member = '';
   private generationId = NO_GENERATION;
+  /** The membership that the present records were given to: kept when it is lost, until the next one. */
+  private joinedAs: Committer | null = null;
   private joining = false;
   private heartbeatTimer: Timer | null = null;
   private heartbeatInFlight = false;
@@ -128,6 +130,14 @@ export class GroupCoordinator {
       generation: this.generationId,
       groupInstanceId: this.config['group.instance.id'],
     };
+  }
+
+  /**
+   * Under which membership records were handed out. A member that was thrown out meanwhile is told so by whoever it commits with; to be nobody
+   * instead would pass, since a group takes transactional offsets of nobody in particular (KIP-447).
+   */
+  get groupMetadata(): Committer {
+    return this.joinedAs ?? this.committer;
   }
 
   /** Poll begins or ends: between the two max.poll.interval.ms does not run. */
@@ -272,6 +282,7 @@ export class GroupCoordinator {
     if (this.closed) return { kind: 'again', delayMs: 0 };
     switch (response.errorCode) {
       case ErrorCode.NONE:
+        this.joinedAs = this.committer;
         return { kind: 'joined', joined: { generation, assignor, partitions: decodeAssignment(response.assignment) } };
       case ErrorCode.REBALANCE_IN_PROGRESS:
         return { kind: 'again', delayMs: 0 };
@@ -436,6 +447,7 @@ export class GroupCoordinator {
     this.stopHeartbeats();
     this.generationId = NO_GENERATION;
     this.member = '';
+    this.joinedAs = null;
     this.isLost = false;
     this.rejoinNeeded = true;
     this.leaderSnapshot = null;
