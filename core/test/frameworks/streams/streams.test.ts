@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ListOffsets } from '../../../protocol/messages/02-list-offsets.ts';
+import { Wire } from '../../behaviours/wire.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from '../../foreign/harness.ts';
 import { dumpFolder } from '../data-folder.ts';
 import { type JavaProcess, javaApplication, runJava } from '../java-application.ts';
@@ -61,6 +63,8 @@ describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kaf
   let admin: Admin;
   let counting: JavaProcess | undefined;
   let stderr = '';
+  /** The application was killed with a transaction open. */
+  let abandoned = false;
 
   beforeAll(async () => {
     broker = await startBroker({ steady: true, set: { 'group.min.session.timeout.ms': 1000 } });
@@ -113,15 +117,39 @@ describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kaf
     await producer.disconnect();
   }
 
+  /** Whether the output holds counts of a transaction that has not ended. */
+  async function isTransactionOpen(): Promise<boolean> {
+    const wire = await Wire.open(broker);
+    try {
+      const partitions = Array.from({ length: partitionCount }, (_, i) => ({ partitionIndex: i, timestamp: -1 }));
+      const ends = async (isolationLevel: number): Promise<string> => {
+        const topics = [{ name: output, partitions }];
+        const answer = await wire.ask(ListOffsets, 7, { replicaId: -1, isolationLevel, topics });
+        return answer.topics[0]!.partitions.map(({ offset }) => String(offset)).join();
+      };
+      // The last stable offsets first: what is written between the two questions is open too.
+      return (await ends(1)) !== (await ends(0));
+    } finally {
+      wire.close();
+    }
+  }
+
   async function kill(): Promise<void> {
     for (const { share, victim } of plan) {
       await eventually(`${share} of the words`, async () => (await counted()) >= share * wordCount, waitMsMax);
+      await eventually('an open transaction', isTransactionOpen, waitMsMax);
       if (victim === 'broker') {
         await broker.kill();
         await broker.restart();
       } else {
-        await stopCounting('SIGKILL');
-        startCounting();
+        // Again, should the last transaction have ended in the moment before the kill.
+        for (let lives = 1; lives <= 5; lives++) {
+          await stopCounting('SIGKILL');
+          abandoned = await isTransactionOpen();
+          startCounting();
+          if (abandoned) break;
+          await eventually('an open transaction', isTransactionOpen, waitMsMax);
+        }
       }
     }
   }
@@ -219,7 +247,8 @@ describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kaf
     );
     expect(folder.complaints).toEqual([]);
     expect(folder.transactionState).toContain('"transactionStatus":4');
-    // The kill of the application met a transaction at work, which its next life ended.
+    // What the killed application left open, its next life ended.
+    expect(abandoned).toBe(true);
     expect(aborts, stderr.slice(-2000)).toBeGreaterThan(0);
   });
 });
