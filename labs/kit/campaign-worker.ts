@@ -1,10 +1,10 @@
-/** A worker's part of a campaign: some plans of one scenario, by number. Loads the lab once and keeps it. */
+/** A worker's part of a campaign: some plans of one scenario, by number, or one given plan. Loads the lab once and keeps it. */
 import { isMainThread } from 'node:worker_threads';
 import type { ClientName } from './drivers/driver.ts';
 import { type InputOptions, type InputRecord, readInput } from './input.ts';
 import type { Lab } from './lab.ts';
 import { loadLabModule, scenarioOf } from './registry.ts';
-import { runPlan } from './run-plan.ts';
+import { type PlanRun, runPlan } from './run-plan.ts';
 import { planOf, seedOf } from './search.ts';
 import type { TargetKind } from './targets/target.ts';
 import type { RunOutcome } from './verdict.ts';
@@ -36,6 +36,12 @@ export interface CampaignBatch {
   readonly task: CampaignTask;
   readonly from: number;
   readonly until: number;
+}
+
+export interface OnePlan {
+  readonly task: CampaignTask;
+  readonly plan: unknown;
+  readonly planSeed: number;
 }
 
 // Expected errors (a refused connection, a file that is not there) are made by the thousand, and nobody reads their stacks: a plan that
@@ -72,6 +78,22 @@ export async function runBatch({ task, from, until }: CampaignBatch): Promise<Ru
     summaries.push({ index, planSeed, outcome, goals, historyHash, version });
   }
   return summaries;
+}
+
+/** One given plan: a step of shrinking, or a counterexample made once more. */
+export async function runOne({ task, plan, planSeed }: OnePlan): Promise<PlanRun> {
+  const lab = await once(labs, task.module, () => loadLabModule(task.module));
+  const input = await once(inputs, JSON.stringify(task.input), () => readInput(task.input));
+  const { target, client, options } = task;
+  const bootstrap = task.bootstrap === undefined ? {} : { bootstrap: task.bootstrap };
+  return runPlan(scenarioOf(lab, task.scenario), plan, {
+    target,
+    client,
+    seed: planSeed,
+    input,
+    options,
+    ...bootstrap,
+  });
 }
 
 export default runBatch;

@@ -5,7 +5,8 @@
  * unbroken row of finished ones from number 0 counts. A deadline may end that row early; then fewer runs are reported.
  */
 import { Piscina } from 'piscina';
-import { type CampaignTask, type RunSummary, runBatch } from './campaign-worker.ts';
+import { type CampaignBatch, type CampaignTask, type OnePlan, type RunSummary, runBatch } from './campaign-worker.ts';
+import type { PlanRun } from './run-plan.ts';
 import type { Coverage } from './verdict.ts';
 
 export type { CampaignTask, RunSummary } from './campaign-worker.ts';
@@ -37,7 +38,8 @@ export interface CampaignResult {
 const BATCH_PLANS = 8;
 
 export class CampaignPool {
-  readonly #piscina: Piscina<{ task: CampaignTask; from: number; until: number }, RunSummary[]>;
+  // biome-ignore lint/suspicious/noExplicitAny: two kinds of tasks
+  readonly #piscina: Piscina<CampaignBatch | OnePlan, any>;
   readonly workers: number;
 
   constructor(workers: number) {
@@ -52,6 +54,10 @@ export class CampaignPool {
 
   run(task: CampaignTask, from: number, until: number): Promise<RunSummary[]> {
     return this.#piscina.run({ task, from, until });
+  }
+
+  runOne(task: CampaignTask, plan: unknown, planSeed: number): Promise<PlanRun> {
+    return this.#piscina.run({ task, plan, planSeed }, { name: 'runOne' });
   }
 
   close(): Promise<void> {

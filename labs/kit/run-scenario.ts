@@ -5,13 +5,14 @@
  * not deterministic and that is an error, not a verdict. On real processes the plan that the simulator found goes first: what `sim` finds, `local` reproduces.
  */
 import { type CampaignPool, type CampaignTask, type RunSummary, runCampaign } from './campaign.ts';
+import { runOne } from './campaign-worker.ts';
 import type { Finding } from './checkers/finding.ts';
 import type { ClientName } from './drivers/driver.ts';
 import type { History } from './history.ts';
-import type { InputOptions, InputRecord } from './input.ts';
+import type { InputOptions } from './input.ts';
 import type { Lab, Profile, Scenario } from './lab.ts';
 import { replayToken } from './replay-token.ts';
-import { type PlanRun, runPlan } from './run-plan.ts';
+import type { PlanRun } from './run-plan.ts';
 import { planOf, shrink } from './search.ts';
 import type { TargetKind } from './targets/target.ts';
 import { type Coverage, type Decision, decide } from './verdict.ts';
@@ -35,7 +36,6 @@ export interface ScenarioSettings {
   readonly seed: number;
   readonly runs?: number;
   readonly inputOptions: InputOptions;
-  readonly input: readonly InputRecord[];
   readonly inputName: string;
   readonly options: Readonly<Record<string, string>>;
   readonly bootstrap?: string;
@@ -90,15 +90,20 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
       input: settings.inputName,
       plan,
     });
+  const task: CampaignTask = {
+    module: settings.module,
+    scenario: scenario.id,
+    target,
+    client,
+    seed: settings.seed,
+    input: settings.inputOptions,
+    options: settings.options,
+    ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
+  };
+  const { pool } = settings;
+  // A thread holds one simulated world at a time, so where labs search side by side each world is a worker's.
   const run = ({ plan, seed }: SeededPlan): Promise<PlanRun> =>
-    runPlan(scenario, plan, {
-      target,
-      client,
-      seed,
-      input: settings.input,
-      options: settings.options,
-      ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
-    });
+    target === 'sim' && pool !== undefined ? pool.runOne(task, plan, seed) : runOne({ task, plan, planSeed: seed });
   const base = { scenario, target, client };
 
   /** First plans that broke nothing: they count like any other. */
@@ -148,16 +153,6 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     };
   }
 
-  const task: CampaignTask = {
-    module: settings.module,
-    scenario: scenario.id,
-    target,
-    client,
-    seed: settings.seed,
-    input: settings.inputOptions,
-    options: settings.options,
-    ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
-  };
   const campaign = await runCampaign(task, {
     runs,
     workers: settings.workers,
@@ -165,7 +160,7 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     goals: scenario.exercised,
     ...(scenario.expected === 'violated' ? { batchPlans: BATCH_PLANS_SEARCHED } : {}),
     onProgress: (done) => settings.progress(done, runs, 'search'),
-    ...(settings.pool === undefined ? {} : { pool: settings.pool }),
+    ...(pool === undefined ? {} : { pool }),
   });
   const { violation, plansPerSecond } = campaign;
   const coverage = clean.reduce((sum, one) => withRun(sum, one.made), campaign.coverage);

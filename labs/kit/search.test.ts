@@ -2,9 +2,10 @@ import { checkRunData } from '@mqlab/reports/load-run-data.ts';
 import { expect, test } from 'vitest';
 import { CampaignPool, type CampaignTask, runCampaign } from './campaign.ts';
 import { historyText, parseHistory } from './history-text.ts';
+import { nameInput } from './lab-runner.ts';
 import { scenarioOf } from './registry.ts';
 import { parseReplayToken } from './replay-token.ts';
-import { nameInput, runLab } from './run-lab.ts';
+import { runLab } from './run-lab.ts';
 import { runPlan } from './run-plan.ts';
 import { runScenario, type ScenarioSettings } from './run-scenario.ts';
 import { planOf, searchCounterexample, seedOf } from './search.ts';
@@ -25,7 +26,6 @@ function settings(more: Partial<ScenarioSettings> = {}): ScenarioSettings {
     seed: 7,
     runs: 60,
     inputOptions: { recordsMax: 1 },
-    input,
     inputName: nameInput(input),
     options: {},
     workers: 1,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { LabProgress } from '@mqlab/labs/kit/lab-runner.ts';
+import type { LabRunData } from '@mqlab/reports/run-data.ts';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
 import { oneOf, UsageError, wholeNumber } from '../usage-error.ts';
@@ -104,8 +105,7 @@ async function namesOf(names: readonly string[], flags: RunFlags): Promise<strin
 async function runLabs(named: readonly string[], flags: RunFlags): Promise<number> {
   const { TARGET_KINDS } = await import('@mqlab/labs/kit/targets/target.ts');
   const { CLIENT_NAMES } = await import('@mqlab/labs/kit/drivers/driver.ts');
-  const { runLab } = await import('@mqlab/labs/kit/run-lab.ts');
-  const { CampaignPool } = await import('@mqlab/labs/kit/campaign.ts');
+  const { runLabs } = await import('@mqlab/labs/kit/run-lab.ts');
   const { exitCodeOf, verdictLine } = await import('@mqlab/labs/kit/verdict.ts');
   const { buildReports } = await import('@mqlab/reports/index.ts');
   const names = await namesOf(named, flags);
@@ -127,21 +127,15 @@ async function runLabs(named: readonly string[], flags: RunFlags): Promise<numbe
   };
   const progress = new Progress();
   const began = performance.now();
-  const runs = [];
-  const pool = new CampaignPool(availableParallelism());
-  for (const [at, name] of names.entries()) {
-    const run = await runLab(name, {
-      ...options,
-      pool,
-      onProgress: ({ lab, part, done, of, note }) =>
-        progress.show(`[${at + 1}/${names.length}] ${lab}: ${part}`, done, of, note),
-    });
+  const runs: LabRunData[] = [];
+  const onProgress = ({ lab, part, done, of, note }: LabProgress): void =>
+    progress.show(`[${runs.length}/${names.length}] ${lab}: ${part}`, done, of, note);
+  await runLabs(names, { ...options, onProgress }, ({ data }) => {
     progress.clear();
-    runs.push(run.data);
-    if (flags.json) for (const row of run.data.verdicts) console.log(verdictLine(row));
-    else printVerdicts(run.data);
-  }
-  await pool.close();
+    runs.push(data);
+    if (flags.json) for (const row of data.verdicts) console.log(verdictLine(row));
+    else printVerdicts(data);
+  });
   const rows = runs.flatMap((run) => run.verdicts);
   const files = buildReports({ runDataDir: join(flags.out, 'data'), runs, outDir: flags.out });
   const code = exitCodeOf(rows);
@@ -160,9 +154,7 @@ const OUTCOMES: Readonly<Record<number, string>> = {
   3: 'at least one is inconclusive',
 };
 
-type Run = Awaited<ReturnType<typeof import('@mqlab/labs/kit/run-lab.ts').runLab>>['data'];
-
-function printVerdicts(run: Run): void {
+function printVerdicts(run: LabRunData): void {
   console.log(`${run.lab}: ${run.question}`);
   for (const row of run.verdicts) {
     const mark = row.verdict === row.expected ? '✓' : '✗';
