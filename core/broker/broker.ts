@@ -19,7 +19,7 @@ import { FINALIZED_FEATURES, TRANSACTION_VERSION } from './features.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { GroupSettings } from './group-settings.ts';
 import { topicsView } from './groups/request-context.ts';
-import { HANDLERS } from './handlers/all.ts';
+import { HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
 import { type EndPoint, isWildcard } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
@@ -32,6 +32,8 @@ import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
 import { TopicCreation } from './topic-creation.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
+import { ClientInformation } from './telemetry/client-information.ts';
+import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 
 /**
  * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
@@ -194,7 +196,9 @@ export class Broker {
       producerIds,
       topicCreation,
       metrics: this.metrics,
-      apis: HANDLERS.map((handler) => handler.api),
+      apis: HANDLERS.filter((handler) => !UNADVERTISED_APIS.has(handler.api.key)).map((handler) => handler.api),
+      telemetry: new ClientTelemetry(image, clock, random, config.number('telemetry.max.bytes')),
+      clientInformation: new ClientInformation(),
       endPointOf: (brokerId, listenerName) => {
         const found = image.brokers.get(brokerId)?.endPoints.find((each) => each.name === listenerName);
         return found === undefined ? null : { name: found.name, host: found.host, port: found.port };

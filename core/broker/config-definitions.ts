@@ -36,6 +36,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'max.connections.per.ip', type: 'int', defaultValue: '2147483647', min: 0, isDynamic: true },
   { name: 'max.connections.per.ip.overrides', type: 'string', defaultValue: '', pattern: { test: /^([^,]+:\d+(,[^,]+:\d+)*)?$/, words: 'a list of ADDRESS:COUNT' }, isDynamic: true },
   { name: 'max.connection.creation.rate', type: 'int', defaultValue: '2147483647', min: 0, isDynamic: true },
+  { name: 'telemetry.max.bytes', type: 'int', defaultValue: '1048576', min: 1 },
   { name: 'quota.window.num', type: 'int', defaultValue: '11', min: 1 },
   { name: 'quota.window.size.seconds', type: 'int', defaultValue: '1', min: 1 },
   { name: 'controller.quota.window.num', type: 'int', defaultValue: '11', min: 1 },

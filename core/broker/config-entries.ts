@@ -67,3 +67,17 @@ export function brokerConfigEntry(
     documentation: definition.documentation ?? null,
   };
 }
+
+/** Only what was set: a subscription's defaults are not told. */
+export function clientMetricsConfigEntry([name, value]: readonly [string, string]): ConfigEntry {
+  return {
+    name,
+    value,
+    readOnly: false,
+    configSource: CONFIG_SOURCE.CLIENT_METRICS,
+    isSensitive: false,
+    synonyms: [],
+    configType: 0,
+    documentation: null,
+  };
+}

@@ -149,7 +149,6 @@ export const KNOWN_KAFKA_CONFIGS: readonly ConfigDefinition[] = [
   { name: 'metrics.recording.level', type: 'string', defaultValue: 'INFO' },
   { name: 'kafka.metrics.reporters', type: 'list', defaultValue: '' },
   { name: 'kafka.metrics.polling.interval.secs', type: 'int', defaultValue: '10', min: 1 },
-  { name: 'telemetry.max.bytes', type: 'int', defaultValue: '1048576', min: 1 },
   { name: 'replication.quota.window.num', type: 'int', defaultValue: '11', min: 1 },
   { name: 'alter.log.dirs.replication.quota.window.num', type: 'int', defaultValue: '11', min: 1 },
   { name: 'replication.quota.window.size.seconds', type: 'int', defaultValue: '1', min: 1 },

@@ -1,8 +1,16 @@
 import { ErrorCode } from '../protocol/errors.ts';
+import { CLIENT_METRICS_CONFIGS, checkClientMetricsConfigs } from './client-metrics-config.ts';
 import { type ConfigDefinition, parseConfig } from './config-definition.ts';
 import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
 import { checkGroupConfigs, GROUP_CONFIGS } from './group-config.ts';
-import { BROKER_RESOURCE, type ClusterImage, GROUP_RESOURCE, type ResourceType, TOPIC_RESOURCE } from './image.ts';
+import {
+  BROKER_RESOURCE,
+  CLIENT_METRICS_RESOURCE,
+  type ClusterImage,
+  GROUP_RESOURCE,
+  type ResourceType,
+  TOPIC_RESOURCE,
+} from './image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { checkTopicConfigs, TOPIC_CONFIGS } from './topic-config.ts';
 
@@ -65,8 +73,8 @@ function alterResource(
   records: NewMetadataRecord[],
 ): Outcome {
   const { resourceType, resourceName } = resource;
-  if (resourceType !== TOPIC_RESOURCE && resourceType !== BROKER_RESOURCE && resourceType !== GROUP_RESOURCE) {
-    return refused(ErrorCode.INVALID_REQUEST, `Unexpected resource type ${resourceType}.`);
+  if (!isResourceType(resourceType)) {
+    return refused(ErrorCode.INVALID_REQUEST, `Unknown resource type ${resourceType}`);
   }
   const missing = missingResource(image, resourceType, resourceName);
   if (missing !== null) return missing;
@@ -94,6 +102,13 @@ function alterResource(
     const problem = checkGroupConfigs(after, rules.valueOf);
     if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
   }
+  if (resourceType === CLIENT_METRICS_RESOURCE) {
+    const problem = checkClientMetricsConfigs(after);
+    if (problem !== null) {
+      const errorCode = problem.kind === 'config' ? ErrorCode.INVALID_CONFIG : ErrorCode.INVALID_REQUEST;
+      return refused(errorCode, problem.message);
+    }
+  }
   for (const [name, value] of after) {
     if (before.get(name) !== value) records.push({ kind: 'config', resourceType, resourceName, name, value });
   }
@@ -101,6 +116,12 @@ function alterResource(
     if (!after.has(name)) records.push({ kind: 'config', resourceType, resourceName, name, value: null });
   }
   return ACCEPTED;
+}
+
+function isResourceType(type: number): type is ResourceType {
+  return (
+    type === TOPIC_RESOURCE || type === BROKER_RESOURCE || type === GROUP_RESOURCE || type === CLIENT_METRICS_RESOURCE
+  );
 }
 
 function definitionOf(
@@ -115,6 +136,8 @@ function definitionOf(
       return rules.definition(name);
     case GROUP_RESOURCE:
       return GROUP_CONFIGS.get(name);
+    case CLIENT_METRICS_RESOURCE:
+      return CLIENT_METRICS_CONFIGS.get(name);
   }
 }
 
@@ -127,6 +150,9 @@ function missingResource(image: ClusterImage, resourceType: ResourceType, resour
   if (resourceType === GROUP_RESOURCE) {
     // A group may be configured before it exists.
     return resourceName === '' ? refused(ErrorCode.INVALID_REQUEST, 'Default group resources are not allowed.') : null;
+  }
+  if (resourceType === CLIENT_METRICS_RESOURCE) {
+    return resourceName === '' ? refused(ErrorCode.INVALID_REQUEST, "Subscription name can't be empty") : null;
   }
   if (resourceName === '') return null; // the default of all brokers
   const id = Number(resourceName);

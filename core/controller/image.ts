@@ -53,6 +53,7 @@ export const BROKER_RESOURCE = 4;
 export const GROUP_RESOURCE = 32;
 
 interface MutableTopic extends TopicImage {
+export const CLIENT_METRICS_RESOURCE = 16;
   readonly partitions: PartitionImage[];
 }
 
@@ -70,6 +71,7 @@ export class ClusterImage {
 
   get brokers(): ReadonlyMap<number, BrokerRegistration> {
     return this.brokersById;
+  private metricsChanges = 0;
   }
 
   /** By name. */
@@ -103,6 +105,11 @@ export class ClusterImage {
   /** Names of the resources of a type that have a setting of their own. */
   configuredNames(resourceType: ResourceType): string[] {
     const prefix = configKey(resourceType, '');
+  /** Rises when a client metrics subscription changes. */
+  get clientMetricsRevision(): number {
+    return this.metricsChanges;
+  }
+
     return [...this.configs.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
   }
 
@@ -167,6 +174,7 @@ export class ClusterImage {
         const topic = this.topic(record.topicId);
         this.topicsById.delete(record.topicId);
         // A topic of the same name may have been made since; its id tells them apart.
+        if (record.resourceType === CLIENT_METRICS_RESOURCE) this.metricsChanges++;
         if (this.topicsByName.get(topic.name) === topic) this.topicsByName.delete(topic.name);
         this.configs.delete(configKey(TOPIC_RESOURCE, topic.name));
         return;

@@ -5,6 +5,7 @@ import {
   type EntityQuotas,
   entityKey,
   IP_ENTITY,
+  LOCALHOST,
   type QuotaEntity,
   USER_ENTITY,
 } from './client-quotas.ts';
@@ -45,7 +46,8 @@ export function alterClientQuotas(
 ): Decision<readonly AlteredQuotas[]> {
   const records: NewMetadataRecord[] = [];
   const outcomes = new Map<string, AlteredQuotas>();
-  for (const { entity, ops } of alterations) {
+  for (const { entity: given, ops } of alterations) {
+    const entity = canonical(given);
     const key = entityKey(entityOf(entity));
     const outcome = outcomes.has(key)
       ? invalid('The entity is named twice in one request; the second is ignored.')
@@ -86,7 +88,6 @@ function entityProblem(parts: readonly EntityPart[]): string | null {
   if (parts.length === 0) return 'Invalid empty client quota entity';
   const types = new Set<string>();
   for (const { entityType, entityName } of parts) {
-    if (types.has(entityType)) return `Invalid client quota entity, duplicate entity entry ${entityType}`;
     types.add(entityType);
     if (!isEntityType(entityType)) return `Unhandled client quota entity type: ${entityType}`;
     if (entityName === '') return `Empty ${entityType} not supported`;
@@ -108,18 +109,25 @@ function quotaProblem(isIp: boolean, key: string, value: number): string | null 
   return Math.abs(value % 1) > FRACTION_MAX ? `${key} cannot be a fractional value.` : null;
 }
 
-/** An address, or a name that could be resolved: decisions ask nobody, so whether it is in the name service is not looked up. */
+/** An address. Names are refused, but for the one that always means this machine: a decision asks no name service, and a quota that meets nobody would be a lie. */
 function isHost(text: string): boolean {
   if (/^\d+(\.\d+)*$/.test(text)) {
     const numbers = text.split('.').map(Number);
     return numbers.length === 4 && numbers.every((each) => each <= 255);
   }
   if (text.includes(':')) return /^\[?[0-9a-fA-F:]+(:\d+\.\d+\.\d+\.\d+)?(%\w+)?\]?$/.test(text);
-  return text.length <= 253 && /^([a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?\.?)+$/.test(text);
+  return text === LOCALHOST;
 }
 
 function isEntityType(type: string): boolean {
   return type === USER_ENTITY || type === CLIENT_ID_ENTITY || type === IP_ENTITY;
+}
+
+/** One part for each type, the last one given; in one order, so that equal entities look equal. */
+function canonical(parts: readonly EntityPart[]): readonly EntityPart[] {
+  return [...entityOf(parts)]
+    .map(([entityType, entityName]) => ({ entityType, entityName }))
+    .sort((a, b) => (a.entityType < b.entityType ? -1 : 1));
 }
 
 function entityOf(parts: readonly EntityPart[]): QuotaEntity {

@@ -59,7 +59,8 @@ export function alterScramCredentials(
       if (problem !== null) return problem;
       if (iterations < ITERATIONS_MIN) return refused(ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Too few iterations');
       if (iterations > ITERATIONS_MAX) return refused(ErrorCode.UNACCEPTABLE_CREDENTIAL, 'Too many iterations');
-      if (upsertion.saltedPassword.length === 0) return refused(ErrorCode.UNKNOWN_SERVER_ERROR, 'Empty key');
+      if (upsertion.saltedPassword.length === 0)
+        return { errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, errorMessage: null };
       return credentialRecord(upsertion);
     });
   }

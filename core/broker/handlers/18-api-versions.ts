@@ -12,6 +12,9 @@ const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
 export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call) => {
   const isNamed =
     SOFTWARE_PATTERN.test(request.clientSoftwareName) && SOFTWARE_PATTERN.test(request.clientSoftwareVersion);
+  if (call.apiVersion >= 3 && isNamed) {
+    broker.clientInformation.told(call, request.clientSoftwareName, request.clientSoftwareVersion);
+  }
   if (call.apiVersion >= 3 && !isNamed) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
   return {
     errorCode: ErrorCode.NONE,

@@ -1,15 +1,16 @@
-import { BROKER_RESOURCE, TOPIC_RESOURCE } from '../../controller/image.ts';
+import { BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../../controller/image.ts';
 import { TOPIC_CONFIGS } from '../../controller/topic-config.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { BROKER_CONFIGS } from '../config-definitions.ts';
-import { brokerConfigEntry, type ConfigEntry, topicConfigEntry } from '../config-entries.ts';
+import { brokerConfigEntry, type ConfigEntry, clientMetricsConfigEntry, topicConfigEntry } from '../config-entries.ts';
 import { KNOWN_KAFKA_CONFIGS } from '../config-known.ts';
+import { groupConfigEntries } from '../group-config-entries.ts';
 import { handlerOf } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
 import { CONFIG_SOURCE } from '../settings.ts';
 
-/** DescribeConfigs 1–4 of topics and brokers: null keys ask for every setting, those with their default included. Broker '' is the default of all brokers. */
+/** DescribeConfigs 1–4 of topics, brokers and groups: null keys ask for every setting, those with their default included. Broker '' is the default of all brokers. */
 export const describeConfigsHandler = handlerOf(DescribeConfigs, (broker, request) => ({
   results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
     const found = entriesOf(broker, resourceType, resourceName);
@@ -68,6 +69,19 @@ function entriesOf(broker: BrokerServices, resourceType: number, resourceName: s
       }
       return all.map((definition) => brokerConfigEntry(definition, broker.settings.valuesOf(definition.name)));
     }
+    case CLIENT_METRICS_RESOURCE: {
+      if (resourceName === '') {
+        return {
+          errorCode: ErrorCode.INVALID_REQUEST,
+          errorMessage: 'Client metrics subscription name must not be empty',
+        };
+      }
+      return [...broker.image.configsOf(CLIENT_METRICS_RESOURCE, resourceName)].map(clientMetricsConfigEntry);
+    }
+    case GROUP_RESOURCE:
+      return resourceName === ''
+        ? { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'Group name must not be empty' }
+        : groupConfigEntries(broker.settings, broker.image, resourceName);
     default:
       return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Unsupported resource type ${resourceType}.` };
   }

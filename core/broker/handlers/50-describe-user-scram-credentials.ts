@@ -6,5 +6,8 @@ import { handlerOf } from '../handler.ts';
 /** DescribeUserScramCredentials 0: mechanisms and iterations of users' credentials; null or nobody means all. */
 export const describeUserScramCredentialsHandler = handlerOf(DescribeUserScramCredentials, (broker, request) => ({
   errorCode: ErrorCode.NONE,
-  results: describeScramCredentials(broker.image.scramCredentials, request.users?.map(({ name }) => name) ?? null),
+  errorMessage: '',
+  results: describeScramCredentials(broker.image.scramCredentials, request.users?.map(({ name }) => name) ?? null).map(
+    (each) => ({ ...each, errorMessage: each.errorMessage ?? '' }),
+  ),
 }));

@@ -12,6 +12,7 @@ import { leaveGroupHandler } from './13-leave-group.ts';
 import { syncGroupHandler } from './14-sync-group.ts';
 import { describeGroupsHandler } from './15-describe-groups.ts';
 import { listGroupsHandler } from './16-list-groups.ts';
+import { saslHandshakeHandler } from './17-sasl-handshake.ts';
 import { apiVersionsHandler } from './18-api-versions.ts';
 import { createTopicsHandler } from './19-create-topics.ts';
 import { deleteTopicsHandler } from './20-delete-topics.ts';
@@ -23,11 +24,19 @@ import { addOffsetsToTxnHandler } from './25-add-offsets-to-txn.ts';
 import { endTxnHandler } from './26-end-txn.ts';
 import { writeTxnMarkersHandler } from './27-write-txn-markers.ts';
 import { txnOffsetCommitHandler } from './28-txn-offset-commit.ts';
+import { describeAclsHandler } from './29-describe-acls.ts';
+import { createAclsHandler } from './30-create-acls.ts';
+import { deleteAclsHandler } from './31-delete-acls.ts';
 import { describeConfigsHandler } from './32-describe-configs.ts';
 import { alterConfigsHandler } from './33-alter-configs.ts';
 import { alterReplicaLogDirsHandler } from './34-alter-replica-log-dirs.ts';
 import { describeLogDirsHandler } from './35-describe-log-dirs.ts';
+import { saslAuthenticateHandler } from './36-sasl-authenticate.ts';
 import { createPartitionsHandler } from './37-create-partitions.ts';
+import { createDelegationTokenHandler } from './38-create-delegation-token.ts';
+import { renewDelegationTokenHandler } from './39-renew-delegation-token.ts';
+import { expireDelegationTokenHandler } from './40-expire-delegation-token.ts';
+import { describeDelegationTokenHandler } from './41-describe-delegation-token.ts';
 import { deleteGroupsHandler } from './42-delete-groups.ts';
 import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts';
 import { offsetDeleteHandler } from './47-offset-delete.ts';
@@ -41,6 +50,9 @@ import { describeTransactionsHandler } from './65-describe-transactions.ts';
 import { listTransactionsHandler } from './66-list-transactions.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
+import { getTelemetrySubscriptionsHandler } from './71-get-telemetry-subscriptions.ts';
+import { pushTelemetryHandler } from './72-push-telemetry.ts';
+import { listConfigResourcesHandler } from './74-list-config-resources.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 import { shareGroupHeartbeatHandler } from './76-share-group-heartbeat.ts';
 import { shareGroupDescribeHandler } from './77-share-group-describe.ts';
@@ -70,6 +82,7 @@ export const HANDLERS: readonly Handler[] = [
   listGroupsHandler,
   apiVersionsHandler,
   createTopicsHandler,
+  saslHandshakeHandler,
   deleteTopicsHandler,
   deleteRecordsHandler,
   initProducerIdHandler,
@@ -81,11 +94,19 @@ export const HANDLERS: readonly Handler[] = [
   txnOffsetCommitHandler,
   describeConfigsHandler,
   alterConfigsHandler,
+  describeAclsHandler,
+  createAclsHandler,
+  deleteAclsHandler,
   alterReplicaLogDirsHandler,
   describeLogDirsHandler,
   createPartitionsHandler,
   deleteGroupsHandler,
+  saslAuthenticateHandler,
   incrementalAlterConfigsHandler,
+  createDelegationTokenHandler,
+  renewDelegationTokenHandler,
+  expireDelegationTokenHandler,
+  describeDelegationTokenHandler,
   offsetDeleteHandler,
   describeClientQuotasHandler,
   alterClientQuotasHandler,
@@ -99,6 +120,9 @@ export const HANDLERS: readonly Handler[] = [
   consumerGroupDescribeHandler,
   describeTopicPartitionsHandler,
   initializeShareGroupStateHandler,
+  getTelemetrySubscriptionsHandler,
+  pushTelemetryHandler,
+  listConfigResourcesHandler,
   readShareGroupStateHandler,
   writeShareGroupStateHandler,
   deleteShareGroupStateHandler,
@@ -109,3 +133,9 @@ export const HANDLERS: readonly Handler[] = [
   alterShareGroupOffsetsHandler,
   deleteShareGroupOffsetsHandler,
 ];
+
+/** Answered, but not named in ApiVersions: telemetry without a receiver for it, as in Kafka. */
+export const UNADVERTISED_APIS: ReadonlySet<number> = new Set([
+  getTelemetrySubscriptionsHandler.api.key,
+  pushTelemetryHandler.api.key,
+]);
