@@ -12,6 +12,8 @@ import { ReplicaManager } from '../replica/replica-manager.ts';
 import { ServerConnection } from '../rpc/server-connection.ts';
 import { localPersister } from '../shares/local-persister.ts';
 import { ShareCoordinator } from '../shares/share-coordinator.ts';
+import { SharePartitions } from '../shares/share-partitions.ts';
+import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
@@ -155,6 +157,7 @@ export class Broker {
       config: this.shareConfig(),
       partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
     });
+    const sharePartitions = new SharePartitions();
     const topicCreation = new TopicCreation(image, controller, config);
     const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
     const { groupConfig } = new GroupSettings(image, settings);
@@ -190,6 +193,8 @@ export class Broker {
       markers,
       shares,
       sharePersister,
+      sharePartitions,
+      shareSessions: new ShareSessions(() => config.number('group.share.max.share.sessions')),
       purgatory: new Purgatory(clock),
       quotas: new Quotas(clock, image.clientQuotas, config),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
@@ -223,6 +228,7 @@ export class Broker {
       groups,
       transactions,
       shares,
+      sharePartitions,
       settings,
       clock,
       onProblem,
@@ -388,6 +394,7 @@ export class Broker {
     for (const listener of this.listeners) await listener.close();
     this.services?.groups.close();
     this.services?.transactions.close();
+    this.services?.sharePartitions.close();
     this.services?.shares.close();
     this.services?.purgatory.close();
     await this.drainConnections();

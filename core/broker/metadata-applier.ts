@@ -12,6 +12,7 @@ import { FilesError } from '../ports/files.ts';
 import type { Partition } from '../replica/partition.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { ShareCoordinator } from '../shares/share-coordinator.ts';
+import type { SharePartitions } from '../shares/share-partitions.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { coordinatorLog } from './coordinator-log.ts';
 import type { Settings } from './settings.ts';
@@ -36,6 +37,7 @@ export class MetadataApplier {
   private readonly groups: GroupCoordinator;
   private readonly transactions: TransactionCoordinator;
   private readonly shares: ShareCoordinator;
+  private readonly sharePartitions: SharePartitions;
   private readonly settings: Settings;
   private readonly clock: Clock;
   private readonly onProblem: (message: string) => void;
@@ -48,6 +50,7 @@ export class MetadataApplier {
     readonly groups: GroupCoordinator;
     readonly transactions: TransactionCoordinator;
     readonly shares: ShareCoordinator;
+    readonly sharePartitions: SharePartitions;
     readonly settings: Settings;
     readonly clock: Clock;
     readonly onProblem: (message: string) => void;
@@ -58,6 +61,7 @@ export class MetadataApplier {
     this.groups = parts.groups;
     this.transactions = parts.transactions;
     this.shares = parts.shares;
+    this.sharePartitions = parts.sharePartitions;
     this.settings = parts.settings;
     this.clock = parts.clock;
     this.onProblem = parts.onProblem;
@@ -141,6 +145,7 @@ export class MetadataApplier {
       for (const { partition } of this.replicas.partitionsOf(name)) this.shares.resigned(partition);
     }
     this.replicas.drop(name);
+    this.sharePartitions.topicDeleted(topicId);
     void this.shares.topicDeleted(topicId);
     this.groups.topicDeleted(name, topicId).catch((error: unknown) => {
       this.onProblem(`the offsets committed for ${name} could not be removed: ${String(error)}`);

@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { Partition } from '../replica/partition.ts';
 import type { ServerConnection } from '../rpc/server-connection.ts';
 
 /**
@@ -11,8 +10,13 @@ import type { ServerConnection } from '../rpc/server-connection.ts';
  */
 export type Released = 'condition' | 'timeout' | 'disconnected' | 'full';
 
+/** What a request waits for: it tells when a look is worth while. */
+export interface Watched {
+  subscribe(listener: () => void): () => void;
+}
+
 export interface Parking {
-  readonly partitions: readonly Partition[];
+  readonly partitions: readonly Watched[];
   readonly timeoutMs: number;
   readonly connection: ServerConnection;
   isSatisfied(): boolean;

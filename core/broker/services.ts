@@ -8,6 +8,8 @@ import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
 import type { SharePersister } from '../shares/persister.ts';
 import type { ShareCoordinator } from '../shares/share-coordinator.ts';
+import type { SharePartitions } from '../shares/share-partitions.ts';
+import type { ShareSessions } from '../shares/share-sessions.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
@@ -42,6 +44,9 @@ export interface BrokerServices {
   readonly shares: ShareCoordinator;
   /** The state of share partitions, wherever it is kept. */
   readonly sharePersister: SharePersister;
+  /** Share partitions that members read here. */
+  readonly sharePartitions: SharePartitions;
+  readonly shareSessions: ShareSessions;
   readonly purgatory: Purgatory;
   readonly quotas: Quotas;
   readonly fetchSessions: FetchSessions;

@@ -56,6 +56,8 @@ import { listConfigResourcesHandler } from './74-list-config-resources.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 import { shareGroupHeartbeatHandler } from './76-share-group-heartbeat.ts';
 import { shareGroupDescribeHandler } from './77-share-group-describe.ts';
+import { shareFetchHandler } from './78-share-fetch.ts';
+import { shareAcknowledgeHandler } from './79-share-acknowledge.ts';
 import { initializeShareGroupStateHandler } from './83-initialize-share-group-state.ts';
 import { readShareGroupStateHandler } from './84-read-share-group-state.ts';
 import { writeShareGroupStateHandler } from './85-write-share-group-state.ts';
@@ -118,11 +120,13 @@ export const HANDLERS: readonly Handler[] = [
   listTransactionsHandler,
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
-  describeTopicPartitionsHandler,
-  initializeShareGroupStateHandler,
   getTelemetrySubscriptionsHandler,
   pushTelemetryHandler,
   listConfigResourcesHandler,
+  describeTopicPartitionsHandler,
+  shareFetchHandler,
+  shareAcknowledgeHandler,
+  initializeShareGroupStateHandler,
   readShareGroupStateHandler,
   writeShareGroupStateHandler,
   deleteShareGroupStateHandler,
