@@ -39,12 +39,13 @@ async function resolved(pom: string): Promise<JavaApplication> {
   mkdirSync(cacheDir, { recursive: true });
   const goal = ['-q', '-B', '-f', pom, 'dependency:build-classpath', `-Dmdep.outputFile=${kept}`];
   let why = '';
-  for (const online of process.env.MQLAB_JAVA === '0' ? [false] : [false, true]) {
+  // Over the network twice: two Mavens at once in one empty repository may stumble over each other's files.
+  for (const online of process.env.MQLAB_JAVA === '0' ? [false] : [false, true, true]) {
     const { code, text } = await output('mvn', online ? goal : ['-o', ...goal], online ? onlineMsMax : offlineMsMax);
     const found = whole();
     if (found !== undefined) return { classpath: found };
     why = code === undefined ? 'mvn cannot be run' : `mvn resolved no classpath: ${text.trim().slice(-300)}`;
-    if (code === undefined) break;
+    if (code === undefined || (online && code === null)) break;
   }
   return { missing: why };
 }

@@ -26,13 +26,14 @@ const lost = values.filter((value) => value.includes('lost'));
 const late = values.filter((value) => value.includes('late'));
 
 describe.skipIf(missing !== undefined && skipped('Spring Kafka', missing))('Spring Kafka', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mqlab-spring-'));
+  let folder = '';
   let broker: ForeignBroker;
   let kafka: kafkajs.Kafka;
   let admin: Admin;
   let spring: JavaProcess;
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'mqlab-spring-'));
     broker = await startBroker();
     kafka = new kafkajs.Kafka({ brokers: [broker.bootstrap], logLevel: kafkajs.logLevel.NOTHING });
     admin = kafka.admin();
@@ -50,7 +51,7 @@ describe.skipIf(missing !== undefined && skipped('Spring Kafka', missing))('Spri
     await spring?.end('SIGKILL');
     await admin?.disconnect().catch(() => {});
     await broker?.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== '') rmSync(folder, { recursive: true, force: true });
   });
 
   /** What the application said, line by line, split at tabs; `kind` is the first word. */

@@ -53,11 +53,11 @@ function wordsOf(line: string): string[] {
 }
 
 describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kafka Streams, exactly_once_v2', () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'mqlab-streams-'));
   const [applicationId, input, output] = ['wordcount', 'lines', 'counts'].map(freshName) as [string, string, string];
   const changelog = `${applicationId}-counts-changelog`;
   const lines = placeNames();
   const wordCount = lines.reduce((sum, line) => sum + wordsOf(line).length, 0);
+  let stateDir = '';
   let broker: ForeignBroker;
   let kafka: kafkajs.Kafka;
   let admin: Admin;
@@ -67,6 +67,7 @@ describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kaf
   let abandoned = false;
 
   beforeAll(async () => {
+    stateDir = mkdtempSync(join(tmpdir(), 'mqlab-streams-'));
     broker = await startBroker({ steady: true, set: { 'group.min.session.timeout.ms': 1000 } });
     kafka = new kafkajs.Kafka({
       brokers: [broker.bootstrap],
@@ -82,7 +83,7 @@ describe.skipIf(missing !== undefined && skipped('Kafka Streams', missing))('Kaf
     await counting?.end('SIGKILL');
     await admin?.disconnect().catch(() => {});
     await broker?.dispose();
-    rmSync(stateDir, { recursive: true, force: true });
+    if (stateDir !== '') rmSync(stateDir, { recursive: true, force: true });
   });
 
   function startCounting(): void {
