@@ -24,6 +24,8 @@ export const FAULT_KINDS = [
   'redeliver',
   'rebalance',
   'expire',
+  'fail-work',
+  'late-request',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -106,6 +108,8 @@ const FAULT_WORDS: Readonly<Record<FaultKind, string>> = {
   redeliver: 'deliver again to',
   rebalance: 'rebalance at',
   expire: 'retention deletes',
+  'fail-work': 'the work fails at',
+  'late-request': 'an old request of its own arrives late, of',
 };
 
 export function describeFault(fault: Fault): PlanOperation {
@@ -120,7 +124,7 @@ export function describeRecords(records: readonly PlannedRecord[], process = 'p1
 }
 
 export interface FaultHooks {
-  /** What a fault does, where the kit's default (the target's) is not it: `redeliver`, `rebalance`, `expire`, restarts after a crash. */
+  /** What a fault does, where the kit's default (the target's) is not it: `redeliver`, `rebalance`, `expire`, `fail-work`, `late-request`, restarts after a crash. */
   readonly on?: Partial<Readonly<Record<FaultKind, (fault: Fault) => void | Promise<void>>>>;
   /** Whether an operation under way is one that this fault could harm. Default: any of the same process, or any at all for the broker's. */
   readonly harms?: (fault: Fault, operation: Operation) => boolean;
@@ -235,6 +239,8 @@ async function applyFault(fault: Fault, target: Target, recorder: Recorder): Pro
     case 'redeliver':
     case 'rebalance':
     case 'expire':
+    case 'fail-work':
+    case 'late-request':
       throw new Error(`fault ${kind} is the lab's own: give a hook for it`);
   }
 }

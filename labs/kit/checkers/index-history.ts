@@ -75,6 +75,8 @@ export interface HistoryIndex {
   readonly readOf: ReadonlyMap<string, number>;
   /** What became of each transaction. */
   readonly transactions: ReadonlyMap<string, Outcome>;
+  /** The operation that first asked for a transaction's commit. */
+  readonly commitAsked: ReadonlyMap<string, number>;
   /** Index of the last `heal`, or null. */
   readonly lastHeal: number | null;
   readonly drained: number | null;
@@ -131,6 +133,7 @@ function buildIndex(history: History): HistoryIndex {
   const sendOf = new Map<string, SendCall>();
   const sends: SendCall[] = [];
   const transactions = new Map<string, Outcome>();
+  const commitAsked = new Map<string, number>();
   let lastHeal: number | null = null;
   let drained: number | null = null;
 
@@ -212,6 +215,9 @@ function buildIndex(history: History): HistoryIndex {
         break;
       }
       case 'transaction':
+        if (data.action === 'commit' && !commitAsked.has(data.transaction)) {
+          commitAsked.set(data.transaction, call.start);
+        }
         if (data.action === 'begin') {
           if (!transactions.has(data.transaction)) transactions.set(data.transaction, 'info');
         } else if (data.action === 'abort') {
@@ -234,7 +240,7 @@ function buildIndex(history: History): HistoryIndex {
     const log = logs.get(name)!;
     partitions.set(name, { ...log, offsets: [...log.at.keys()].sort((a, b) => a - b) });
   }
-  return { history, calls, sends, sendOf, partitions, placesOf, readOf, transactions, lastHeal, drained };
+  return { history, calls, sends, sendOf, partitions, placesOf, readOf, transactions, commitAsked, lastHeal, drained };
 }
 
 /** How many of the sorted numbers are below `limit`. */

@@ -183,9 +183,28 @@ test('ABORTED-READ: a committed-only consumer sees an aborted value; others may'
   const uncommitted = transaction('abort', ['a']);
   polled(uncommitted, 'c1', record(0, 'a'));
   expect(found(uncommitted)).toEqual([]);
+  const told = transaction('abort', ['a']);
+  told.note('c1', { type: 'poll', records: [record(0, 'a')], committedOnly: false });
+  expect(found(told)).toEqual(['legal ABORTED-READ']);
   const unknown = transaction('open', ['a']);
+  unknown.info(unknown.invoke('p1', { type: 'transaction', action: 'commit', transaction: 'x' }), 'timeout');
   unknown.note('c1', { type: 'poll', records: [record(0, 'a')], committedOnly: true });
   expect(found(unknown)).toEqual([]);
+});
+
+test('ABORTED-READ: committed-only reads what nobody asked to commit; once a commit is asked for it may', () => {
+  const bad = transaction('open', ['a']);
+  bad.note('c1', { type: 'poll', records: [record(0, 'a')], committedOnly: true });
+  expect(found(bad)).toEqual(['ABORTED-READ']);
+  const early = transaction('open', ['a']);
+  early.note('c1', { type: 'poll', records: [record(0, 'a')], committedOnly: true });
+  early.note('p1', { type: 'transaction', action: 'commit', transaction: 'x' });
+  expect(found(early)).toEqual(['ABORTED-READ']);
+  const asked = transaction('open', ['a']);
+  const call = asked.invoke('p1', { type: 'transaction', action: 'commit', transaction: 'x' });
+  asked.note('c1', { type: 'poll', records: [record(0, 'a')], committedOnly: true });
+  asked.ok(call);
+  expect(found(asked)).toEqual([]);
 });
 
 test('ABORTED-READ: a send that certainly failed is read; one that timed out may be', () => {

@@ -1,5 +1,6 @@
 /**
- * ABORTED-READ: a read returned a value that certainly was not written: its send failed, or a consumer of committed transactions saw a value of an aborted one.
+ * ABORTED-READ: a read returned a value that certainly was not written: its send failed, or a consumer of committed transactions saw a value of an aborted one, or
+ * of one that nobody had asked to commit by then. What a consumer that reads uncommitted sees of an aborted one is the same, and legal: it asked for it.
  * TORN: of a committed transaction some values are in the log at the end and some are not.
  * PRECOMMITTED-READ: a transaction read what it had itself written and not yet committed.
  */
@@ -36,10 +37,18 @@ export const transactionReads = familyCheck(NAMES, (index, findings) => {
           parts,
           () => `Transaction ${transaction} read its own ${record.value} before it committed.`,
         );
-      } else if (data.committedOnly === true && index.transactions.get(transaction) === 'fail') {
+      } else if (index.transactions.get(transaction) === 'fail') {
+        if (data.committedOnly === undefined) continue;
+        findings['ABORTED-READ'].add(
+          { ...parts, legal: !data.committedOnly },
+          () => `${record.value} of the aborted transaction ${transaction} was read at ${placeText(record)}.`,
+        );
+      } else if (data.committedOnly === true) {
+        const asked = index.commitAsked.get(transaction);
+        if (asked !== undefined && asked < call.end!) continue;
         findings['ABORTED-READ'].add(
           parts,
-          () => `${record.value} of the aborted transaction ${transaction} was read at ${placeText(record)}.`,
+          () => `${record.value} was read at ${placeText(record)} although nobody had asked to commit ${transaction}.`,
         );
       }
     }

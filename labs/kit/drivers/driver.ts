@@ -94,7 +94,8 @@ export interface ConsumerSettings {
   readonly sessionTimeoutMs?: number;
   readonly heartbeatIntervalMs?: number;
   readonly assignor?: 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky';
-  readonly onAssigned?: (partitions: readonly TopicPartition[], generation: number) => void;
+  /** The own client waits for what it returns before it looks up where to begin; clients that only tell of it do not. */
+  readonly onAssigned?: (partitions: readonly TopicPartition[], generation: number) => void | Promise<void>;
   /** The own client waits for what it returns before it gives the partitions up; clients that only tell of it do not. */
   readonly onRevoked?: (partitions: readonly TopicPartition[], generation: number) => void | Promise<void>;
 }
@@ -122,7 +123,7 @@ export interface ConsumerDriver {
   /** −1 when unknown or not in a group. */
   readonly generation: number;
   /** The client's own consumer: its transactional producer wants to know whose offsets it stores. */
-  readonly native: unknown;
+  readonly native?: unknown;
   /** An orderly end: leaves the group, commits if the client does so by itself. */
   close(): Promise<void>;
 }

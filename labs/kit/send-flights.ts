@@ -1,0 +1,68 @@
+/**
+ * Real records into a topic of one partition, each acknowledged before the next is sent: short texts that a timeline can show, each with a number of its own.
+ *
+ * Invariant: the same input and plan give the same records. No fault touches the producer, so a send that fails is an error of the run.
+ */
+import type { AdminDriver } from './drivers/driver.ts';
+import type { InputRecord } from './input.ts';
+import type { RunContext } from './lab.ts';
+import type { PlannedRecord } from './plan.ts';
+
+export interface Flight {
+  readonly key: string;
+  readonly value: string;
+}
+
+const KEYS_MAX = 8;
+const byKey = new WeakMap<readonly InputRecord[], readonly (readonly InputRecord[])[]>();
+
+function keysOf(input: readonly InputRecord[]): readonly (readonly InputRecord[])[] {
+  const known = byKey.get(input);
+  if (known !== undefined) return known;
+  const lists = new Map<string, InputRecord[]>();
+  for (const record of input) {
+    const list = lists.get(record.key);
+    if (list !== undefined) list.push(record);
+    else if (lists.size < KEYS_MAX) lists.set(record.key, [record]);
+  }
+  const made = [...lists.values()];
+  byKey.set(input, made);
+  return made;
+}
+
+export function flightTexts(records: readonly PlannedRecord[], input: readonly InputRecord[]): Flight[] {
+  const keys = keysOf(input);
+  return records.map(({ key }, at) => {
+    const list = keys[key % keys.length]!;
+    const record = list[at % list.length]!;
+    return { key: record.key, value: `v${at} ${shortText(record.value)}` };
+  });
+}
+
+function shortText(json: string): string {
+  const { origin, destination, distance } = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  if (typeof origin !== 'string' || typeof destination !== 'string') return json;
+  return `${origin}→${destination}${typeof distance === 'number' ? ` ${distance} mi` : ''}`;
+}
+
+/** Makes the topic and fills it. The admin is the caller's to close. */
+export async function sendFlights(
+  records: readonly PlannedRecord[],
+  { target, recorder, client, input }: RunContext,
+  topic: string,
+): Promise<{ readonly admin: AdminDriver; readonly flights: readonly Flight[] }> {
+  const flights = flightTexts(records, input);
+  const driver = target.app('p1').client(client);
+  const admin = await driver.admin();
+  await admin.createTopic(topic, 1);
+  const producer = await driver.producer({ acks: -1, lingerMs: 0 });
+  for (const { key, value } of flights) {
+    const call = recorder.invoke('p1', { type: 'send', topic, key, value });
+    const answer = await producer.send({ topic, key, value, partition: 0 });
+    if (answer.outcome !== 'ok') throw new Error(`no fault touches the producer, and its send was ${answer.error}`);
+    const { partition, offset } = answer;
+    recorder.ok(call, { type: 'send', topic, partition, key, value, ...(offset === undefined ? {} : { offset }) });
+  }
+  await producer.close();
+  return { admin, flights };
+}
