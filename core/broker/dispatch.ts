@@ -15,7 +15,8 @@ import type { BrokerServices } from './services.ts';
  * - A request is decoded only at a key and version that have a handler; any other one closes the connection, except ApiVersions at an unknown version,
  *   which is answered in version 0 without a look at its body, so that the client can choose again.
  * - Every answer says for how long its client is throttled, if it is, and the connection is not read for so long after it.
- * - Bytes that cannot be read, or that are left behind the request, close the connection (WireError).
+ * - Bytes that cannot be read close the connection (WireError). Bytes behind the request are not looked at, as in Kafka: librdkafka 2.16 sends three of them
+ *   with Metadata v13.
  */
 export class Dispatch {
   private readonly broker: BrokerServices;
@@ -42,7 +43,6 @@ export class Dispatch {
       return this.refuse(`${api.name} has no version ${apiVersion}`);
     }
     const request = api.request.read(reader, apiVersion);
-    if (reader.remaining > 0) return this.refuse(`${reader.remaining} bytes behind ${api.name} v${apiVersion}`);
     this.count(api.name);
     this.broker.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
     const { clock, quotas } = this.broker;
