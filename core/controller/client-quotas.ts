@@ -8,6 +8,9 @@ export const USER_ENTITY = 'user';
 export const CLIENT_ID_ENTITY = 'client-id';
 export const IP_ENTITY = 'ip';
 
+/** The one name that an ip entity may have instead of an address. */
+export const LOCALHOST = 'localhost';
+
 /** Entity type → name; null = the default of all of that type. */
 export type QuotaEntity = ReadonlyMap<string, string | null>;
 

@@ -47,13 +47,13 @@ export function directoryIdOf({ replicas, directories }: PartitionImage, brokerI
 export const NO_LEADER = -1;
 const LEADER_UNCHANGED = -2;
 
-export type ResourceType = 2 | 4 | 32;
+export type ResourceType = 2 | 4 | 16 | 32;
 export const TOPIC_RESOURCE = 2;
 export const BROKER_RESOURCE = 4;
+export const CLIENT_METRICS_RESOURCE = 16;
 export const GROUP_RESOURCE = 32;
 
 interface MutableTopic extends TopicImage {
-export const CLIENT_METRICS_RESOURCE = 16;
   readonly partitions: PartitionImage[];
 }
 
@@ -68,10 +68,10 @@ export class ClusterImage {
   private readonly configs = new Map<string, Map<string, string>>();
   private readonly featureLevels = new Map<string, number>();
   private producerIdEnd = 0;
+  private metricsChanges = 0;
 
   get brokers(): ReadonlyMap<number, BrokerRegistration> {
     return this.brokersById;
-  private metricsChanges = 0;
   }
 
   /** By name. */
@@ -102,14 +102,14 @@ export class ClusterImage {
     return this.configs.get(configKey(resourceType, resourceName)) ?? NO_CONFIGS;
   }
 
-  /** Names of the resources of a type that have a setting of their own. */
-  configuredNames(resourceType: ResourceType): string[] {
-    const prefix = configKey(resourceType, '');
   /** Rises when a client metrics subscription changes. */
   get clientMetricsRevision(): number {
     return this.metricsChanges;
   }
 
+  /** Names of the resources of a type that have a setting of their own. */
+  configuredNames(resourceType: ResourceType): string[] {
+    const prefix = configKey(resourceType, '');
     return [...this.configs.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
   }
 
@@ -164,6 +164,7 @@ export class ClusterImage {
       case 'config': {
         const key = configKey(record.resourceType as ResourceType, record.resourceName);
         const configs = this.configs.get(key) ?? new Map<string, string>();
+        if (record.resourceType === CLIENT_METRICS_RESOURCE) this.metricsChanges++;
         if (record.value === null) configs.delete(record.name);
         else configs.set(record.name, record.value);
         if (configs.size === 0) this.configs.delete(key);
@@ -174,7 +175,6 @@ export class ClusterImage {
         const topic = this.topic(record.topicId);
         this.topicsById.delete(record.topicId);
         // A topic of the same name may have been made since; its id tells them apart.
-        if (record.resourceType === CLIENT_METRICS_RESOURCE) this.metricsChanges++;
         if (this.topicsByName.get(topic.name) === topic) this.topicsByName.delete(topic.name);
         this.configs.delete(configKey(TOPIC_RESOURCE, topic.name));
         return;
