@@ -17,7 +17,8 @@ import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
-import { FINALIZED_FEATURES, TRANSACTION_VERSION } from './features.ts';
+import { FINALIZED_FEATURES } from './features.ts';
+import { gatedByFeature } from './feature-gates.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { GroupSettings } from './group-settings.ts';
 import { topicsView } from './groups/request-context.ts';
@@ -29,6 +30,7 @@ import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { Quotas, windowShape } from './quotas/quotas.ts';
+import { quorumView } from './quorum.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
@@ -125,6 +127,7 @@ export class Broker {
     const onProblem = this.onLog;
     // Before recovery: a port that is taken should be told at once.
     await this.listen();
+    let metadataDirectoryId = '';
     const logManager = await LogManager.open({
       files,
       clock,
@@ -135,7 +138,8 @@ export class Broker {
       clusterId,
       configOf: (topic) => settings.logConfigOf(topic),
       onProblem,
-      whenLocked: ({ path, wasClean }) => {
+      whenLocked: ({ path, wasClean, directoryId }) => {
+        metadataDirectoryId = directoryId;
         this.metadataLog = new MetadataLog({ files, clock, random, logDir: path, isClean: wasClean, onProblem }, image);
       },
       intervals: this.intervals(),
@@ -185,6 +189,13 @@ export class Broker {
       settings,
       image,
       controller,
+      quorum: quorumView({
+        metadataLog,
+        directoryId: metadataDirectoryId,
+        controllerNames: config.list('controller.listener.names'),
+        listeners: config.list('listeners'),
+        endPoints: () => this.endPoints,
+      }),
       replicas,
       logManager,
       groups,
@@ -242,7 +253,7 @@ export class Broker {
       directories.assign();
     });
     logManager.resumeMoves();
-    this.dispatch = new Dispatch(services, HANDLERS);
+    this.dispatch = new Dispatch(services, HANDLERS.map(gatedByFeature));
   }
 
   private intervals() {
@@ -306,7 +317,7 @@ export class Broker {
       abortIntervalMs: config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
       expirationMs: config.number('transactional.id.expiration.ms'),
       expirationCheckIntervalMs: config.number('transaction.remove.expired.transaction.cleanup.interval.ms'),
-      transactionVersion: TRANSACTION_VERSION,
+      transactionVersion: () => this.image.features.get('transaction.version') ?? 0,
     };
   }
 

@@ -17,6 +17,7 @@ import type { EndPoint } from './listeners.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type { ProducerIds } from './producer-ids.ts';
 import type { Purgatory } from './purgatory.ts';
+import type { QuorumView } from './quorum.ts';
 import type { Quotas } from './quotas/quotas.ts';
 import type { Settings } from './settings.ts';
 import type { TopicCreation } from './topic-creation.ts';
@@ -33,6 +34,7 @@ export interface BrokerServices {
   readonly settings: Settings;
   readonly image: ClusterImage;
   readonly controller: Controller;
+  readonly quorum: QuorumView;
   readonly replicas: ReplicaManager;
   readonly logManager: LogManager;
   readonly groups: GroupCoordinator;

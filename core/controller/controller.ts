@@ -1,11 +1,19 @@
 import type { Random } from '../ports/random.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
+import { unregisterBroker } from './broker-decisions.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
 import type { Decision, MutationGate, Outcome } from './decision.ts';
-import { assignDirectories, type ReplicaPlacement, resignInDirectories } from './directory-decisions.ts';
-import { electLeadersOn } from './election.ts';
+import {
+  assignDirectories,
+  failDirectory,
+  type ReplicaPlacement,
+  resignInDirectories,
+} from './directory-decisions.ts';
+import { type ElectedTopic, type ElectionType, electLeaders, electLeadersOn, type TopicPartitions } from './election.ts';
+import { type FeatureUpdate, type SupportedFeature, updateFeatures } from './feature-decisions.ts';
 import type { ClusterImage } from './image.ts';
 import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';
+import { type PartitionToReassign, type ReassignedPartition, reassignPartitions } from './reassignment-decisions.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { type AlteredUser, alterScramCredentials, type ScramDeletion, type ScramUpsertion } from './scram-decisions.ts';
 import {
@@ -74,8 +82,10 @@ export class Controller {
   bootstrap(features: ReadonlyMap<string, number>): Promise<void> {
     return this.commit(() => {
       const records: NewMetadataRecord[] = [];
+      // Levels of a cluster that exists are changed by its owner (UpdateFeatures), not by a new version of the program.
+      if (this.image.features.size > 0) return { records, response: undefined };
       for (const [name, featureLevel] of features) {
-        if (this.image.features.get(name) !== featureLevel) records.push({ kind: 'featureLevel', name, featureLevel });
+        if (featureLevel > 0) records.push({ kind: 'featureLevel', name, featureLevel });
       }
       return { records, response: undefined };
     });
@@ -104,6 +114,30 @@ export class Controller {
     });
   }
 
+  unregisterBroker(brokerId: number): Promise<Outcome> {
+    return this.commit(() => unregisterBroker(this.image, brokerId));
+  }
+
+  electLeaders(type: ElectionType, partitions: readonly TopicPartitions[] | null): Promise<readonly ElectedTopic[]> {
+    return this.commit(() => electLeaders(this.image, type, partitions));
+  }
+
+  reassignPartitions(
+    partitions: readonly PartitionToReassign[],
+    options: { readonly allowReplicationFactorChange: boolean },
+  ): Promise<readonly ReassignedPartition[]> {
+    return this.commit(() => reassignPartitions(this.image, partitions, options.allowReplicationFactorChange));
+  }
+
+  updateFeatures(
+    controllerId: number,
+    supported: readonly SupportedFeature[],
+    updates: readonly FeatureUpdate[],
+    options: { readonly validateOnly: boolean },
+  ): Promise<Outcome> {
+    return this.commit(() => updateFeatures(this.image, controllerId, supported, updates), options.validateOnly);
+  }
+
   /** The broker chose log dirs for its replicas, or moved them. */
   assignDirectories(brokerId: number, placements: readonly ReplicaPlacement[]): Promise<void> {
     return this.commit(() => assignDirectories(this.image, brokerId, placements));
@@ -111,10 +145,7 @@ export class Controller {
 
   /** A log dir of the broker failed. */
   directoryFailed(brokerId: number, directoryId: string): Promise<void> {
-    return this.commit(() => ({
-      records: resignInDirectories(this.image, brokerId, (id) => id === directoryId),
-      response: undefined,
-    }));
+    return this.commit(() => failDirectory(this.image, brokerId, directoryId));
   }
 
   createTopics(

@@ -27,6 +27,16 @@ export function assignDirectories(
   return { records, response: undefined };
 }
 
+/** A log dir of the broker failed while it was running. */
+export function failDirectory(image: ClusterImage, brokerId: number, directoryId: string): Decision<undefined> {
+  const broker = image.brokers.get(brokerId);
+  if (broker === undefined) return { records: [], response: undefined };
+  const logDirs = broker.logDirs.filter((id) => id !== directoryId);
+  const change = { kind: 'brokerRegistrationChange', brokerId, brokerEpoch: broker.brokerEpoch, logDirs } as const;
+  const resigned = resignInDirectories(image, brokerId, (id) => id === directoryId);
+  return { records: [change, ...resigned], response: undefined };
+}
+
 /**
  * The broker cannot use these log dirs: it leads nothing in them any more. It stays the in-sync replica, so that it may lead again, and nobody else
  * without the records.

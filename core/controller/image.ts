@@ -30,6 +30,9 @@ export interface PartitionImage {
   readonly leaderEpoch: number;
   readonly partitionEpoch: number;
   readonly directories: readonly string[];
+  /** Of a reassignment under way: those that are to come, and those that are to go. */
+  readonly addingReplicas: readonly number[];
+  readonly removingReplicas: readonly number[];
 }
 
 export interface TopicImage {
@@ -126,6 +129,19 @@ export class ClusterImage {
           logDirs: record.logDirs,
         });
         return;
+      case 'brokerRegistrationChange': {
+        const before = this.brokersById.get(record.brokerId);
+        if (before === undefined) throw new Error(`a change of the unknown broker ${record.brokerId}`);
+        this.brokersById.set(record.brokerId, {
+          ...before,
+          isFenced: record.fenced === 0 ? before.isFenced : record.fenced > 0,
+          logDirs: record.logDirs.length > 0 ? record.logDirs : before.logDirs,
+        });
+        return;
+      }
+      case 'unregisterBroker':
+        this.brokersById.delete(record.brokerId);
+        return;
       case 'topic': {
         const topic: MutableTopic = { name: record.name, topicId: record.topicId, partitions: [] };
         this.topicsById.set(record.topicId, topic);
@@ -142,6 +158,8 @@ export class ClusterImage {
           leaderEpoch: record.leaderEpoch,
           partitionEpoch: record.partitionEpoch,
           directories: record.directories,
+          addingReplicas: record.addingReplicas,
+          removingReplicas: record.removingReplicas,
         };
         return;
       case 'partitionChange': {
@@ -158,6 +176,8 @@ export class ClusterImage {
           leaderEpoch: isNewLeader ? before.leaderEpoch + 1 : before.leaderEpoch,
           partitionEpoch: before.partitionEpoch + 1,
           directories: record.directories ?? before.directories,
+          addingReplicas: record.addingReplicas ?? before.addingReplicas,
+          removingReplicas: record.removingReplicas ?? before.removingReplicas,
         };
         return;
       }

@@ -56,12 +56,22 @@ export class MetadataLog implements MetadataLogWriter {
       highWatermark: 0,
       onProblem: options.onProblem,
     });
+    if (this.log.offline !== null) throw new Error(`the metadata log cannot be opened: ${this.log.offline}`);
     this.log.updateHighWatermark(this.log.logEndOffset);
     this.replayAll();
   }
 
   get isEmpty(): boolean {
     return this.log.logEndOffset === 0;
+  }
+
+  get leaderEpoch(): number {
+    return LEADER_EPOCH;
+  }
+
+  /** The next offset; with one voter everything below is committed. */
+  get logEndOffset(): number {
+    return this.log.logEndOffset;
   }
 
   /** Told after each batch that entered the image. */

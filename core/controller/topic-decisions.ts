@@ -187,17 +187,18 @@ function byHand(topic: TopicToCreate, live: readonly BrokerRegistration[]): numb
   return replicas;
 }
 
-function assignmentProblem(brokerIds: readonly number[], live: readonly BrokerRegistration[]): Outcome | null {
+export function assignmentProblem(brokerIds: readonly number[], live: readonly BrokerRegistration[]): Outcome | null {
   if (brokerIds.length === 0) {
     return refused(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
       'The manual partition assignment includes an empty replica list.',
     );
   }
-  if (new Set(brokerIds).size !== brokerIds.length) {
+  const twice = brokerIds.find((id, i) => brokerIds.indexOf(id) !== i);
+  if (twice !== undefined) {
     return refused(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-      `The manual partition assignment includes a broker twice: ${brokerIds.join(', ')}.`,
+      `The manual partition assignment includes the broker ${twice} more than once.`,
     );
   }
   const unknown = brokerIds.find((id) => !live.some((broker) => broker.brokerId === id));

@@ -25,7 +25,7 @@ export interface TransactionCoordinatorConfig {
   /** transaction.remove.expired.transaction.cleanup.interval.ms */
   readonly expirationCheckIntervalMs: number;
   /** transaction.version: from 1 on records are written in the flexible format. */
-  readonly transactionVersion: number;
+  readonly transactionVersion: () => number;
 }
 
 export interface TransactionFilter {
@@ -75,7 +75,7 @@ export class TransactionCoordinator {
   elected(partition: number, log: CoordinatorLog, coordinatorEpoch: number): void {
     this.shards.get(partition)?.close();
     const { clock, markers, takeProducerId } = this;
-    const valueVersion = this.config.transactionVersion >= 1 ? 1 : 0;
+    const valueVersion = () => (this.config.transactionVersion() >= 1 ? 1 : 0);
     const shard = new TransactionShard({ log, clock, coordinatorEpoch, markers, takeProducerId, valueVersion });
     this.shards.set(partition, shard);
     shard.load();

@@ -106,7 +106,7 @@ class World {
       coordinatorEpoch: 0,
       markers,
       takeProducerId,
-      valueVersion: 1,
+      valueVersion: () => 1,
     });
     shard.load();
     return shard;

@@ -20,7 +20,7 @@ export interface TransactionShardParts {
   readonly markers: MarkerWriter;
   /** A producer id that nobody had before. May reject. */
   readonly takeProducerId: () => Promise<number>;
-  readonly valueVersion: 0 | 1;
+  readonly valueVersion: () => 0 | 1;
 }
 
 const RETRY_BACKOFF_MS = 100;
@@ -92,7 +92,7 @@ export class TransactionShard {
 
   private async store(transactionalId: string, next: Transaction | null): Promise<number> {
     const { log, valueVersion } = this.parts;
-    const errorCode = await log.append([transactionRecord(transactionalId, next, valueVersion)]);
+    const errorCode = await log.append([transactionRecord(transactionalId, next, valueVersion())]);
     if (this.closed) return ErrorCode.NOT_COORDINATOR;
     if (errorCode === ErrorCode.NONE) this.replay(transactionalId, next);
     return told(errorCode);

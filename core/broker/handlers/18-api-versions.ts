@@ -1,6 +1,6 @@
 import { ErrorCode } from '../../protocol/errors.ts';
 import { ApiVersions } from '../../protocol/messages/18-api-versions.ts';
-import { FINALIZED_FEATURES, SUPPORTED_FEATURES } from '../features.ts';
+import { SUPPORTED_FEATURES } from '../features.ts';
 import { handlerOf } from '../handler.ts';
 
 /**
@@ -24,8 +24,9 @@ export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call)
       maxVersion: message.versionMax,
     })),
     supportedFeatures: [...SUPPORTED_FEATURES],
-    finalizedFeaturesEpoch: 0,
-    finalizedFeatures: [...FINALIZED_FEATURES].map(([name, level]) => ({
+    // Rises with every change: clients believe the newest that they have seen.
+    finalizedFeaturesEpoch: broker.quorum.logEndOffset() - 1,
+    finalizedFeatures: [...broker.image.features].map(([name, level]) => ({
       name,
       maxVersionLevel: level,
       minVersionLevel: level,

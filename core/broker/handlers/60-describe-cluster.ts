@@ -13,17 +13,20 @@ export const describeClusterHandler = handlerOf(DescribeCluster, (broker, reques
     const isKnown = endpointType === CONTROLLERS;
     return {
       errorCode: isKnown ? ErrorCode.MISMATCHED_ENDPOINT_TYPE : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
-      errorMessage: isKnown ? 'This is a broker endpoint, not a controller.' : `Unknown endpoint type ${endpointType}.`,
-      clusterId: broker.clusterId,
+      errorMessage: isKnown
+        ? 'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER'
+        : `Unsupported endpoint type ${endpointType}`,
+      clusterId: '',
       brokers: [],
     };
   }
+  const listed = request.includeFencedBrokers ? [...broker.image.brokers.values()] : broker.image.liveBrokers();
   return {
     errorCode: ErrorCode.NONE,
     endpointType,
     clusterId: broker.clusterId,
     controllerId: broker.nodeId,
-    brokers: broker.image.liveBrokers().flatMap(({ brokerId, rack, isFenced }) => {
+    brokers: listed.flatMap(({ brokerId, rack, isFenced }) => {
       const endPoint = broker.endPointOf(brokerId, call.listenerName);
       return endPoint === null ? [] : [{ brokerId, host: endPoint.host, port: endPoint.port, rack, isFenced }];
     }),

@@ -2,6 +2,7 @@ import { Reader } from '../../protocol/reader.ts';
 import type { MessageInput, MessageOf } from '../../protocol/schema.ts';
 import { Writer } from '../../protocol/writer.ts';
 import { RegisterBrokerRecord } from './00-register-broker.ts';
+import { UnregisterBrokerRecord } from './01-unregister-broker.ts';
 import { TopicRecord } from './02-topic.ts';
 import { PartitionRecord } from './03-partition.ts';
 import { ConfigRecord } from './04-config.ts';
@@ -11,6 +12,7 @@ import { UserScramCredentialRecord } from './11-user-scram-credential.ts';
 import { FeatureLevelRecord } from './12-feature-level.ts';
 import { ClientQuotaRecord } from './14-client-quota.ts';
 import { ProducerIdsRecord } from './15-producer-ids.ts';
+import { BrokerRegistrationChangeRecord } from './17-broker-registration-change.ts';
 import { NoOpRecord } from './20-no-op.ts';
 import { RemoveUserScramCredentialRecord } from './22-remove-user-scram-credential.ts';
 
@@ -26,6 +28,7 @@ const FRAME_VERSION = 1;
 /** `version` is the one that is written; it belongs to the metadata.version that this controller finalizes. */
 const TYPES = {
   registerBroker: { type: 0, version: 3, message: RegisterBrokerRecord },
+  unregisterBroker: { type: 1, version: 0, message: UnregisterBrokerRecord },
   topic: { type: 2, version: 0, message: TopicRecord },
   partition: { type: 3, version: 1, message: PartitionRecord },
   config: { type: 4, version: 0, message: ConfigRecord },
@@ -35,6 +38,7 @@ const TYPES = {
   featureLevel: { type: 12, version: 0, message: FeatureLevelRecord },
   clientQuota: { type: 14, version: 0, message: ClientQuotaRecord },
   producerIds: { type: 15, version: 0, message: ProducerIdsRecord },
+  brokerRegistrationChange: { type: 17, version: 2, message: BrokerRegistrationChangeRecord },
   noOp: { type: 20, version: 0, message: NoOpRecord },
   removeUserScramCredential: { type: 22, version: 0, message: RemoveUserScramCredentialRecord },
 } as const;

@@ -1,0 +1,73 @@
+import { ErrorCode } from '../protocol/errors.ts';
+import { SUPPORTED_FEATURES } from './features.ts';
+import type { Handler } from './handler.ts';
+
+/**
+ * APIs that belong to a feature: while the cluster's level is 0 they answer UNSUPPORTED_VERSION, each in its own words, as Kafka does. They stay in
+ * ApiVersions, from which clients also learn the level.
+ */
+interface Gate {
+  readonly feature: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a request and a response of any of the APIs
+  refuse(request: any): any;
+}
+
+const errorCode = ErrorCode.UNSUPPORTED_VERSION;
+const whole = () => ({ errorCode });
+const CONSUMER_GROUPS = 'group.version';
+const SHARE_GROUPS = 'share.version';
+
+const byGroupId = ({ groupIds }: { groupIds: readonly string[] }) => ({
+  groups: groupIds.map((groupId) => ({
+    errorCode,
+    groupId,
+    groupState: '',
+    groupEpoch: 0,
+    assignmentEpoch: 0,
+    assignorName: '',
+    members: [],
+  })),
+});
+
+const GATES: ReadonlyMap<number, Gate> = new Map([
+  [68, { feature: CONSUMER_GROUPS, refuse: () => ({ errorCode, memberEpoch: 0, heartbeatIntervalMs: 0 }) }],
+  [69, { feature: CONSUMER_GROUPS, refuse: byGroupId }],
+  [76, { feature: SHARE_GROUPS, refuse: () => ({ errorCode, memberEpoch: 0, heartbeatIntervalMs: 0 }) }],
+  [77, { feature: SHARE_GROUPS, refuse: byGroupId }],
+  [
+    78,
+    {
+      feature: SHARE_GROUPS,
+      refuse: () => ({ errorCode, acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] }),
+    },
+  ],
+  [
+    79,
+    {
+      feature: SHARE_GROUPS,
+      refuse: () => ({ errorCode, acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] }),
+    },
+  ],
+  [
+    90,
+    {
+      feature: SHARE_GROUPS,
+      refuse: ({ groups }: { groups: readonly { groupId: string }[] }) => ({
+        groups: groups.map(({ groupId }) => ({ groupId, topics: [], errorCode })),
+      }),
+    },
+  ],
+  [91, { feature: SHARE_GROUPS, refuse: () => ({ ...whole(), responses: [] }) }],
+  [92, { feature: SHARE_GROUPS, refuse: () => ({ ...whole(), responses: [] }) }],
+]);
+
+/** The handler, behind its feature. */
+export function gatedByFeature(handler: Handler): Handler {
+  const gate = GATES.get(handler.api.key);
+  if (gate === undefined || !SUPPORTED_FEATURES.some(({ name }) => name === gate.feature)) return handler;
+  return {
+    api: handler.api,
+    handle: (broker, request, call) =>
+      (broker.image.features.get(gate.feature) ?? 0) > 0 ? handler.handle(broker, request, call) : gate.refuse(request),
+  };
+}
