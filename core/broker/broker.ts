@@ -17,8 +17,8 @@ import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
-import { FINALIZED_FEATURES } from './features.ts';
 import { gatedByFeature } from './feature-gates.ts';
+import { FINALIZED_FEATURES } from './features.ts';
 import { FetchSessions } from './fetch-sessions.ts';
 import { GroupSettings } from './group-settings.ts';
 import { topicsView } from './groups/request-context.ts';
@@ -28,16 +28,16 @@ import { MetadataApplier } from './metadata-applier.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
+import { quorumView } from './quorum.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { Quotas, windowShape } from './quotas/quotas.ts';
-import { quorumView } from './quorum.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
-import { TopicCreation } from './topic-creation.ts';
-import { LocalMarkers } from './transactions/local-markers.ts';
 import { ClientInformation } from './telemetry/client-information.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
+import { TopicCreation } from './topic-creation.ts';
+import { LocalMarkers } from './transactions/local-markers.ts';
 
 /**
  * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
@@ -208,13 +208,13 @@ export class Broker {
       shareSessions: new ShareSessions(() => config.number('group.share.max.share.sessions')),
       purgatory: new Purgatory(clock),
       quotas: new Quotas(clock, image.clientQuotas, config),
+      telemetry: new ClientTelemetry(image, clock, random, config.number('telemetry.max.bytes')),
+      clientInformation: new ClientInformation(),
       fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
       producerIds,
       topicCreation,
       metrics: this.metrics,
       apis: HANDLERS.filter((handler) => !UNADVERTISED_APIS.has(handler.api.key)).map((handler) => handler.api),
-      telemetry: new ClientTelemetry(image, clock, random, config.number('telemetry.max.bytes')),
-      clientInformation: new ClientInformation(),
       endPointOf: (brokerId, listenerName) => {
         const found = image.brokers.get(brokerId)?.endPoints.find((each) => each.name === listenerName);
         return found === undefined ? null : { name: found.name, host: found.host, port: found.port };
@@ -257,16 +257,16 @@ export class Broker {
   }
 
   private intervals() {
-    const { config } = this;
+    const { config, settings } = this;
     return {
       retentionCheckMs: config.number('log.retention.check.interval.ms'),
       flushSchedulerMs: config.number('log.flush.scheduler.interval.ms'),
       recoveryPointCheckpointMs: config.number('log.flush.offset.checkpoint.interval.ms'),
       logStartCheckpointMs: config.number('log.flush.start.offset.checkpoint.interval.ms'),
       highWatermarkCheckpointMs: config.number('replica.high.watermark.checkpoint.interval.ms'),
-      producerIdExpirationMs: config.number('producer.id.expiration.ms'),
+      producerIdExpirationMs: () => settings.number('producer.id.expiration.ms'),
       producerIdExpirationCheckMs: config.number('producer.id.expiration.check.interval.ms'),
-      fileDeleteDelayMs: config.number('log.segment.delete.delay.ms'),
+      fileDeleteDelayMs: () => settings.number('log.segment.delete.delay.ms'),
     };
   }
 

@@ -8,6 +8,8 @@ import type { ConfigDefinition } from '../controller/config-definition.ts';
 export interface BrokerConfigDefinition extends ConfigDefinition {
   /** May be changed while the broker runs, by AlterConfigs. */
   readonly isDynamic?: boolean;
+  /** Kafka's internal ones, and those that can only be altered: DescribeConfigs names them when they were set. */
+  readonly isHidden?: boolean;
 }
 
 // biome-ignore format: a table, one setting a line
@@ -19,7 +21,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'broker.rack', type: 'string', defaultValue: null },
   { name: 'delete.topic.enable', type: 'boolean', defaultValue: 'true' },
   { name: 'compression.type', type: 'string', defaultValue: 'producer', oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'], isDynamic: true },
-  { name: 'compression.gzip.level', type: 'int', defaultValue: '-1', min: -1, max: 9, isDynamic: true },
+  { name: 'compression.gzip.level', type: 'int', defaultValue: '-1', min: -1, max: 9, noneOf: [0], isDynamic: true },
   { name: 'compression.lz4.level', type: 'int', defaultValue: '9', min: 1, max: 17, isDynamic: true },
   { name: 'compression.zstd.level', type: 'int', defaultValue: '3', min: -131072, max: 22, isDynamic: true },
   { name: 'max.incremental.fetch.session.cache.slots', type: 'int', defaultValue: '1000', min: 0 },
@@ -43,7 +45,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'controller.quota.window.size.seconds', type: 'int', defaultValue: '1', min: 1 },
   { name: 'connections.max.idle.ms', type: 'long', defaultValue: '600000' },
   { name: 'default.replication.factor', type: 'int', defaultValue: '1' },
-  { name: 'replica.alter.log.dirs.io.max.bytes.per.second', type: 'long', defaultValue: '9223372036854775807', min: 0, isDynamic: true },
+  { name: 'replica.alter.log.dirs.io.max.bytes.per.second', type: 'long', defaultValue: '9223372036854775807', min: 0, isDynamic: true, isHidden: true },
   { name: 'replica.high.watermark.checkpoint.interval.ms', type: 'long', defaultValue: '5000' },
   { name: 'unclean.leader.election.enable', type: 'boolean', defaultValue: 'false', isDynamic: true },
   { name: 'inter.broker.listener.name', type: 'string', defaultValue: null },
@@ -80,7 +82,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'group.share.assignment.interval.ms', type: 'int', defaultValue: '1000', min: 0, isDynamic: true },
   { name: 'group.share.min.assignment.interval.ms', type: 'int', defaultValue: '0', min: 0 },
   { name: 'group.share.max.assignment.interval.ms', type: 'int', defaultValue: '15000', min: 0 },
-  { name: 'group.share.initialize.retry.interval.ms', type: 'int', defaultValue: '30000', min: 1 },
+  { name: 'group.share.initialize.retry.interval.ms', type: 'int', defaultValue: '30000', min: 1, isHidden: true },
   { name: 'group.share.delivery.count.limit', type: 'int', defaultValue: '5', min: 2, max: 10 },
   { name: 'group.share.max.delivery.count.limit', type: 'int', defaultValue: '10', min: 5, max: 25 },
   { name: 'group.share.min.delivery.count.limit', type: 'int', defaultValue: '2', min: 2, max: 5 },
@@ -96,8 +98,8 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'share.coordinator.state.topic.min.isr', type: 'short', defaultValue: '2', min: 1 },
   { name: 'share.coordinator.state.topic.segment.bytes', type: 'int', defaultValue: '104857600', min: 1 },
   { name: 'share.coordinator.snapshot.update.records.per.snapshot', type: 'int', defaultValue: '500', min: 0, max: 500 },
-  { name: 'share.coordinator.state.topic.prune.interval.ms', type: 'int', defaultValue: '300000', min: 1 },
-  { name: 'share.coordinator.cold.partition.snapshot.interval.ms', type: 'int', defaultValue: '300000', min: 1 },
+  { name: 'share.coordinator.state.topic.prune.interval.ms', type: 'int', defaultValue: '300000', min: 1, isHidden: true },
+  { name: 'share.coordinator.cold.partition.snapshot.interval.ms', type: 'int', defaultValue: '300000', min: 1, isHidden: true },
   { name: 'log.cleaner.enable', type: 'boolean', defaultValue: 'true' },
   { name: 'log.cleaner.backoff.ms', type: 'long', defaultValue: '15000', min: 0, isDynamic: true },
   { name: 'log.cleaner.dedupe.buffer.size', type: 'long', defaultValue: '134217728', min: 1048576, isDynamic: true },
@@ -135,13 +137,14 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'log.message.timestamp.type', type: 'string', defaultValue: 'CreateTime', oneOf: ['CreateTime', 'LogAppendTime'], isDynamic: true },
   { name: 'log.message.timestamp.before.max.ms', type: 'long', defaultValue: '9223372036854775807', min: 0, isDynamic: true },
   { name: 'log.message.timestamp.after.max.ms', type: 'long', defaultValue: '3600000', min: 0, isDynamic: true },
-  { name: 'log.initial.task.delay.ms', type: 'long', defaultValue: '30000', min: 0 },
+  { name: 'log.initial.task.delay.ms', type: 'long', defaultValue: '30000', min: 0, isHidden: true },
   { name: 'producer.id.expiration.ms', type: 'int', defaultValue: '86400000', min: 1, isDynamic: true },
   { name: 'transaction.max.timeout.ms', type: 'int', defaultValue: '900000', min: 1 },
   { name: 'transaction.state.log.min.isr', type: 'int', defaultValue: '2', min: 1 },
   { name: 'transaction.state.log.replication.factor', type: 'short', defaultValue: '3', min: 1 },
   { name: 'transaction.state.log.num.partitions', type: 'int', defaultValue: '50', min: 1 },
   { name: 'transaction.state.log.segment.bytes', type: 'int', defaultValue: '104857600', min: 1 },
+  { name: 'transaction.partition.verification.enable', type: 'boolean', defaultValue: 'true', isDynamic: true },
   { name: 'transactional.id.expiration.ms', type: 'int', defaultValue: '604800000', min: 1 },
   { name: 'transaction.abort.timed.out.transaction.cleanup.interval.ms', type: 'int', defaultValue: '10000', min: 1 },
   { name: 'transaction.remove.expired.transaction.cleanup.interval.ms', type: 'int', defaultValue: '3600000', min: 1 },

@@ -30,13 +30,18 @@ export function topicConfigEntry(
   }
   const inherited = inheritedTopicConfig(definition, settings.inherited);
   const last = definition.brokerSynonyms.at(-1)?.name ?? definition.name;
-  const defaultText = brokerConfigDefinition(last)?.defaultValue ?? definition.defaultValue ?? '';
-  synonyms.push({ name: last, value: defaultText, source: CONFIG_SOURCE.DEFAULT });
+  // The default stands at the end where the first of the broker's settings has one, or where something stands before it.
+  const [first] = definition.brokerSynonyms;
+  const defaultText = brokerConfigDefinition(last)?.defaultValue ?? null;
+  const isShown = first !== undefined && (first.name === last || synonyms.length > 0);
+  if (isShown && defaultText !== null) {
+    synonyms.push({ name: last, value: defaultText, source: CONFIG_SOURCE.DEFAULT });
+  }
   return {
     name: definition.name,
     value: ownValue ?? inherited.value,
     readOnly: false,
-    configSource: synonyms[0]!.source,
+    configSource: synonyms[0]?.source ?? CONFIG_SOURCE.DEFAULT,
     isSensitive: false,
     synonyms,
     configType: CONFIG_TYPE_CODES[definition.type],
@@ -68,16 +73,17 @@ export function brokerConfigEntry(
   };
 }
 
-/** Only what was set: a subscription's defaults are not told. */
-export function clientMetricsConfigEntry([name, value]: readonly [string, string]): ConfigEntry {
+export function clientMetricsConfigEntry(definition: ConfigDefinition, own: ReadonlyMap<string, string>): ConfigEntry {
+  const { name, type, defaultValue } = definition;
+  const value = own.get(name);
   return {
     name,
-    value,
+    value: value ?? defaultValue,
     readOnly: false,
-    configSource: CONFIG_SOURCE.CLIENT_METRICS,
+    configSource: value === undefined ? CONFIG_SOURCE.DEFAULT : CONFIG_SOURCE.CLIENT_METRICS,
     isSensitive: false,
     synonyms: [],
-    configType: 0,
+    configType: CONFIG_TYPE_CODES[type],
     documentation: null,
   };
 }

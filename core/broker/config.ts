@@ -1,4 +1,4 @@
-import { type ConfigDefinition, type ConfigValue, nearestName, parseConfig } from '../controller/config-definition.ts';
+import { type ConfigValue, nearestName, parseConfig } from '../controller/config-definition.ts';
 import { checkTopicConfigs, TOPIC_CONFIGS } from '../controller/topic-config.ts';
 import { BROKER_CONFIGS, type BrokerConfigDefinition } from './config-definitions.ts';
 import { KNOWN_KAFKA_CONFIGS } from './config-known.ts';
@@ -17,7 +17,9 @@ export type ParsedBrokerConfig =
 const DEFINITIONS: ReadonlyMap<string, BrokerConfigDefinition> = new Map(
   BROKER_CONFIGS.map((each) => [each.name, each]),
 );
-const KNOWN: ReadonlyMap<string, ConfigDefinition> = new Map(KNOWN_KAFKA_CONFIGS.map((each) => [each.name, each]));
+const KNOWN: ReadonlyMap<string, BrokerConfigDefinition> = new Map(
+  KNOWN_KAFKA_CONFIGS.map((each) => [each.name, each]),
+);
 /** Names that Kafka builds at run time: settings of one listener, of plug-ins. */
 const OPEN_PREFIXES: readonly string[] = ['listener.name.', 'config.providers.', 'rsm.config.', 'rlmm.config.'];
 

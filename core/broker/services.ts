@@ -20,10 +20,10 @@ import type { Purgatory } from './purgatory.ts';
 import type { QuorumView } from './quorum.ts';
 import type { Quotas } from './quotas/quotas.ts';
 import type { Settings } from './settings.ts';
-import type { TopicCreation } from './topic-creation.ts';
-import type { LocalMarkers } from './transactions/local-markers.ts';
 import type { ClientInformation } from './telemetry/client-information.ts';
 import type { ClientTelemetry } from './telemetry/client-telemetry.ts';
+import type { TopicCreation } from './topic-creation.ts';
+import type { LocalMarkers } from './transactions/local-markers.ts';
 
 /** What handlers may use. `Broker` puts it together. */
 export interface BrokerServices {
@@ -51,13 +51,13 @@ export interface BrokerServices {
   readonly shareSessions: ShareSessions;
   readonly purgatory: Purgatory;
   readonly quotas: Quotas;
+  readonly telemetry: ClientTelemetry;
+  readonly clientInformation: ClientInformation;
   readonly fetchSessions: FetchSessions;
   readonly producerIds: ProducerIds;
   readonly topicCreation: TopicCreation;
   readonly metrics: BrokerMetrics;
   /** What ApiVersions names: the APIs that have a handler. */
-  readonly telemetry: ClientTelemetry;
-  readonly clientInformation: ClientInformation;
   readonly apis: readonly AnyApi[];
   /** The address that clients of a listener are told for a broker; null when the broker has no such listener. */
   endPointOf(brokerId: number, listenerName: string): EndPoint | null;

@@ -67,6 +67,10 @@ export class Settings {
     return parsed.value as number;
   }
 
+  boolean(name: string): boolean {
+    return this.text(name).trim().toLowerCase() === 'true';
+  }
+
   connectionLimits(): ConnectionLimits {
     const overrides = this.inherited('max.connections.per.ip.overrides') ?? '';
     const perIp = overrides.split(',').filter((each) => each !== '');
@@ -99,13 +103,26 @@ export class Settings {
   }
 }
 
+/** Kafka's pools of threads grow and shrink by steps. */
+const POOL_SIZES: ReadonlySet<string> = new Set([
+  'num.io.threads',
+  'num.network.threads',
+  'num.replica.fetchers',
+  'num.recovery.threads.per.data.dir',
+  'background.threads',
+  'log.cleaner.threads',
+]);
+
 /** What AlterConfigs may do to brokers, and within which settings of theirs it may set those of groups. */
 export function brokerConfigRules(settings: Settings): BrokerConfigRules {
   return {
     definition: brokerConfigDefinition,
-    dynamicProblem(name) {
-      const definition = brokerConfigDefinition(name);
-      return definition?.isDynamic === true ? null : `Cannot update ${name} while the broker runs`;
+    dynamicProblem(name, value) {
+      if (brokerConfigDefinition(name)?.isDynamic !== true) return `Cannot update ${name} while the broker runs`;
+      if (!POOL_SIZES.has(name)) return null;
+      const [wanted, current] = [Number(value), settings.number(name)];
+      if (wanted >= current / 2 && wanted <= current * 2) return null;
+      return `${name} can be changed by a factor of two at most, from ${current} to ${wanted} is too far`;
     },
     valueOf: (name) => settings.text(name),
   };

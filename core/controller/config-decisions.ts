@@ -13,6 +13,7 @@ import {
 } from './image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { checkTopicConfigs, TOPIC_CONFIGS } from './topic-config.ts';
+import { topicNameProblem } from './topic-name.ts';
 
 /**
  * Decisions about the settings of topics, brokers and groups, pure. Legacy AlterConfigs replaces all settings of a resource; IncrementalAlterConfigs changes single ones.
@@ -35,8 +36,8 @@ export interface ResourceChange {
 /** The settings of brokers that may change while they run; the broker's room knows them. */
 export interface BrokerConfigRules {
   definition(name: string): ConfigDefinition | undefined;
-  /** null, or why the setting cannot be changed at run time. */
-  dynamicProblem(name: string): string | null;
+  /** null, or why the setting cannot be given this value at run time. */
+  dynamicProblem(name: string, value: string): string | null;
   /** What holds for a setting now. */
   valueOf(name: string): string;
 }
@@ -84,14 +85,21 @@ function alterResource(
   const after = new Map(mode === 'replace' ? [] : before);
   for (const change of resource.changes) {
     const definition = definitionOf(resourceType, change.name, rules);
+    if (
+      resourceType === CLIENT_METRICS_RESOURCE &&
+      definition === undefined &&
+      change.operation === CONFIG_OPERATION.SET
+    ) {
+      return refused(ErrorCode.INVALID_REQUEST, `Unknown client metrics configuration: ${change.name}`);
+    }
     const problem = applyChange(after, change, definition);
     if (problem !== null) return problem;
-    if (resourceType === BROKER_RESOURCE) {
-      const dynamicProblem = rules.dynamicProblem(change.name);
-      if (dynamicProblem !== null) return refused(ErrorCode.INVALID_REQUEST, dynamicProblem);
-      const value = after.get(change.name);
-      const parsed = value === undefined ? null : parseConfig(definition!, value);
-      if (parsed !== null && !parsed.ok) return refused(ErrorCode.INVALID_CONFIG, parsed.message);
+    const value = after.get(change.name);
+    if (resourceType === BROKER_RESOURCE && value !== undefined) {
+      // Of brokers, what cannot be set now and what is no value are one error, as in Kafka.
+      const parsed = parseConfig(definition!, value);
+      const valueProblem = parsed.ok ? rules.dynamicProblem(change.name, value) : parsed.message;
+      if (valueProblem !== null) return refused(ErrorCode.INVALID_REQUEST, valueProblem);
     }
   }
   if (resourceType === TOPIC_RESOURCE) {
@@ -143,6 +151,9 @@ function definitionOf(
 
 function missingResource(image: ClusterImage, resourceType: ResourceType, resourceName: string): Outcome | null {
   if (resourceType === TOPIC_RESOURCE) {
+    if (resourceName === '') return refused(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.');
+    const nameProblem = topicNameProblem(resourceName);
+    if (nameProblem !== null) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION, nameProblem);
     return image.topics.has(resourceName)
       ? null
       : refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`);
@@ -181,7 +192,7 @@ function applyChange(
   if (operation !== CONFIG_OPERATION.APPEND && operation !== CONFIG_OPERATION.SUBTRACT) {
     return refused(ErrorCode.INVALID_REQUEST, `Unknown config operation ${operation}.`);
   }
-  if (definition.type !== 'list') {
+  if (definition.type !== 'list' || CLIENT_METRICS_CONFIGS.has(name)) {
     return refused(ErrorCode.INVALID_CONFIG, `Can't APPEND to or SUBTRACT from ${name}: it is no list.`);
   }
   const current = listOf(configs.get(name) ?? definition.defaultValue ?? '');

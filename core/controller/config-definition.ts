@@ -12,9 +12,11 @@ export interface ConfigDefinition {
   readonly defaultValue: string | null;
   readonly min?: number;
   readonly max?: number;
+  /** Numbers between them that are none of its values. */
+  readonly noneOf?: readonly number[];
   /** For strings and lists. */
   readonly oneOf?: readonly string[];
-  /** For strings: what the whole of it looks like, and that in words. */
+  /** For strings and lists: what the whole of it looks like, and that in words. */
   readonly pattern?: { readonly test: RegExp; readonly words: string };
   readonly documentation?: string;
 }
@@ -68,10 +70,12 @@ export function parseConfig(definition: ConfigDefinition, text: string): ParsedC
       if (value < Math.max(low, definition.min ?? low) || value > Math.min(high, definition.max ?? high)) {
         return invalid();
       }
+      if (definition.noneOf?.includes(value)) return invalid();
       const clamped = Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
       return { ok: true, value: clamped };
     }
     case 'list': {
+      if (definition.pattern !== undefined && !definition.pattern.test.test(raw)) return invalid();
       const values = raw === '' ? [] : raw.split(',').map((each) => each.trim());
       if (definition.oneOf !== undefined && !values.every((each) => definition.oneOf!.includes(each))) return invalid();
       return { ok: true, value: values };
@@ -88,13 +92,14 @@ export function parseConfig(definition: ConfigDefinition, text: string): ParsedC
 
 /** For people: what the setting takes. */
 export function allowedValues(definition: ConfigDefinition): string {
-  const { type, min, max, oneOf, pattern } = definition;
+  const { type, min, max, noneOf, oneOf, pattern } = definition;
   if (pattern !== undefined) return pattern.words;
   if (oneOf !== undefined) return `${type === 'list' ? 'a list of' : 'one of'} ${oneOf.join(', ')}`;
   if (type === 'boolean') return 'true or false';
   if (type === 'string' || type === 'list' || type === 'password' || type === 'class') return `a ${type}`;
   const kind = type === 'double' ? 'a number' : `an integer (${type})`;
-  if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}`;
+  const but = noneOf === undefined ? '' : `, but not ${noneOf.join(', ')}`;
+  if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}${but}`;
   if (min !== undefined) return `${kind}, at least ${min}`;
   return max === undefined ? kind : `${kind}, at most ${max}`;
 }

@@ -20,7 +20,7 @@ function define(
   type: ConfigDefinition['type'],
   defaultValue: string,
   brokerSynonyms: readonly (string | readonly [string, number])[],
-  limits: Pick<ConfigDefinition, 'min' | 'max' | 'oneOf'> = {},
+  limits: Pick<ConfigDefinition, 'min' | 'max' | 'noneOf' | 'oneOf' | 'pattern'> = {},
 ): TopicConfigDefinition {
   const synonyms = brokerSynonyms.map((each) =>
     typeof each === 'string' ? { name: each } : { name: each[0], factor: each[1] },
@@ -28,10 +28,15 @@ function define(
   return { name, type, defaultValue, brokerSynonyms: synonyms, ...limits };
 }
 
+const THROTTLED_REPLICAS = {
+  test: /^(\*|\d+:\d+(\s*,\s*\d+:\d+)*)?$/,
+  words: "'*', or a list of PARTITION:BROKER",
+};
+
 // biome-ignore format: a table, one setting a line
 const DEFINITIONS: readonly TopicConfigDefinition[] = [
   define('cleanup.policy', 'list', 'delete', ['log.cleanup.policy'], { oneOf: ['compact', 'delete'] }),
-  define('compression.gzip.level', 'int', '-1', ['compression.gzip.level'], { min: -1, max: 9 }),
+  define('compression.gzip.level', 'int', '-1', ['compression.gzip.level'], { min: -1, max: 9, noneOf: [0] }),
   define('compression.lz4.level', 'int', '9', ['compression.lz4.level'], { min: 1, max: 17 }),
   define('compression.type', 'string', 'producer', ['compression.type'], { oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'] }),
   define('compression.zstd.level', 'int', '3', ['compression.zstd.level'], { min: -131072, max: 22 }),
@@ -39,9 +44,9 @@ const DEFINITIONS: readonly TopicConfigDefinition[] = [
   define('file.delete.delay.ms', 'long', '60000', ['log.segment.delete.delay.ms'], { min: 0 }),
   define('flush.messages', 'long', FOREVER, ['log.flush.interval.messages'], { min: 1 }),
   define('flush.ms', 'long', FOREVER, ['log.flush.interval.ms'], { min: 0 }),
-  define('follower.replication.throttled.replicas', 'list', '', []),
+  define('follower.replication.throttled.replicas', 'list', '', [], { pattern: THROTTLED_REPLICAS }),
   define('index.interval.bytes', 'int', '4096', ['log.index.interval.bytes'], { min: 0 }),
-  define('leader.replication.throttled.replicas', 'list', '', []),
+  define('leader.replication.throttled.replicas', 'list', '', [], { pattern: THROTTLED_REPLICAS }),
   define('local.retention.bytes', 'long', '-2', ['log.local.retention.bytes'], { min: -2 }),
   define('local.retention.ms', 'long', '-2', ['log.local.retention.ms'], { min: -2 }),
   define('max.compaction.lag.ms', 'long', FOREVER, ['log.cleaner.max.compaction.lag.ms'], { min: 1 }),
@@ -76,6 +81,10 @@ export function checkTopicConfigs(configs: ReadonlyMap<string, string>): string 
     if (definition === undefined) return `Unknown topic config name: ${name}`;
     const parsed = parseConfig(definition, value);
     if (!parsed.ok) return parsed.message;
+  }
+  const number = (name: string) => Number(configs.get(name) ?? TOPIC_CONFIGS.get(name)!.defaultValue);
+  if (number('min.compaction.lag.ms') > number('max.compaction.lag.ms')) {
+    return `conflict topic config setting min.compaction.lag.ms (${configs.get('min.compaction.lag.ms')}) > max.compaction.lag.ms (${configs.get('max.compaction.lag.ms')})`;
   }
   if (configs.get('remote.storage.enable')?.trim().toLowerCase() === 'true') {
     return 'Invalid value true for configuration remote.storage.enable: this broker has no tiered storage';

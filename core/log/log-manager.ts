@@ -63,11 +63,12 @@ export interface LogManagerIntervals {
   /** replica.high.watermark.checkpoint.interval.ms */
   readonly highWatermarkCheckpointMs: number;
   /** producer.id.expiration.ms */
-  readonly producerIdExpirationMs: number;
+  /** Asked at each use: it may be altered. */
+  readonly producerIdExpirationMs: () => number;
   /** producer.id.expiration.check.interval.ms */
   readonly producerIdExpirationCheckMs: number;
   /** file.delete.delay.ms for whole partitions */
-  readonly fileDeleteDelayMs: number;
+  readonly fileDeleteDelayMs: () => number;
 }
 
 const DEFAULT_INTERVALS: LogManagerIntervals = {
@@ -76,9 +77,9 @@ const DEFAULT_INTERVALS: LogManagerIntervals = {
   recoveryPointCheckpointMs: 60_000,
   logStartCheckpointMs: 60_000,
   highWatermarkCheckpointMs: 5_000,
-  producerIdExpirationMs: 86_400_000,
+  producerIdExpirationMs: () => 86_400_000,
   producerIdExpirationCheckMs: 600_000,
-  fileDeleteDelayMs: 60_000,
+  fileDeleteDelayMs: () => 60_000,
 };
 
 /** Timers cannot wait longer; what is set higher never comes due. */
@@ -372,7 +373,7 @@ export class LogManager {
       onProblem(`${folder} could not be renamed for its removal: ${String(error)}`);
       return;
     }
-    this.after(this.intervals.fileDeleteDelayMs, () => {
+    this.after(this.intervals.fileDeleteDelayMs(), () => {
       try {
         files.remove(waiting);
       } catch (error) {
@@ -484,7 +485,7 @@ export class LogManager {
 
   private expireProducers(): void {
     const nowMs = this.options.clock.now();
-    for (const log of this.logs()) log.producers.removeExpired(nowMs, this.intervals.producerIdExpirationMs);
+    for (const log of this.logs()) log.producers.removeExpired(nowMs, this.intervals.producerIdExpirationMs());
   }
 
   /** Writes one kind of checkpoint of every log dir; a failure is reported. */

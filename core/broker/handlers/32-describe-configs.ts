@@ -1,3 +1,4 @@
+import { CLIENT_METRICS_CONFIGS } from '../../controller/client-metrics-config.ts';
 import { BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../../controller/image.ts';
 import { TOPIC_CONFIGS } from '../../controller/topic-config.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
@@ -7,6 +8,7 @@ import { brokerConfigEntry, type ConfigEntry, clientMetricsConfigEntry, topicCon
 import { KNOWN_KAFKA_CONFIGS } from '../config-known.ts';
 import { groupConfigEntries } from '../group-config-entries.ts';
 import { handlerOf } from '../handler.ts';
+import { BROKER_LOGGER_RESOURCE } from '../logger-decisions.ts';
 import type { BrokerServices } from '../services.ts';
 import { CONFIG_SOURCE } from '../settings.ts';
 
@@ -18,9 +20,10 @@ export const describeConfigsHandler = handlerOf(DescribeConfigs, (broker, reques
       const { errorCode, errorMessage } = found as Problem;
       return { errorCode, errorMessage, resourceType, resourceName, configs: [] };
     }
-    const wanted = configurationKeys === null ? null : new Set(configurationKeys);
+    const wanted = configurationKeys === null || configurationKeys.length === 0 ? null : new Set(configurationKeys);
     return {
       errorCode: ErrorCode.NONE,
+      errorMessage: '',
       resourceType,
       resourceName,
       configs: (found as ConfigEntry[])
@@ -61,13 +64,19 @@ function entriesOf(broker: BrokerServices, resourceType: number, resourceName: s
           return [brokerConfigEntry(definition, [{ value, source: CONFIG_SOURCE.DYNAMIC_DEFAULT_BROKER }])];
         });
       }
-      if (resourceName !== String(broker.nodeId)) {
-        return {
-          errorCode: ErrorCode.INVALID_REQUEST,
-          errorMessage: `Unexpected broker id, expected ${broker.nodeId} or empty string, but received ${resourceName}`,
-        };
+      const problem = brokerIdProblem(broker, resourceName, ' or empty string,');
+      if (problem !== null) return problem;
+      return all.flatMap((definition) => {
+        const values = broker.settings.valuesOf(definition.name);
+        return definition.isHidden === true && values.length === 0 ? [] : [brokerConfigEntry(definition, values)];
+      });
+    }
+    case BROKER_LOGGER_RESOURCE: {
+      if (resourceName === '') {
+        return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'Broker id must not be empty' };
       }
-      return all.map((definition) => brokerConfigEntry(definition, broker.settings.valuesOf(definition.name)));
+      // What is logged here has no levels.
+      return brokerIdProblem(broker, resourceName, '') ?? [];
     }
     case CLIENT_METRICS_RESOURCE: {
       if (resourceName === '') {
@@ -76,7 +85,8 @@ function entriesOf(broker: BrokerServices, resourceType: number, resourceName: s
           errorMessage: 'Client metrics subscription name must not be empty',
         };
       }
-      return [...broker.image.configsOf(CLIENT_METRICS_RESOURCE, resourceName)].map(clientMetricsConfigEntry);
+      const own = broker.image.configsOf(CLIENT_METRICS_RESOURCE, resourceName);
+      return [...CLIENT_METRICS_CONFIGS.values()].map((definition) => clientMetricsConfigEntry(definition, own));
     }
     case GROUP_RESOURCE:
       return resourceName === ''
@@ -85,4 +95,12 @@ function entriesOf(broker: BrokerServices, resourceType: number, resourceName: s
     default:
       return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: `Unsupported resource type ${resourceType}.` };
   }
+}
+
+function brokerIdProblem({ nodeId }: BrokerServices, resourceName: string, or: string): Problem | null {
+  if (resourceName === String(nodeId)) return null;
+  const errorMessage = /^[+-]?\d+$/.test(resourceName)
+    ? `Unexpected broker id, expected ${nodeId}${or} but received ${resourceName}`
+    : `Broker id must be an integer, but it is: ${resourceName}`;
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
 }

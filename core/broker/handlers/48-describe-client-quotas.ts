@@ -9,6 +9,7 @@ export const describeClientQuotasHandler = handlerOf(DescribeClientQuotas, (brok
   if ('errorCode' in found) return { ...found, entries: null };
   return {
     errorCode: ErrorCode.NONE,
+    errorMessage: '',
     entries: found.map(({ entity, values }) => ({
       entity: [...entity].map(([entityType, entityName]) => ({ entityType, entityName })),
       values: [...values].map(([key, value]) => ({ key, value })),

@@ -43,15 +43,15 @@ import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.t
 import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.ts';
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts';
 import { offsetDeleteHandler } from './47-offset-delete.ts';
-import { describeQuorumHandler } from './55-describe-quorum.ts';
-import { updateFeaturesHandler } from './57-update-features.ts';
 import { describeClientQuotasHandler } from './48-describe-client-quotas.ts';
 import { alterClientQuotasHandler } from './49-alter-client-quotas.ts';
 import { describeUserScramCredentialsHandler } from './50-describe-user-scram-credentials.ts';
 import { alterUserScramCredentialsHandler } from './51-alter-user-scram-credentials.ts';
+import { describeQuorumHandler } from './55-describe-quorum.ts';
+import { updateFeaturesHandler } from './57-update-features.ts';
 import { describeClusterHandler } from './60-describe-cluster.ts';
-import { unregisterBrokerHandler } from './64-unregister-broker.ts';
 import { describeProducersHandler } from './61-describe-producers.ts';
+import { unregisterBrokerHandler } from './64-unregister-broker.ts';
 import { describeTransactionsHandler } from './65-describe-transactions.ts';
 import { listTransactionsHandler } from './66-list-transactions.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
@@ -73,7 +73,7 @@ import { describeShareGroupOffsetsHandler } from './90-describe-share-group-offs
 import { alterShareGroupOffsetsHandler } from './91-alter-share-group-offsets.ts';
 import { deleteShareGroupOffsetsHandler } from './92-delete-share-group-offsets.ts';
 
-/** Every API that this broker serves, by key. ApiVersions tells clients exactly these. */
+/** Every API that this broker serves, by key. ApiVersions tells clients exactly these, but for the unadvertised ones. */
 export const HANDLERS: readonly Handler[] = [
   produceHandler,
   fetchHandler,
@@ -88,9 +88,9 @@ export const HANDLERS: readonly Handler[] = [
   syncGroupHandler,
   describeGroupsHandler,
   listGroupsHandler,
+  saslHandshakeHandler,
   apiVersionsHandler,
   createTopicsHandler,
-  saslHandshakeHandler,
   deleteTopicsHandler,
   deleteRecordsHandler,
   initProducerIdHandler,
@@ -100,24 +100,24 @@ export const HANDLERS: readonly Handler[] = [
   endTxnHandler,
   writeTxnMarkersHandler,
   txnOffsetCommitHandler,
-  describeConfigsHandler,
-  alterConfigsHandler,
   describeAclsHandler,
   createAclsHandler,
   deleteAclsHandler,
+  describeConfigsHandler,
+  alterConfigsHandler,
   alterReplicaLogDirsHandler,
   describeLogDirsHandler,
-  createPartitionsHandler,
-  deleteGroupsHandler,
-  electLeadersHandler,
   saslAuthenticateHandler,
-  incrementalAlterConfigsHandler,
-  alterPartitionReassignmentsHandler,
-  listPartitionReassignmentsHandler,
+  createPartitionsHandler,
   createDelegationTokenHandler,
   renewDelegationTokenHandler,
   expireDelegationTokenHandler,
   describeDelegationTokenHandler,
+  deleteGroupsHandler,
+  electLeadersHandler,
+  incrementalAlterConfigsHandler,
+  alterPartitionReassignmentsHandler,
+  listPartitionReassignmentsHandler,
   offsetDeleteHandler,
   describeQuorumHandler,
   updateFeaturesHandler,

@@ -1,4 +1,10 @@
-import { CLIENT_ID_ENTITY, type ClientQuotas, IP_ENTITY, USER_ENTITY } from '../../controller/client-quotas.ts';
+import {
+  CLIENT_ID_ENTITY,
+  type ClientQuotas,
+  IP_ENTITY,
+  LOCALHOST,
+  USER_ENTITY,
+} from '../../controller/client-quotas.ts';
 
 /**
  * Which quota holds for whom. The most specific one wins, in Kafka's order:
@@ -23,6 +29,7 @@ export interface Allowance {
   readonly shareKey: string;
 }
 
+const LOOPBACK = ['127.0.0.1', '::1'];
 const DEFAULT = 0;
 type Name = string | typeof DEFAULT | null;
 
@@ -82,6 +89,7 @@ export class QuotaLimits {
       const ip = nameOf(IP_ENTITY);
       const key = ip === null ? indexKey(nameOf(USER_ENTITY), nameOf(CLIENT_ID_ENTITY)) : ipKey(ip);
       this.limits.set(key, limit);
+      if (ip === LOCALHOST) for (const loopback of LOOPBACK) this.limits.set(ipKey(loopback), limit);
     }
   }
 }

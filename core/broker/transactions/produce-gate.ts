@@ -11,6 +11,7 @@ import { enterPartitions, writeErrorOf } from './entering.ts';
 /**
  * Whether the transactional batches of a Produce request may be appended. The common case (every partition is in the transaction) is answered at once,
  * so that the batches never wait; only a first write of a Produce v12 producer goes to the coordinator's log first, with copies of its batches.
+ * With transaction.partition.verification.enable=false a producer before v12 is taken at its word, as brokers did before KIP-890.
  */
 const ABORTABLE_SINCE = 11;
 const IMPLICIT_SINCE = 12;
@@ -48,6 +49,9 @@ export function produceGate(
   const abilities = { entersImplicitly, knowsAbortable: call.apiVersion >= ABORTABLE_SINCE };
   const look: Gate = (topic, partition) =>
     writeErrorOf(broker.transactions.verify(transactionalId, producer, [{ topic, partition }]), abilities);
+  if (!entersImplicitly && !broker.settings.boolean('transaction.partition.verification.enable')) {
+    return { gate: () => ErrorCode.NONE, request };
+  }
   if (!entersImplicitly || partitions.length === 0) return { gate: look, request };
   if (broker.transactions.verify(transactionalId, producer, partitions) === ErrorCode.NONE)
     return { gate: look, request };

@@ -23,7 +23,7 @@ const INTERVALS = {
   recoveryPointCheckpointMs: NEVER,
   logStartCheckpointMs: NEVER,
   highWatermarkCheckpointMs: NEVER,
-  producerIdExpirationMs: NEVER,
+  producerIdExpirationMs: () => NEVER,
   producerIdExpirationCheckMs: NEVER,
 };
 
