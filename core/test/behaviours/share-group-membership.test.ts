@@ -8,11 +8,14 @@ import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
 import { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
 import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
 import { DeleteTopics } from '../../protocol/messages/20-delete-topics.ts';
+import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { CreatePartitions } from '../../protocol/messages/37-create-partitions.ts';
 import { DeleteGroups } from '../../protocol/messages/42-delete-groups.ts';
+import { IncrementalAlterConfigs } from '../../protocol/messages/44-incremental-alter-configs.ts';
 import { OffsetDelete } from '../../protocol/messages/47-offset-delete.ts';
 import { ConsumerGroupHeartbeat } from '../../protocol/messages/68-consumer-group-heartbeat.ts';
 import { ConsumerGroupDescribe } from '../../protocol/messages/69-consumer-group-describe.ts';
+import { ListConfigResources } from '../../protocol/messages/74-list-config-resources.ts';
 import { ShareGroupHeartbeat } from '../../protocol/messages/76-share-group-heartbeat.ts';
 import { ShareGroupDescribe } from '../../protocol/messages/77-share-group-describe.ts';
 import { DescribeShareGroupOffsets } from '../../protocol/messages/90-describe-share-group-offsets.ts';
@@ -22,6 +25,8 @@ import { type ForeignBroker, freshName, owned, startBroker } from '../foreign/ha
 import { batchOf, createTopic, findCoordinator, produce, Wire } from './wire.ts';
 
 const sessionMs = 3000;
+const GROUP = 32;
+const [SET, DELETE] = [0, 1];
 const PATIENT = { timeout: 20_000, interval: 50 };
 
 describe('share groups', () => {
@@ -86,6 +91,11 @@ describe('share groups', () => {
     wire.ask(DeleteShareGroupOffsets, 0, { groupId, topics: topicNames.map((topicName) => ({ topicName })) });
   const deleteGroup = async (groupId: string) =>
     (await wire.ask(DeleteGroups, 2, { groupsNames: [groupId] })).results[0]!.errorCode;
+
+  const configure = async (group: string, name: string, value: string | null, configOperation = SET) => {
+    const resources = [{ resourceType: GROUP, resourceName: group, configs: [{ name, configOperation, value }] }];
+    return (await wire.ask(IncrementalAlterConfigs, 1, { resources, validateOnly: false })).responses[0]!.errorCode;
+  };
 
   test('C50 a member joins with 0; partitions come once their state is initialized; two members share them; −1 leaves', async () => {
     const topic = freshName('join');
@@ -295,11 +305,92 @@ describe('share groups', () => {
     await send(group, 'm', -1);
   });
 
+  test('C54 C55 what a group has set for itself: within the broker’s bounds, at once, described with what stands behind it', async () => {
+    const topic = freshName('configs');
+    const group = freshName('s');
+    await createTopic(wire, topic);
+    const set = (name: string, value: string | null, resourceName = group, operation = SET) =>
+      configure(resourceName, name, value, operation);
+    const configOf = async (name: string) => {
+      const resources = [{ resourceType: GROUP, resourceName: group, configurationKeys: [name] }];
+      const asked = { resources, includeSynonyms: true, includeDocumentation: false };
+      const { configs } = (await wire.ask(DescribeConfigs, 4, asked)).results[0]!;
+      return configs.map(({ value, configSource, synonyms, configType }) => {
+        return [value, configSource, synonyms.map((each) => [each.name, each.value, each.source]), configType];
+      })[0];
+    };
+    const heartbeat = 'share.heartbeat.interval.ms';
+    const ofBroker = [
+      ['group.share.heartbeat.interval.ms', '500', 4],
+      ['group.share.heartbeat.interval.ms', '5000', 5],
+    ];
+    expect(await configOf(heartbeat)).toEqual(['500', 4, ofBroker, 3]);
+    expect(await configOf('share.isolation.level')).toEqual([
+      'read_uncommitted',
+      5,
+      [['share.isolation.level', 'read_uncommitted', 5]],
+      2,
+    ]);
+    expect((await join(group, 'm', [topic])).heartbeatIntervalMs).toBe(500);
+    expect(await set(heartbeat, '700')).toBe(0);
+    await vi.waitFor(async () => expect((await send(group, 'm', 0, [topic])).heartbeatIntervalMs).toBe(700), PATIENT);
+    expect(await configOf(heartbeat)).toEqual(['700', 8, [[heartbeat, '700', 8], ...ofBroker], 3]);
+    expect(await set('share.auto.offset.reset', 'by_duration:P1DT2H3.5S')).toBe(0);
+    expect(await set('consumer.session.timeout.ms', '50000')).toBe(0);
+    const { configResources } = await wire.ask(ListConfigResources, 1, { resourceTypes: [GROUP] });
+    expect(configResources).toContainEqual({ resourceName: group, resourceType: GROUP });
+    // Beyond a bound; not above the heartbeat interval; no such value; no such setting; no such group.
+    expect(await set('share.session.timeout.ms', '60001')).toBe(40);
+    expect(await set('share.session.timeout.ms', '999')).toBe(40);
+    expect(await set('share.record.lock.duration.ms', '14999')).toBe(40);
+    expect(await set('consumer.session.timeout.ms', 'long')).toBe(40);
+    for (const reset of ['sooner', 'by_duration:-PT1H', 'by_duration:1h', 'by_duration:P', 'none']) {
+      expect(await set('share.auto.offset.reset', reset)).toBe(40);
+    }
+    expect(await set('share.isolation.level', 'serializable')).toBe(40);
+    expect(await set('share.color', 'red')).toBe(40);
+    expect(await set(heartbeat, '700', '')).toBe(42);
+    expect(await set(heartbeat, null, group, DELETE)).toBe(0);
+    await vi.waitFor(async () => expect((await send(group, 'm', 0, [topic])).heartbeatIntervalMs).toBe(500), PATIENT);
+    await send(group, 'm', -1);
+    // A group of consumers hears of its own settings as well.
+    const other = freshName('c');
+    expect(await set('consumer.heartbeat.interval.ms', '6000', other)).toBe(0);
+    await vi.waitFor(async () => {
+      const asked = { groupId: other, memberId: 'c', memberEpoch: 0, subscribedTopicNames: [topic] };
+      const beat = await wire.ask(ConsumerGroupHeartbeat, 1, {
+        ...asked,
+        topicPartitions: [],
+        rebalanceTimeoutMs: 1000,
+      });
+      expect(beat.heartbeatIntervalMs).toBe(6000);
+    }, PATIENT);
+  });
+
+  test('C54 ListConfigResources: v0 client metrics alone, v1 by type or all; 35 for a type that nobody has', async () => {
+    const topic = freshName('listed');
+    await createTopic(wire, topic);
+    expect((await wire.ask(ListConfigResources, 0, {})).errorCode).toBe(0);
+    const types = async (...resourceTypes: number[]) => {
+      const { errorCode, configResources } = await wire.ask(ListConfigResources, 1, { resourceTypes });
+      return errorCode === 0 ? configResources : errorCode;
+    };
+    expect(await types(2)).toContainEqual({ resourceName: topic, resourceType: 2 });
+    expect(await types(4)).toEqual([{ resourceName: '1', resourceType: 4 }]);
+    expect(await types(8, 4)).toContainEqual({ resourceName: '1', resourceType: 8 });
+    const all = await types();
+    expect(all).toContainEqual({ resourceName: topic, resourceType: 2 });
+    expect(all).toContainEqual({ resourceName: '1', resourceType: 8 });
+    expect(await types(1)).toBe(35);
+  });
+
   test.skipIf(!owned)(
     'C50 a killed broker knows its share groups again: epochs, assignments, start offsets',
     async () => {
       const [topic, group, empty] = [freshName('killed'), freshName('s'), freshName('s')];
       await createTopic(wire, topic, 2);
+      // A session that outlives the restart of any broker.
+      await configure(group, 'share.session.timeout.ms', '60000');
       await join(group, 'm', [topic]);
       await assigned(group, 'm', 2, [topic]);
       await alterOffsets(empty, topic, [1, 2]);
