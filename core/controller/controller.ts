@@ -3,13 +3,14 @@ import { ZERO_UUID } from '../protocol/writer.ts';
 import { unregisterBroker } from './broker-decisions.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
 import type { Decision, MutationGate, Outcome } from './decision.ts';
+import { assignDirectories, failDirectory, type ReplicaPlacement, resignInDirectories } from './directory-decisions.ts';
 import {
-  assignDirectories,
-  failDirectory,
-  type ReplicaPlacement,
-  resignInDirectories,
-} from './directory-decisions.ts';
-import { type ElectedTopic, type ElectionType, electLeaders, electLeadersOn, type TopicPartitions } from './election.ts';
+  type ElectedTopic,
+  type ElectionType,
+  electLeaders,
+  electLeadersOn,
+  type TopicPartitions,
+} from './election.ts';
 import { type FeatureUpdate, type SupportedFeature, updateFeatures } from './feature-decisions.ts';
 import type { ClusterImage } from './image.ts';
 import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';

@@ -78,7 +78,7 @@ describe.skipIf(!owned)('features', { timeout: 60_000 }, () => {
     );
     expect((await update('transaction.version', 1, SAFE_DOWNGRADE, { validateOnly: true })).errorCode).toBe(0);
     expect((await wire.ask(UpdateFeatures, 1, { timeoutMs: 5000, featureUpdates: [] })).errorCode).toBe(0);
-    expect(await finalized()).toEqual(before);
+    expect((await finalized()).levels).toEqual(before.levels);
   });
 
   test('transaction.version goes down and up; the epoch of the features rises, and the levels outlive the broker', async () => {

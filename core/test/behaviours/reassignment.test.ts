@@ -139,7 +139,7 @@ describe('reassignment', () => {
         controllerId: 1,
         brokers: [{ brokerId: 1, port: broker.port, isFenced: false }],
       });
-      expect(answer.clusterId).toHaveLength(22);
+      expect(answer.clusterId).not.toBe('');
       expect(answer.clusterAuthorizedOperations).toBe(version === 0 ? 8096 : -2147483648);
     }
     for (const [endpointType, errorCode] of [
