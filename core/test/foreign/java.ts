@@ -22,6 +22,12 @@ export const tools = {
   verifiableProducer: 'org.apache.kafka.tools.VerifiableProducer',
   verifiableConsumer: 'org.apache.kafka.tools.VerifiableConsumer',
   dumpLog: 'org.apache.kafka.tools.DumpLogSegments',
+  logDirs: 'org.apache.kafka.tools.LogDirsCommand',
+  reassign: 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
+  leaderElection: 'org.apache.kafka.tools.LeaderElectionCommand',
+  quorum: 'org.apache.kafka.tools.MetadataQuorumCommand',
+  features: 'org.apache.kafka.tools.FeatureCommand',
+  cluster: 'org.apache.kafka.tools.ClusterTool',
 } as const;
 
 export interface JavaResult {
