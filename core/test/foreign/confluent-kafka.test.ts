@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ForeignBroker, skipped, startBroker } from './harness.ts';
 import { pythonMissing, runPython } from './python.ts';
 
-const checkCountMin = 16;
+const checkCountMin = 15;
 const missing = pythonMissing('confluent_kafka');
 
 describe.skipIf(missing !== undefined && skipped('confluent-kafka', missing))('confluent-kafka', () => {

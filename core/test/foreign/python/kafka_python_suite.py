@@ -129,6 +129,8 @@ def group():
     for member in members:
         member.close()
     again = consumer(name, group_id=group_id)
+    # kafka-python 3.0 stops when it is given its partitions before it knows the topic.
+    again.partitions_for_topic(name)
     made.send(name, value=b"late", partition=0)
     made.flush()
     equal([message.value for message in read(again, 1)], [b"late"])
