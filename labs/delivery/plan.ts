@@ -41,7 +41,7 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<DeliveryPlan> {
       faults.map((fault) => (fault.kind === 'pause-app' ? { ...fault, durationMs: PAUSE_MS } : fault)),
     ),
     pollRecords: fc.integer({ min: 1, max: 3 }),
-    inFlightMs: fc.constantFrom(0, 0.2, 0.4, 0.6, 1),
+    inFlightMs: fc.constantFrom(0, 0.15, 0.3, 0.5, 1),
   });
 }
 
@@ -58,7 +58,11 @@ export function describePlan({ records, faults, pollRecords }: DeliveryPlan): re
     { kind: 'operation', text: `c1 consumes, ${pollRecords} a poll` },
     ...faults.map(({ kind, at, app, durationMs }): PlanOperation => {
       const step = 'step' in at ? at.step : 0;
-      return { kind: 'fault', text: `at step ${step} of ${app}: it ${WORDS[kind] ?? kind} ${durationMs ?? 0} ms` };
+      const text =
+        kind === 'drop-response'
+          ? 'the next answer to it is lost, and the connection with it'
+          : `it ${WORDS[kind] ?? kind} ${durationMs ?? 0} ms`;
+      return { kind: 'fault', text: `at step ${step} of ${app}: ${text}` };
     }),
   ];
 }

@@ -136,7 +136,7 @@ export const TRANSACTION: Parts = {
   title: 'one transaction for result and offset',
   claims: ['C37', 'C68'],
   checks: [COUNTS, LIVE],
-  limits: MORE_CRASHES,
+  limits: { ...MORE_CRASHES, kinds: ['crash-app', 'drop-response'] },
   fixes: 'copy',
   fixesAlso: ['transaction-apart', 'process-first', 'commit-first'],
   runs: CURE_RUNS,

@@ -11,6 +11,8 @@ import type { Life } from '../kit/members.ts';
 import { INSERT_RESULT, MOVE, MOVE_IF_THERE, SELECT_POSITION } from './app/database.ts';
 import type { Database, Sql, SqlAnswer } from './app/hands.ts';
 
+export const BEGIN = 'BEGIN';
+
 export class LinkedDatabase {
   readonly #server: EmbeddedDatabase;
   readonly #sessions = new Map<Life, DatabaseSession>();
@@ -49,6 +51,7 @@ export class LinkedDatabase {
         await life.step();
         const opened = await session;
         await opened.begin();
+        recorder.note(name, { type: 'store', text: BEGIN });
         const results: { readonly key: string; readonly value: string }[] = [];
         let position: number | null = null;
         const inside: Sql = {

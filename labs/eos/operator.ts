@@ -6,6 +6,7 @@
  */
 import type { ClientPorts } from '@mqlab/core/client/connections.ts';
 import { errorOf } from '@mqlab/core/protocol/errors.ts';
+import { ListOffsets } from '@mqlab/core/protocol/messages/02-list-offsets.ts';
 import { InitProducerId } from '@mqlab/core/protocol/messages/22-init-producer-id.ts';
 import { EndTxn } from '@mqlab/core/protocol/messages/26-end-txn.ts';
 import { DescribeTransactions } from '@mqlab/core/protocol/messages/65-describe-transactions.ts';
@@ -73,6 +74,23 @@ export class Operator {
       isBeforeKip890 ? { versionMax: END_BEFORE_KIP_890 } : {},
     );
     return errorOf(errorCode).name;
+  }
+
+  /** High watermark and last stable offset of a partition. */
+  async ends(
+    topic: string,
+    partition: number,
+  ): Promise<{ readonly highWatermark: number; readonly lastStable: number }> {
+    const latest = async (isolationLevel: number): Promise<number> => {
+      const { topics } = await this.#client.send(ListOffsets, {
+        replicaId: -1,
+        isolationLevel,
+        topics: [{ name: topic, partitions: [{ partitionIndex: partition, timestamp: -1 }] }],
+        timeoutMs: 1000,
+      });
+      return topics[0]?.partitions[0]?.offset ?? -1;
+    };
+    return { highWatermark: await latest(0), lastStable: await latest(1) };
   }
 
   close(): void {

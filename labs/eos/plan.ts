@@ -50,7 +50,7 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<EosPlan> {
       durationMsMax: RESTART_MS_MAX,
     }).map((faults) => faults.map((fault) => adjusted(fault, stepMin))),
     pollRecords: fc.integer({ min: 1, max: pollRecordsMax }),
-    inFlightMs: fc.constantFrom(0, 0.2, 0.4, 0.6, 1),
+    inFlightMs: fc.constantFrom(0, 0.15, 0.3, 0.5, 1),
   });
 }
 
@@ -74,6 +74,8 @@ function faultText({ kind, durationMs }: Fault): string {
       return `it is killed and comes back after ${durationMs} ms`;
     case 'pause-app':
       return `it stands still, and a second processor is started, for ${durationMs} ms`;
+    case 'drop-response':
+      return 'the next answer to it is lost, and the connection with it';
     case 'fail-work':
       return 'its work fails, and it aborts';
     case 'late-request':

@@ -42,7 +42,11 @@ const ALL: readonly Check[] = [transactionReads, COUNTS, LIVE];
 
 const CRASHES: PlanLimits = { kinds: ['crash-app'] };
 const ABORTS: PlanLimits = { kinds: ['fail-work'], stepMin: 2 };
-const EVERYTHING: PlanLimits = { kinds: ['crash-app', 'fail-work', 'pause-app'], faultsMax: 3, stepMax: 36 };
+const EVERYTHING: PlanLimits = {
+  kinds: ['crash-app', 'fail-work', 'pause-app', 'drop-response'],
+  faultsMax: 3,
+  stepMax: 36,
+};
 const PAUSES: PlanLimits = { kinds: ['pause-app'], faultsMax: 1, stepMax: 12 };
 const TAKEOVERS: PlanLimits = { kinds: ['crash-app', 'pause-app'], faultsMax: 2, stepMax: 16 };
 /** Two transactions at least: the commit of the first meets the second. */
@@ -199,7 +203,7 @@ export const TRANSACTION: Parts = {
   limits: EVERYTHING,
   fixes: 'plain',
   fixesAlso: ['read-uncommitted', 'abort-without-seek', 'own-writes', 'group-only', 'random-id'],
-  exercised: [GOALS.aborted, GOALS.unheard, GOALS.open, GOALS.generation],
+  exercised: [GOALS.aborted, GOALS.open, GOALS.generation],
   runs: { quick: { sim: 300, local: 1 } },
 };
 export const TRANSACTION_PROCESSES: Parts = {
