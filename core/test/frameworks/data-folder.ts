@@ -5,7 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DumpLogResult, dumpLog } from '../foreign/java.ts';
 
-/** How `--print-data-log` shows an entry of a .txnindex file. */
+/** How dump-log shows an entry of a .txnindex file. */
 const txnIndexLine = /^version: \d+ producerId: \d+ firstOffset: \d+ lastOffset: \d+ lastStableOffset: \d+$/;
 
 export interface FolderVerdict {
@@ -47,9 +47,10 @@ export async function dumpFolder(dataDir: string): Promise<FolderVerdict> {
   }
   const dump = async (files: readonly string[], ...switches: string[]): Promise<DumpLogResult> =>
     files.length === 0 ? { batches: 0, records: 0, complaints: [], stdout: '' } : dumpLog(files, ...switches);
+  // Records' own bytes are checked by their checksums and not printed: a count's hold line feeds, which look like complaints.
   // Two JVMs at a time: what runs beside this test needs its share too.
   const [records, small] = await Promise.all([
-    dump([...kinds.log, ...kinds.snapshot, ...kinds.txnindex], '--deep-iteration', '--print-data-log'),
+    dump([...kinds.log, ...kinds.snapshot, ...kinds.txnindex], '--deep-iteration'),
     dump([...kinds.index, ...kinds.timeindex], '--verify-index-only'),
   ]);
   const [sane, offsets] = await Promise.all([
