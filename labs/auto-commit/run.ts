@@ -71,7 +71,11 @@ export const PACES: Readonly<Record<RunContext['target']['kind'], RunPace>> = {
 export const DRAIN_MS_MAX = 240_000;
 const LOOK_MS = 10;
 
-type Driven = (consumer: Awaited<ReturnType<ReturnType<AppProcess['client']>['consumer']>>, shift: Shift, pace: Pace) => Promise<void>;
+type Driven = (
+  consumer: Awaited<ReturnType<ReturnType<AppProcess['client']>['consumer']>>,
+  shift: Shift,
+  pace: Pace,
+) => Promise<void>;
 type Calling = (consumer: CommittingConsumer, shift: Shift, pace: Pace) => Promise<void>;
 
 /** `driven` runs on any client; `calling` needs the two commit calls of the own one. */
@@ -218,7 +222,13 @@ class AutoCommitRun {
 
   #polled(life: Life, polled: readonly SeenRecord[]): void {
     if (polled.length === 0 || this.#isOver || this.#life !== life) return;
-    const records = polled.map(({ topic, partition, offset, key, value }) => ({ topic, partition, offset, key, value }));
+    const records = polled.map(({ topic, partition, offset, key, value }) => ({
+      topic,
+      partition,
+      offset,
+      key,
+      value,
+    }));
     const { recorder } = this.#context;
     recorder.note('c1', { type: 'poll', records });
     for (const record of records) {

@@ -62,7 +62,13 @@ const KILLS: PlanLimits = { kinds: ['crash-app'] };
 const STOPS: PlanLimits = { kinds: ['stop-app'] };
 const ENDS: PlanLimits = { kinds: ['crash-app', 'stop-app'], faultsMax: 3 };
 const GOALS_OF_ENDS = ['fault:crash-app', 'fault:stop-app', GOALS.held, GOALS.again];
-const OUTAGES: PlanLimits = { kinds: ['kill-broker', 'stop-app'], faultsMin: 2, faultsMax: 3, recordsMax: 2, stepMax: 5 };
+const OUTAGES: PlanLimits = {
+  kinds: ['kill-broker', 'stop-app'],
+  faultsMin: 2,
+  faultsMax: 3,
+  recordsMax: 2,
+  stepMax: 5,
+};
 
 /** On real processes: the first of several slow records is in work, the others wait, and the commit has been stored. */
 const ON_REAL_PROCESSES: PlanLimits = {
@@ -148,6 +154,7 @@ export const PARTS = {
     checks: AT_LEAST_ONCE,
     exercised: GOALS_OF_ENDS,
     fixes: 'leave-mid-batch',
+    runs: { quick: { sim: 200 } },
   },
   'commit-finished': {
     id: 'commit-finished',
