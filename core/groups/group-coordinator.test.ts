@@ -4,10 +4,9 @@ import { sleep } from '../ports/clock.ts';
 import { SimWorld } from '../ports/sim/world.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { GroupCoordinator, type GroupCoordinatorConfig, groupPartition } from './group-coordinator.ts';
-import type { CoordinatorLog } from './group-shard.ts';
-import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import { decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
 import { NO_STATE_KEEPER } from './share-state-keeper.ts';
-import { GROUP_CONFIG } from './testing.ts';
+import { GROUP_CONFIG, MemoryLog } from './testing.ts';
 import { NO_TOPICS } from './topic-partitions.ts';
 
 const CONFIG: GroupCoordinatorConfig = {
@@ -29,31 +28,6 @@ const CONFIG: GroupCoordinatorConfig = {
   },
   share: { sizeMax: 3, initializeRetryMs: 30_000 },
 };
-
-/** `__consumer_offsets` in memory; each append is committed after a while. */
-class MemoryLog implements CoordinatorLog {
-  readonly records: CoordinatorRecord[] = [];
-  errorCode: number = ErrorCode.NONE;
-  private readonly world: SimWorld;
-
-  constructor(world: SimWorld) {
-    this.world = world;
-  }
-
-  append(records: readonly CoordinatorRecord[]): Promise<number> {
-    const { errorCode } = this;
-    return new Promise((resolve) => {
-      this.world.after(3, () => {
-        if (errorCode === ErrorCode.NONE) this.records.push(...records);
-        resolve(errorCode);
-      });
-    });
-  }
-
-  readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {
-    for (const { key, value } of this.records) visit(key, value, null);
-  }
-}
 
 function open(seed = 1) {
   const world = new SimWorld({ seed });

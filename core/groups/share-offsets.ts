@@ -80,12 +80,14 @@ const NOTHING = { ...DONE, startOffset: UNINITIALIZED_OFFSET, leaderEpoch: NO_EP
 function describedOffset(summary: ShareStateSummary, topicName: string, endOffsetOf: EndOffsetLookup) {
   const { startOffset, leaderEpoch, deliveryCompleteCount } = summary;
   if (summary.errorCode !== ErrorCode.NONE) return NOTHING;
+  // No leader has been there yet.
+  const known = Math.max(NO_EPOCH, leaderEpoch);
   if (startOffset === UNINITIALIZED_OFFSET || deliveryCompleteCount === UNKNOWN_DELIVERY_COMPLETE_COUNT) {
-    return { ...NOTHING, startOffset, leaderEpoch };
+    return { ...NOTHING, startOffset, leaderEpoch: known };
   }
   const end = endOffsetOf(topicName, summary.partition);
   if (typeof end === 'number') return { ...failureOf(end), startOffset: 0, leaderEpoch: NO_EPOCH, lag: UNKNOWN_LAG };
-  return { ...DONE, startOffset, leaderEpoch, lag: end.offset - startOffset - deliveryCompleteCount };
+  return { ...DONE, startOffset, leaderEpoch: known, lag: end.offset - startOffset - deliveryCompleteCount };
 }
 
 export interface AlteredShareTopic {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { countOf, hasPartition, NO_PARTITIONS, partitionsOf, type TopicPartitions } from '../topic-partitions.ts';
 import type { AssignmentSpec, Assignor } from './assignor.ts';
 import { range } from './range.ts';
+import { simple } from './simple.ts';
 import { uniform } from './uniform.ts';
 
 const member = (memberId: string, topicIds: readonly string[], assigned: TopicPartitions = NO_PARTITIONS) => ({
@@ -39,6 +40,24 @@ test('uniform: a new member takes from the fullest only what balance asks for', 
     partitionCounts: new Map([['t', 5]]),
   };
   expect(shown(uniform, spec)).toEqual({ m1: 't0 t1', m2: 't3 t4', m3: 't2' });
+});
+
+test('simple: partitions are shared by as many members as there are too many of them; only those with state', () => {
+  const two = { partitionCounts: new Map([['t', 2]]) };
+  const crowd = ['m1', 'm2', 'm3'].map((id) => member(id, ['t']));
+  expect(shown(simple, { ...two, members: crowd })).toEqual({ m1: 't0 t1', m2: 't0', m3: 't1' });
+  const assignable = new Map([['t', new Set([1])]]);
+  expect(shown(simple, { ...two, members: crowd, assignable })).toEqual({ m1: 't1', m2: 't1', m3: 't1' });
+  // Who has something keeps it, up to its share.
+  const kept = [member('m1', ['t']), member('m2', ['t'], new Map([['t', new Set([0, 1])]]))];
+  expect(shown(simple, { ...two, members: kept })).toEqual({ m1: 't1', m2: 't0' });
+  // Each topic among its subscribers.
+  const differ = [member('m1', ['s']), member('m2', ['s', 't'])];
+  const counts = new Map([
+    ['s', 2],
+    ['t', 1],
+  ]);
+  expect(shown(simple, { members: differ, partitionCounts: counts })).toEqual({ m1: 's0', m2: 's1 t0' });
 });
 
 const specs = fc
@@ -94,6 +113,27 @@ property.prop([specs, fc.nat(5)])(
       for (const [topicId, partition] of partitionsOf(assigned)) {
         expect(hasPartition(after.get(memberId)!, topicId, partition)).toBe(true);
       }
+    }
+  },
+);
+
+property.prop([specs])(
+  'simple: no partition without a subscriber, shared by no more than it takes, and nothing moves without need',
+  (spec) => {
+    const first = simple(spec);
+    for (const [topicId, count] of spec.partitionCounts) {
+      const subscribers = spec.members.filter((m) => m.topicIds.has(topicId));
+      for (let partition = 0; partition < count; partition++) {
+        const owners = spec.members.filter((m) => hasPartition(first.get(m.memberId)!, topicId, partition));
+        expect(owners.length).toBeGreaterThan(0);
+        expect(owners.every((m) => m.topicIds.has(topicId))).toBe(true);
+        expect(owners.length).toBeLessThanOrEqual(Math.ceil(subscribers.length / (spec.isHomogeneous ? 1 : count)));
+      }
+    }
+    const again = simple({ ...spec, members: spec.members.map((m) => ({ ...m, assigned: first.get(m.memberId)! })) });
+    for (const { memberId } of spec.members) {
+      const before = [...partitionsOf(first.get(memberId)!)].map(String);
+      expect([...partitionsOf(again.get(memberId)!)].map(String)).toEqual(expect.arrayContaining(before));
     }
   },
 );
