@@ -10,6 +10,8 @@ export interface Pair {
   readonly api: string;
   readonly version: number;
   readonly what: string;
+  /** False for steps that only prepare. */
+  readonly isCompared: boolean;
   readonly ours: Outcome;
   readonly kafka: Outcome;
 }
@@ -35,9 +37,9 @@ export async function play(
     );
     for (const [i, step] of list.entries()) {
       const [ours, kafka] = [outcomes[0]![i]!, outcomes[1]![i]!];
-      if ('isSetup' in step && step.isSetup && ours.kind === 'answer' && kafka.kind === 'answer') continue;
+      const isCompared = !('isSetup' in step && step.isSetup && ours.kind === 'answer' && kafka.kind === 'answer');
       const of = 'frame' in step ? { api: 'frame', version: 0 } : { api: step.api.name, version: step.version };
-      onPair({ flow: `${flow.name} v${version}`, ...of, what: step.what ?? '', ours, kafka });
+      onPair({ flow: `${flow.name} v${version}`, ...of, what: step.what ?? '', isCompared, ours, kafka });
     }
   }
 }

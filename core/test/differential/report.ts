@@ -19,7 +19,7 @@ export function render({ pairs, found, served, asked, known, seconds }: RunData)
   const unexplained = found.filter((each) => each.known === undefined);
   const askedOfServed = served.filter((each) => asked.has(each)).length;
   const summary =
-    `${pairs.length} answers compared, ${askedOfServed} of ${served.length} served API versions asked; ` +
+    `${pairs.filter(({ isCompared }) => isCompared).length} answers compared, ${askedOfServed} of ${served.length} served API versions asked; ` +
     `${found.length} differences, ${found.length - unexplained.length} explained, ${unexplained.length} not (${seconds.toFixed(0)} s)`;
   const lines = ['# This broker and Apache Kafka, answer by answer', '', summary, ''];
   lines.push('## Not explained', '', ...table(unexplained), '');

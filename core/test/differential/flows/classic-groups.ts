@@ -271,7 +271,7 @@ export const classicGroups: readonly Flow[] = [
         ]
       : []),
     ...(v >= 5 ? [step(ListGroups, v, { typesFilter: ['nothing'] }, { what: 'an unknown type' })] : []),
-    step(ListGroups, v, {}, { what: 'answers', isSetup: true }),
+    step(ListGroups, v, {}, { what: 'all', until: () => true, isSetup: true }),
   ]),
   flow('commit offsets', each(OffsetCommit), (v, name) => {
     const [group, one] = [name('group'), name('one')];

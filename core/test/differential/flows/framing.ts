@@ -33,7 +33,11 @@ export const framing: readonly Flow[] = [
         [0, 14],
       ] as const
     ).map(([key, v]) => ({ what: `key ${key} version ${v}`, frame: raw(key, v), connection: `${key} ${v}` })),
-    { what: 'bytes behind the body', frame: raw(Metadata.key, 1, Buffer.from([0, 0, 0, 0, 1, 2, 3])), connection: 'long' },
+    {
+      what: 'bytes behind the body',
+      frame: raw(Metadata.key, 1, Buffer.from([0, 0, 0, 0, 1, 2, 3])),
+      connection: 'long',
+    },
     { what: 'half a body', frame: raw(Metadata.key, 1, Buffer.from([0, 0, 0, 9, 0])), connection: 'half' },
     { what: 'only a key', frame: Buffer.from([0, 3]), connection: 'short' },
     {
