@@ -14,6 +14,8 @@ const cacheDir = fileURLToPath(new URL('../../../node_modules/.cache/mqlab/', im
 export const tools = {
   topics: 'org.apache.kafka.tools.TopicCommand',
   groups: 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  shareGroups: 'org.apache.kafka.tools.consumer.group.ShareGroupCommand',
+  groupsOfAllKinds: 'org.apache.kafka.tools.GroupsCommand',
   configs: 'kafka.admin.ConfigCommand',
   producer: 'org.apache.kafka.tools.ConsoleProducer',
   consumer: 'org.apache.kafka.tools.consumer.ConsoleConsumer',
