@@ -43,7 +43,13 @@ export async function watchCommits(
           const record = decodeGroupRecord(key, value);
           if (record.type !== 'offset' || record.value === null || !isOpen) continue;
           const { groupId: group, topic, partition } = record;
-          onCommit({ group, topic, partition, offset: record.value.offset, storedAtMs: record.value.commitTimestampMs });
+          onCommit({
+            group,
+            topic,
+            partition,
+            offset: record.value.offset,
+            storedAtMs: record.value.commitTimestampMs,
+          });
         }
       } catch (error) {
         if (!isOpen) return;

@@ -29,6 +29,7 @@ export function linkConsumer(consumer: ConsumerDriver, life: Life, link: Consume
     poll: async (maxWaitMs) => {
       life.isBusy = false;
       const polled = await consumer.poll(maxWaitMs);
+      await life.goOn();
       life.rounds++;
       if (polled.length === 0) return polled;
       life.isBusy = true;

@@ -27,6 +27,8 @@ export interface Life {
   rounds: number;
   /** A point between two steps: faults due here strike. Does not return to a life that ended. */
   step(): Promise<void>;
+  /** Does not return to a life that ended: for waits that are no steps. */
+  goOn(): Promise<void>;
   /** A request: faults strike before it leaves, and while it is on its way. `mayFail`: the work before it may fail instead. */
   request<T>(perform: () => Promise<T>, mayFail?: boolean): Promise<T>;
 }
@@ -77,6 +79,7 @@ export class Members {
       failure: null,
       rounds: 0,
       step: () => member.step(life),
+      goOn: () => (member.life === life ? Promise.resolve() : new Promise(() => {})),
       request: async (perform, mayFail = false) => {
         await member.step(life);
         const { failure } = life;
@@ -134,9 +137,14 @@ export class Members {
       const { life } = member;
       if (life === null) continue;
       member.life = null;
-      this.#context.target.crashApp(life.name);
-      this.#settings.ended?.(life);
+      this.#kill(life);
     }
+  }
+
+  #kill(life: Life): void {
+    // Where nothing can be killed, its code ends at its next step or poll.
+    if (this.#context.target.can('crash-app')) this.#context.target.crashApp(life.name);
+    this.#settings.ended?.(life);
   }
 
   #of(name: string): Member {
@@ -184,11 +192,9 @@ export class Members {
 
   #end(member: Member, life: Life, restartMs: number): void {
     if (member.life !== life) return;
-    const { target, recorder } = this.#context;
-    recorder.note(life.name, { type: 'crash' });
+    this.#context.recorder.note(life.name, { type: 'crash' });
     member.life = null;
-    target.crashApp(life.name);
-    this.#settings.ended?.(life);
+    this.#kill(life);
     this.#startLater(life.name, restartMs);
   }
 

@@ -3,6 +3,7 @@
  *
  * Invariant: the same input and plan give the same records. No fault touches the producer, so a send that fails is an error of the run.
  */
+import { sleep } from '@mqlab/core/ports/clock.ts';
 import type { AdminDriver } from './drivers/driver.ts';
 import type { InputRecord } from './input.ts';
 import type { RunContext } from './lab.ts';
@@ -14,6 +15,8 @@ export interface Flight {
 }
 
 const KEYS_MAX = 8;
+const ATTEMPT_MS = 200;
+const ATTEMPTS_MAX = 25;
 const byKey = new WeakMap<readonly InputRecord[], readonly (readonly InputRecord[])[]>();
 
 function keysOf(input: readonly InputRecord[]): readonly (readonly InputRecord[])[] {
@@ -45,16 +48,36 @@ function shortText(json: string): string {
   return `${origin}→${destination}${typeof distance === 'number' ? ` ${distance} mi` : ''}`;
 }
 
+/** A topic that nobody has used: on the user's cluster the one of the last run goes first, and its group offsets with it. */
+export async function freshTopic(
+  admin: AdminDriver,
+  { target }: RunContext,
+  topic: string,
+  partitions: number,
+): Promise<void> {
+  if (target.kind !== 'external') return admin.createTopic(topic, partitions);
+  await admin.deleteTopic(topic).catch(() => {});
+  for (let attempt = 1; ; attempt++) {
+    await sleep(target.clock, ATTEMPT_MS);
+    try {
+      return await admin.createTopic(topic, partitions);
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
 /** Makes the topic and fills it. The admin is the caller's to close. */
 export async function sendFlights(
   records: readonly PlannedRecord[],
-  { target, recorder, client, input }: RunContext,
+  context: RunContext,
   topic: string,
 ): Promise<{ readonly admin: AdminDriver; readonly flights: readonly Flight[] }> {
+  const { target, recorder, client, input } = context;
   const flights = flightTexts(records, input);
   const driver = target.app('p1').client(client);
   const admin = await driver.admin();
-  await admin.createTopic(topic, 1);
+  await freshTopic(admin, context, topic, 1);
   const producer = await driver.producer({ acks: -1, lingerMs: 0 });
   for (const { key, value } of flights) {
     const call = recorder.invoke('p1', { type: 'send', topic, key, value });

@@ -44,7 +44,7 @@ const STRIKE_MS = 320;
 /** Past librdkafka's default interval of commits, with work left. */
 const KCAT_KILL_MS = 5300;
 const KCAT_WORK_MS = 300;
-const READY_MS_MAX = 20_000;
+const READY_MS_MAX = 60_000;
 const END_MS_MAX = 10_000;
 
 /** One way under one strike: what it told, by offset. */

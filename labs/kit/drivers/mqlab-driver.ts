@@ -161,6 +161,7 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
       'max.poll.records': settings.maxPollRecords,
       'session.timeout.ms': settings.sessionTimeoutMs,
       'heartbeat.interval.ms': settings.heartbeatIntervalMs,
+      'max.poll.interval.ms': settings.maxPollIntervalMs,
       'partition.assignment.strategy': settings.assignor,
     }),
     { keyDeserializer: text, valueDeserializer: text },

@@ -1,0 +1,94 @@
+/**
+ * Work in the background, so that the loop goes on polling: a queue, a worker, and a commit of what is finished with every turn of the loop.
+ *
+ * Two applications that differ in `revoked`: one lets partitions go without a word and commits late; the other settles them first.
+ */
+import type { CommitOffset, ConsumerDriver } from '../../kit/drivers/driver.ts';
+import type { SeenRecord, TopicPartition } from '../../kit/history.ts';
+import { type Application, behind, POLL_MS, type Shift } from './team.ts';
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`;
+
+class BackgroundWork {
+  readonly #shift: Shift;
+  #queue: SeenRecord[] = [];
+  #inWork: { readonly name: string; readonly done: Promise<void> } | null = null;
+  readonly #finished = new Map<string, CommitOffset>();
+
+  constructor(shift: Shift) {
+    this.#shift = shift;
+  }
+
+  push(records: readonly SeenRecord[]): void {
+    this.#queue.push(...records);
+    if (this.#inWork === null) this.#next();
+  }
+
+  #next(): void {
+    const record = this.#queue.shift();
+    if (record === undefined) {
+      this.#inWork = null;
+      return;
+    }
+    const done = this.#shift.work(record).then(() => {
+      this.#finished.set(nameOf(record), behind(record));
+      this.#next();
+    });
+    this.#inWork = { name: nameOf(record), done };
+  }
+
+  /** What is finished and not yet committed, of these partitions or of all. */
+  take(partitions?: readonly TopicPartition[]): CommitOffset[] {
+    const names = partitions?.map(nameOf) ?? [...this.#finished.keys()];
+    const offsets = names.flatMap((name) => this.#finished.get(name) ?? []);
+    for (const name of names) this.#finished.delete(name);
+    return offsets;
+  }
+
+  /** Forgets what nobody has begun, and waits for what is in work. */
+  async settle(partitions: readonly TopicPartition[]): Promise<void> {
+    const names = new Set(partitions.map(nameOf));
+    this.#queue = this.#queue.filter((record) => !names.has(nameOf(record)));
+    if (this.#inWork !== null && names.has(this.#inWork.name)) await this.#inWork.done;
+  }
+}
+
+// #excerpt commit-late
+export function commitLate(consumer: () => ConsumerDriver, shift: Shift): Application {
+  const background = new BackgroundWork(shift);
+  return {
+    revoked: async () => {},
+    run: async () => {
+      while (!shift.isEnding) {
+        background.push(await consumer().poll(POLL_MS));
+        const finished = background.take();
+        if (finished.length > 0) await consumer().commit(finished);
+      }
+      await consumer().close();
+    },
+  };
+}
+// #end
+
+// #excerpt commit-on-revoke
+export function commitOnRevoke(consumer: () => ConsumerDriver, shift: Shift): Application {
+  const background = new BackgroundWork(shift);
+  const commit = async (finished: readonly CommitOffset[]): Promise<void> => {
+    // Refused: the group has gone on without this member. What was finished is done again by the next owner.
+    if (finished.length > 0) await consumer().commit(finished);
+  };
+  return {
+    revoked: async (partitions) => {
+      await background.settle(partitions);
+      await commit(background.take(partitions));
+    },
+    run: async () => {
+      while (!shift.isEnding) {
+        background.push(await consumer().poll(POLL_MS));
+        await commit(background.take());
+      }
+      await consumer().close();
+    },
+  };
+}
+// #end
