@@ -9,7 +9,7 @@ import type { EffectData, SeenRecord } from '../kit/history.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { linkConsumer, linkProducer, linkTransactional } from '../kit/linked-clients.ts';
 import { type Life, Members } from '../kit/members.ts';
-import { sendFlights } from '../kit/send-flights.ts';
+import { freshTopic, sendFlights } from '../kit/send-flights.ts';
 import { TABLES } from './app/database.ts';
 import { GROUP, type Hands, RESULTS, SOURCE } from './app/hands.ts';
 import type { DeliveryPlan } from './plan.ts';
@@ -37,7 +37,7 @@ export async function runDelivery(plan: DeliveryPlan, context: RunContext, way: 
   const database = way.effect === 'database' ? new LinkedDatabase(TABLES) : null;
   const { admin, flights } = await sendFlights(plan.records, context, SOURCE);
   const writes = way.effect === 'topic' || way.opens.includes('transactional');
-  if (writes) await admin.createTopic(RESULTS, 1);
+  if (writes) await freshTopic(admin, context, RESULTS, 1);
   let transactions = 0;
 
   const main = async (life: Life): Promise<void> => {

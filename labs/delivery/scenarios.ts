@@ -69,7 +69,7 @@ const after = (parts: Parts): Scenario<DeliveryPlan> => scenarioOf(parts, 'after
 
 /** What is promised, and what was found: the guarantees themselves take fewer runs, the cures more. */
 const GUARANTEE_RUNS = { quick: { sim: 200, local: 1 } } as const;
-const CURE_RUNS = { quick: { sim: 500, local: 1 } } as const;
+const CURE_RUNS = { quick: { sim: 400, local: 1 } } as const;
 const EVERYWHERE = { targets: ['sim', 'local'], clients: CLIENT_NAMES } as const;
 
 export const COMMIT_FIRST: Parts = {
@@ -188,7 +188,7 @@ export const OFFSET_IN_DATABASE: Parts = {
   limits: BOTH,
   fixes: 'offset-apart',
   fixesAlso: ['offset-overwritten'],
-  runs: { quick: { sim: 300, local: 1 } },
+  runs: GUARANTEE_RUNS,
 };
 export const OFFSET_PROCESSES: Parts = {
   ...OFFSET_IN_DATABASE,

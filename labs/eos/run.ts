@@ -12,7 +12,7 @@ import type { SeenRecord } from '../kit/history.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { linkConsumer, linkProducer, linkTransactional } from '../kit/linked-clients.ts';
 import { type Life, Members } from '../kit/members.ts';
-import { sendFlights } from '../kit/send-flights.ts';
+import { freshTopic, sendFlights } from '../kit/send-flights.ts';
 import { consumeResults } from './app/downstream.ts';
 import {
   GROUP,
@@ -72,7 +72,7 @@ class EosRun {
   async play(): Promise<void> {
     const { target, recorder, client } = this.#context;
     const { admin, flights } = await sendFlights(this.#plan.records, this.#context, SOURCE);
-    await admin.createTopic(RESULTS, 2);
+    await freshTopic(admin, this.#context, RESULTS, 2);
     if (this.#setup.lateRequests || this.#setup.operator) {
       this.#operator = await Operator.connect(target.app('operator').ports, target.bootstrap);
     }
@@ -114,7 +114,7 @@ class EosRun {
     if (early || (await members.until(isDone, drainMs))) recorder.note('kit', { type: 'drained' });
     this.#isOver = true;
     members.end();
-    target.crashApp('d1');
+    if (target.can('crash-app')) target.crashApp('d1');
     this.#noteGoals();
     await finalRead(target, recorder, [SOURCE, RESULTS], { client, committedOnly: true });
     await this.#noteAborted();

@@ -90,7 +90,7 @@ export function scenarioOf(
   return {
     targets: ['sim'],
     clients: ['mqlab'],
-    runs: { quick: { sim: 200, local: variant === 'before' ? 3 : 1 } },
+    runs: { quick: { sim: 200, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 12 : 4 } },
     ...parts,
     variant,
     expected: variant === 'before' ? 'violated' : 'holds',
@@ -121,7 +121,7 @@ export const UNCOMMITTED: Parts = {
   checks: [NO_DUPLICATE],
   limits: ABORTS,
   witnessTitle: 'The transaction was aborted; who reads uncommitted acted on it all the same',
-  targets: ['sim', 'local'],
+  targets: ['sim', 'local', 'external'],
 };
 export const NO_SEEK: Parts = {
   id: 'abort-without-seek',
@@ -131,6 +131,7 @@ export const NO_SEEK: Parts = {
   checks: [NO_LOSS],
   limits: ABORTS,
   witnessTitle: 'The abort took the offsets back and not the position: the next commit passes over the batch',
+  targets: ['sim', 'external'],
 };
 export const OWN_WRITES: Parts = {
   id: 'own-writes',
@@ -181,7 +182,7 @@ export const LATE_END_1: Parts = {
   limits: LATE,
   exercised: [GOALS.late],
   witnessTitle: 'One epoch for all transactions: the late commit of one ends the next, half done',
-  targets: ['sim', 'local'],
+  targets: ['sim', 'local', 'external'],
 };
 export const MAIL: Parts = {
   id: 'mail',
@@ -265,7 +266,18 @@ export const LATE_END_2_PROCESSES: Parts = {
   title: 'a late commit, and a client with transaction.version 2, on real processes',
   limits: LATE,
   exercised: [GOALS.late],
-  targets: ['local'],
+  targets: ['local', 'external'],
+};
+/** What the user's cluster allows: no process is killed there, but work can fail. */
+export const ABORTED: Parts = {
+  ...TRANSACTION,
+  id: 'transaction-aborted',
+  title: 'one transaction for results and offsets, and work that fails',
+  limits: ABORTS,
+  fixes: 'read-uncommitted',
+  fixesAlso: ['abort-without-seek'],
+  exercised: [GOALS.aborted],
+  targets: ['external'],
 };
 
 const BEFORE: readonly Parts[] = [
@@ -287,6 +299,7 @@ const AFTER: readonly Parts[] = [
   OPERATOR,
   LATE_END_2,
   LATE_END_2_PROCESSES,
+  ABORTED,
 ];
 
 export const SCENARIOS: readonly Scenario<EosPlan>[] = [
