@@ -145,6 +145,10 @@ function checkGroupLimits(config: BrokerConfig, errors: string[]): void {
   const ofShares = ['record.lock.duration.ms', 'delivery.count.limit', 'partition.max.record.locks'];
   for (const name of times) checkBetween(config, 'group.consumer.', name, errors);
   for (const name of [...times, ...ofShares]) checkBetween(config, 'group.share.', name, errors);
+  const [sessions, size] = ['group.share.max.share.sessions', 'group.share.max.size'];
+  if (config.number(sessions) < config.number(size)) {
+    errors.push(`Invalid value ${config.text(sessions)} for configuration ${sessions}: it must be at least ${size}`);
+  }
   for (const prefix of ['group.consumer.', 'group.share.']) {
     const [heartbeat, session] = [`${prefix}heartbeat.interval.ms`, `${prefix}session.timeout.ms`];
     if (config.number(heartbeat) < config.number(session)) continue;

@@ -43,6 +43,8 @@ export interface Decision<A> {
 export type StateRequest<A> = (state: ShareState | undefined, circumstances: Circumstances) => Decision<A>;
 
 const NO_EPOCH = -1;
+/** Of a share partition that no leader has read yet. */
+const FIRST_LEADER_EPOCH = 0;
 
 export function answered(name: SharePartitionName, errorCode: number, errorMessage?: string): PersisterAnswer {
   const message = errorMessage ?? (errorCode === ErrorCode.NONE ? null : errorOf(errorCode).message);
@@ -76,7 +78,7 @@ export function initialize(asked: StateToInitialize): StateRequest<PersisterAnsw
     const snapshot: ShareSnapshot = {
       snapshotEpoch: state === undefined ? 0 : state.snapshotEpoch + 1,
       stateEpoch,
-      leaderEpoch: NO_EPOCH,
+      leaderEpoch: FIRST_LEADER_EPOCH,
       startOffset,
       // Nothing is known of the lag until a start offset is.
       deliveryCompleteCount: startOffset === UNINITIALIZED_OFFSET ? UNKNOWN_DELIVERY_COMPLETE_COUNT : 0,

@@ -27,18 +27,23 @@ export interface Acknowledged extends SessionPartition {
 const RENEW_SINCE = 2;
 const DONE = outcomeOf(ErrorCode.NONE);
 
-/** Resolves when all of them are stored or refused. */
-export function acknowledge(broker: BrokerServices, request: AcknowledgementRequest): Promise<readonly Acknowledged[]> {
+/** Resolves when all of them are stored or refused. Where nothing is acknowledged at all, partitions without batches are not told of. */
+export async function acknowledge(
+  broker: BrokerServices,
+  request: AcknowledgementRequest,
+): Promise<readonly Acknowledged[]> {
   const typeMax = request.apiVersion >= RENEW_SINCE ? AcknowledgeType.RENEW : AcknowledgeType.REJECT;
-  return Promise.all(
+  const acknowledged = await Promise.all(
     request.topics.flatMap(({ topicId, partitions }) =>
       partitions.map(async ({ partitionIndex: partition, acknowledgementBatches: batches }) => {
         const name = { topicId, partition };
         const outcome = await acknowledgePartition(broker, request, name, batches, typeMax);
-        return { ...name, outcome };
+        return { ...name, outcome, isEmpty: batches.length === 0 };
       }),
     ),
   );
+  const hasSome = acknowledged.some(({ isEmpty }) => !isEmpty);
+  return acknowledged.filter(({ isEmpty, outcome }) => hasSome || !isEmpty || outcome.errorCode !== ErrorCode.NONE);
 }
 
 function acknowledgePartition(
