@@ -183,7 +183,16 @@ class RebalanceRun {
   #start(name: string): void {
     const { target } = this.#context;
     const app = target.app(name);
-    const life: Life = { name, app, isEnding: false, isIdle: false, polls: 0, held: new Map(), owns: 0, isWithout: false };
+    const life: Life = {
+      name,
+      app,
+      isEnding: false,
+      isIdle: false,
+      polls: 0,
+      held: new Map(),
+      owns: 0,
+      isWithout: false,
+    };
     this.#lives.set(name, life);
     const shift: Shift = {
       get isEnding() {
