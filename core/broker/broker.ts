@@ -280,7 +280,7 @@ export class Broker {
       sizeMax: config.number('group.max.size'),
       // A topic that exists keeps its partitions, whatever the setting says now: groups are found by them.
       offsetsPartitions: existing ?? config.number('offsets.topic.num.partitions'),
-      offsetMetadataBytesMax: config.number('offset.metadata.max.bytes'),
+      offsetMetadataLengthMax: config.number('offset.metadata.max.bytes'),
       offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
       offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
       consumer: {

@@ -43,7 +43,7 @@ export interface GroupCoordinatorConfig extends RebalanceLimits {
   /** offsets.topic.num.partitions */
   readonly offsetsPartitions: number;
   /** offset.metadata.max.bytes */
-  readonly offsetMetadataBytesMax: number;
+  readonly offsetMetadataLengthMax: number;
   /** offsets.retention.minutes, in ms */
   readonly offsetsRetentionMs: number;
   /** offsets.retention.check.interval.ms */
@@ -114,8 +114,8 @@ export class GroupCoordinator {
     this.configOf = options.configOf;
     this.shareStates = options.shareStates;
     const shardOf = (groupId: string): GroupShard | undefined => this.shardOf(groupId);
-    const metadataBytesMax = this.config.offsetMetadataBytesMax;
-    this.offsets = new OffsetCalls({ clock: this.clock, topics: this.topics, metadataBytesMax, shardOf });
+    const metadataLengthMax = this.config.offsetMetadataLengthMax;
+    this.offsets = new OffsetCalls({ clock: this.clock, topics: this.topics, metadataLengthMax, shardOf });
     this.shares = new ShareGroupCalls(shardOf);
     this.armExpiry();
   }
@@ -294,7 +294,6 @@ export class GroupCoordinator {
   }
 
   async deleteGroup(groupId: string): Promise<number> {
-    if (groupId === '') return ErrorCode.INVALID_GROUP_ID;
     const shard = this.shardOf(groupId);
     return shard === undefined ? ErrorCode.NOT_COORDINATOR : shard.deleteGroup(groupId);
   }
@@ -321,7 +320,6 @@ export class GroupCoordinator {
       protocolName: '',
       members: [],
     });
-    if (groupId === '') return dead(ErrorCode.INVALID_GROUP_ID);
     const shard = this.shardOf(groupId);
     if (shard === undefined) return dead(ErrorCode.NOT_COORDINATOR);
     const group = shard.groups.get(groupId);

@@ -437,9 +437,7 @@ export class GroupShard {
       const idle =
         group !== undefined && group.state === 'Empty' && group.members.size === 0 && group.pendingMembers.size === 0;
       const isUnused = !this.offsets.has(groupId) && !this.offsets.hasPending(groupId);
-      if (idle && isUnused && (gone.length > 0 || group.stateTimestampMs + retentionMs <= wallNow)) {
-        await this.deleteGroup(groupId);
-      }
+      if (idle && isUnused) await this.deleteGroup(groupId);
     }
   }
 }

@@ -41,19 +41,19 @@ const NO_OFFSETS: OffsetView = { get: () => undefined, isUnstable: () => false, 
 export class OffsetCalls {
   private readonly clock: Clock;
   private readonly topics: TopicsView;
-  /** offset.metadata.max.bytes */
-  private readonly metadataBytesMax: number;
+  /** offset.metadata.max.bytes, which Kafka holds against characters, of UTF-16. */
+  private readonly metadataLengthMax: number;
   private readonly shardOf: (groupId: string) => GroupShard | undefined;
 
   constructor(parts: {
     readonly clock: Clock;
     readonly topics: TopicsView;
-    readonly metadataBytesMax: number;
+    readonly metadataLengthMax: number;
     readonly shardOf: (groupId: string) => GroupShard | undefined;
   }) {
     this.clock = parts.clock;
     this.topics = parts.topics;
-    this.metadataBytesMax = parts.metadataBytesMax;
+    this.metadataLengthMax = parts.metadataLengthMax;
     this.shardOf = parts.shardOf;
   }
 
@@ -108,7 +108,7 @@ export class OffsetCalls {
     if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
     const invalid = this.validateCommit(shard, groupId, member, offsets, options.apiVersion);
     if (invalid !== ErrorCode.NONE) return all(invalid);
-    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.metadataBytesMax);
+    const tooLarge = offsets.map((each) => each.metadata.length > this.metadataLengthMax);
     const expireTimestampMs = options.retentionMs === null ? null : this.clock.now() + options.retentionMs;
     const errorCode = await shard.commitOffsets(
       groupId,
@@ -133,7 +133,7 @@ export class OffsetCalls {
     if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
     const invalid = this.validateTransactionalCommit(shard, groupId, member, offsets);
     if (invalid !== ErrorCode.NONE) return all(invalid);
-    const tooLarge = offsets.map((each) => Buffer.byteLength(each.metadata) > this.metadataBytesMax);
+    const tooLarge = offsets.map((each) => each.metadata.length > this.metadataLengthMax);
     const taken = offsets.filter((_, i) => !tooLarge[i]).map((each) => ({ ...each, expireTimestampMs: null }));
     const errorCode = await shard.commitTransactionalOffsets(groupId, taken, producer);
     return tooLarge.map((large) => (large ? ErrorCode.OFFSET_METADATA_TOO_LARGE : errorCode));

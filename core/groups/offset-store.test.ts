@@ -58,6 +58,22 @@ test('offsets with a newer one in an open transaction do not expire', () => {
   expect([...store.expired('g', undefined, 10_000, 100)]).toEqual([{ topic: 't', partition: 1 }]);
 });
 
+test('44: offsets of a group that became empty go together, those of one that never had members one by one', () => {
+  const store = new OffsetStore();
+  store.apply('g', 't', 0, at(1));
+  store.apply('g', 't', 1, { ...at(1), commitTimestampMs: 9000 });
+  const expired = (group: ClassicGroup | undefined, wallNowMs: number) =>
+    [...store.expired('g', group, wallNowMs, 100)].map(({ partition }) => partition);
+  expect(expired(undefined, 1100)).toEqual([0]);
+  const group = new ClassicGroup('g', 8000);
+  expect(expired(group, 8500)).toEqual([0]);
+  group.protocolType = 'consumer';
+  expect(expired(group, 8099)).toEqual([]);
+  expect(expired(group, 8100)).toEqual([0, 1]);
+  group.transition('PreparingRebalance', 8000);
+  expect(expired(group, 99_999)).toEqual([]);
+});
+
 test('a transactional commit: members must be of the generation, nobody in particular is believed', () => {
   const group = new ClassicGroup('g', 0);
   expect(validateTransactionalCommit(group, '', null, -1)).toBe(0);

@@ -8,7 +8,7 @@ import type { CommittedOffset } from './records.ts';
  * Offsets that belong to an open transaction wait, by producer id, and are seen only when its commit marker stands (KIP-98). One that was overtaken by a
  * later commit outside the transaction is dropped then: the log's order decides, which `order` repeats.
  *
- * Expiry (KIP-211): offsets go `retentionMs` after their group became empty; those of a group that only commits (no members ever) and of
+ * Expiry (KIP-211): offsets go `retentionMs` after their group became empty, whenever they were committed; those of a group that only commits (no members ever) and of
  * topics that a stable group no longer subscribes to go `retentionMs` after their commit.
  */
 interface Stored {
@@ -134,10 +134,8 @@ export class OffsetStore {
     if (subscribed === null) return;
     for (const { topic, partition, value } of this.offsetsOf(groupId)) {
       if (subscribed.has(topic) || this.isPending(groupId, topic, partition)) continue;
-      const from =
-        hadMembers && group.state === 'Empty'
-          ? Math.max(group.stateTimestampMs, value.commitTimestampMs)
-          : value.commitTimestampMs;
+      const isEmptied = hadMembers && group.state === 'Empty' && group.stateTimestampMs >= 0;
+      const from = isEmptied ? group.stateTimestampMs : value.commitTimestampMs;
       const until = value.expireTimestampMs ?? from + retentionMs;
       if (until <= wallNow) yield { topic, partition };
     }

@@ -47,7 +47,7 @@ function open() {
         sessionTimeoutMaxMs: 60_000,
         sizeMax: 9,
         offsetsPartitions: 1,
-        offsetMetadataBytesMax: 16,
+        offsetMetadataLengthMax: 16,
         offsetsRetentionMs: 60_000,
         offsetsRetentionCheckIntervalMs: 10_000,
         consumer: { ...TIMES, sizeMax: 9, migrationPolicy: 'disabled', assignors: ['uniform'] },

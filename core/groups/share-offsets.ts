@@ -81,7 +81,7 @@ function describedOffset(summary: ShareStateSummary, topicName: string, endOffse
   const { startOffset, leaderEpoch, deliveryCompleteCount } = summary;
   if (summary.errorCode !== ErrorCode.NONE) return NOTHING;
   // No leader has been there yet.
-  const known = Math.max(NO_EPOCH, leaderEpoch);
+  const known = Math.max(0, leaderEpoch);
   if (startOffset === UNINITIALIZED_OFFSET || deliveryCompleteCount === UNKNOWN_DELIVERY_COMPLETE_COUNT) {
     return { ...NOTHING, startOffset, leaderEpoch: known };
   }

@@ -133,7 +133,7 @@ describe('offsets', () => {
     await createTopic(wire, topic, 3);
     const group = freshName('c44-group');
     await findCoordinator(wire, group);
-    const metadata = 'é'.repeat(2048); // 4,096 bytes
+    const metadata = 'é'.repeat(4096); // The limit is of characters, whatever bytes they take.
     const commit = async (
       partitions: { partitionIndex: number; committedOffset: number; committedMetadata: string | null }[],
       name = topic,
