@@ -49,6 +49,15 @@ export function topicConfigEntry(
   };
 }
 
+/** Settings without a default, and those with one that stand in for them. */
+const COARSER_UNIT: ReadonlyMap<string, string> = new Map([
+  ['log.retention.ms', 'log.retention.hours'],
+  ['log.retention.minutes', 'log.retention.hours'],
+  ['log.roll.ms', 'log.roll.hours'],
+  ['log.roll.jitter.ms', 'log.roll.jitter.hours'],
+  ['log.flush.interval.ms', 'log.flush.scheduler.interval.ms'],
+]);
+
 /** `values` in the order in which they hold. Secrets keep their value to themselves. */
 export function brokerConfigEntry(
   definition: ConfigDefinition & { readonly isDynamic?: boolean },
@@ -57,9 +66,11 @@ export function brokerConfigEntry(
   const isSensitive = definition.type === 'password';
   const shown = (value: string | null): string | null => (isSensitive ? null : value);
   const synonyms = values.map(({ value, source }) => ({ name: definition.name, value: shown(value), source }));
-  if (definition.defaultValue !== null) {
-    const { name, defaultValue } = definition;
-    synonyms.push({ name, value: shown(defaultValue), source: CONFIG_SOURCE.DEFAULT });
+  // A value that was set hides the default of a coarser unit too.
+  const defaultName = values.length > 0 ? (COARSER_UNIT.get(definition.name) ?? definition.name) : definition.name;
+  const defaultValue = brokerConfigDefinition(defaultName)?.defaultValue ?? definition.defaultValue;
+  if (defaultValue !== null) {
+    synonyms.push({ name: defaultName, value: shown(defaultValue), source: CONFIG_SOURCE.DEFAULT });
   }
   return {
     name: definition.name,
@@ -82,7 +93,7 @@ export function clientMetricsConfigEntry(definition: ConfigDefinition, own: Read
     readOnly: false,
     configSource: value === undefined ? CONFIG_SOURCE.DEFAULT : CONFIG_SOURCE.CLIENT_METRICS,
     isSensitive: false,
-    synonyms: [],
+    synonyms: value === undefined ? [] : [{ name, value, source: CONFIG_SOURCE.CLIENT_METRICS }],
     configType: CONFIG_TYPE_CODES[type],
     documentation: null,
   };

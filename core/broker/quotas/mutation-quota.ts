@@ -1,5 +1,5 @@
 import type { ClientQuotas } from '../../controller/client-quotas.ts';
-import { type MutationGate, refused } from '../../controller/decision.ts';
+import type { MutationGate } from '../../controller/decision.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { BoundedMeters } from './bounded-meters.ts';
@@ -48,7 +48,7 @@ export class MutationQuota {
         throttleMs = isRefused ? overdrawnMs : isStrict ? throttleMs : bucket.throttleMs(limit, nowMs);
         recordedMs = nowMs;
         if (!isRefused) return null;
-        return refused(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'The throttling quota has been exceeded.');
+        return { errorCode: ErrorCode.THROTTLING_QUOTA_EXCEEDED, errorMessage: null };
       },
       throttleMs: () => Math.max(0, Math.round(throttleMs - (clock.monotonic() - recordedMs))),
     };

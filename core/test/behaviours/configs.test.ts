@@ -4,7 +4,7 @@ import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts'
 import { AlterConfigs } from '../../protocol/messages/33-alter-configs.ts';
 import { IncrementalAlterConfigs } from '../../protocol/messages/44-incremental-alter-configs.ts';
 import { eventually, type ForeignBroker, freshName, owned, startBroker } from '../foreign/harness.ts';
-import { createTopic, Wire } from './wire.ts';
+import { batchOf, createTopic, produce, Wire } from './wire.ts';
 
 const TOPIC = 2;
 const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
@@ -93,5 +93,74 @@ describe('configs', () => {
     expect(replaced.responses[0]!.errorCode).toBe(0);
     await becomes('retention.ms', '7');
     await becomes('segment.bytes', '1073741824');
+  });
+
+  const alterBroker = async (resourceName: string, name: string, configOperation: number, value: string | null) => {
+    const resources = [{ resourceType: 4, resourceName, configs: [{ name, configOperation, value }] }];
+    return (await wire.ask(IncrementalAlterConfigs, 1, { resources, validateOnly: false })).responses[0]!.errorCode;
+  };
+  const sourcesOf = async (name: string) => {
+    const { configs } = await describeTopic([name]);
+    return configs[0]!.synonyms.map((each) => [each.source, each.value]);
+  };
+
+  test('C54 C55 one broker before all brokers before the file before the default, and each of them at once', async () => {
+    const own = freshName('inherits');
+    await createTopic(wire, own);
+    const batch = (bytes: number) => batchOf([{ key: 'k', value: Buffer.alloc(bytes) }]);
+    const inherited = () => sourcesOf('max.message.bytes').then((found) => found.map(([source]) => source));
+    expect(await inherited()).toEqual([5]);
+    expect((await produce(wire, own, batch(5000))).errorCode).toBe(0);
+    expect(await alterBroker('', 'message.max.bytes', SET!, '4000')).toBe(0);
+    await eventually('the default of all holds', async () => (await produce(wire, own, batch(5000))).errorCode === 10);
+    expect(await alterBroker('1', 'message.max.bytes', SET!, '6000')).toBe(0);
+    await eventually(
+      'the one of this broker holds',
+      async () => (await produce(wire, own, batch(5000))).errorCode === 0,
+    );
+    expect(await inherited()).toEqual([2, 3, 5]);
+    expect(await alter('max.message.bytes', SET!, '7000')).toBe(0);
+    await eventually("the topic's own is first", async () => (await inherited())[0] === 1);
+    expect(await alter('max.message.bytes', DELETE!, null)).toBe(0);
+    expect(await alterBroker('1', 'message.max.bytes', DELETE!, null)).toBe(0);
+    expect(await alterBroker('', 'message.max.bytes', DELETE!, null)).toBe(0);
+    await eventually('the default is back', async () => (await inherited()).toString() === '5');
+  });
+
+  test('C55 what cannot be altered: 42 for brokers, 40 for topics, 3 and 17 for topics that are none', async () => {
+    expect(await alterBroker('1', 'num.partitions', SET!, '2')).toBe(42);
+    expect(await alterBroker('1', 'advertised.listeners', SET!, 'PLAINTEXT://h:1')).toBe(42);
+    expect(await alterBroker('1', 'log.retention.ms', SET!, 'soon')).toBe(42);
+    expect(await alterBroker('1', 'message.max.bytes', SET!, '-1')).toBe(42);
+    expect(await alterBroker('1', 'num.io.threads', SET!, '1000')).toBe(42);
+    expect(await alterBroker('1', 'log.retention.ms', APPEND!, '1')).toBe(40);
+    expect(await alterBroker('7', 'log.retention.ms', SET!, '1')).toBe(42);
+    expect(await alterBroker('seven', 'log.retention.ms', SET!, '1')).toBe(42);
+    expect(await alter('compression.gzip.level', SET!, '0')).toBe(40);
+    expect(await alter('leader.replication.throttled.replicas', SET!, 'all')).toBe(40);
+    const alterTopic = async (resourceName: string, ...names: [string, string][]) => {
+      const configs = names.map(([name, value]) => ({ name, value, configOperation: SET! }));
+      const resources = [{ resourceType: TOPIC, resourceName, configs }];
+      return (await wire.ask(IncrementalAlterConfigs, 1, { resources, validateOnly: true })).responses[0]!.errorCode;
+    };
+    expect(await alterTopic(topic, ['min.compaction.lag.ms', '10'], ['max.compaction.lag.ms', '5'])).toBe(40);
+    expect(await alterTopic(topic, ['retention.ms', '1'], ['retention.ms', '2'])).toBe(42);
+    expect(await alterTopic('no-such-topic', ['retention.ms', '1'])).toBe(3);
+    expect(await alterTopic('no topic', ['retention.ms', '1'])).toBe(17);
+    expect(await alterTopic('', ['retention.ms', '1'])).toBe(42);
+  });
+
+  test('C55 loggers are a resource of their own (KIP-412)', async () => {
+    const loggers = async (resourceName: string) =>
+      (await wire.ask(DescribeConfigs, 4, { resources: [{ resourceType: 8, resourceName, configurationKeys: null }] }))
+        .results[0]!.errorCode;
+    expect([await loggers('1'), await loggers(''), await loggers('7')]).toEqual([0, 42, 42]);
+    const alterLogger = async (name: string, configOperation: number, resourceName = '1') => {
+      const resources = [{ resourceType: 8, resourceName, configs: [{ name, configOperation, value: 'INFO' }] }];
+      return (await wire.ask(IncrementalAlterConfigs, 1, { resources, validateOnly: true })).responses[0]!.errorCode;
+    };
+    expect(await alterLogger('no.such.logger', SET!)).toBe(40);
+    expect(await alterLogger('no.such.logger', APPEND!)).toBe(42);
+    expect(await alterLogger('no.such.logger', SET!, '7')).toBe(42);
   });
 });
