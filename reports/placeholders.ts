@@ -57,6 +57,8 @@ function fillOne(run: LabRunData, kind: string, name: string, form: string | und
         }
       });
     case 'verdict':
+      // A claim of the lab that this run's targets do not bear on.
+      if (rows.length === 0 && Object.hasOwn(claims, name)) return '**not judged in this run**';
       return named(judged, 'verdict', name, (row) => (alone ? verdictBox(run, name) : `**${row.claimVerdict}**`));
     case 'runs':
       return named(judged, 'verdict', name, () => formatNumber(rows.reduce((sum, row) => sum + row.runs, 0)));
@@ -73,6 +75,8 @@ function fillOne(run: LabRunData, kind: string, name: string, form: string | und
     case 'table':
       return named(run.tables, 'table', name, (table) => tableBlock(table, run.figures));
     case 'witness':
+      if (run.witnessesAbsent?.includes(name))
+        return '_This run has no counterexample here: see which targets it was made on._';
       return named(run.witnesses, 'witness', name, (witness) => witnessBlock(run.lab, name, witness));
     case 'code':
       return named(run.code ?? {}, 'code', name, codeBlock);

@@ -243,6 +243,7 @@ export const labRunShape: Shape = objectOf(
   },
   {
     durationMs: aNumber,
+    witnessesAbsent: listOf(aName),
     price: listOf(objectOf({ metric: aWord, before: aName, after: aName })),
     clients: listOf(objectOf({ name: aWord, version: aWord, settings: texts })),
     code: mapOf(objectOf({ path: aWord, language: aString, text: aString }), aName),

@@ -192,6 +192,8 @@ export type LabRunData = RunBase & {
   readonly claims: readonly ClaimText[];
   readonly verdicts: readonly VerdictRow[];
   readonly witnesses: Readonly<Record<string, Witness>>;
+  /** Scenarios of the lab without a witness in this run: another target, another client, or nothing was broken. A text may name them all the same. */
+  readonly witnessesAbsent?: readonly string[];
   readonly price?: readonly PriceRow[];
   readonly clients?: readonly ClientSettings[];
   readonly code?: Readonly<Record<string, CodeExcerpt>>;

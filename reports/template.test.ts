@@ -37,6 +37,17 @@ test.each([
   expect(problemsOf(`${orderingText}\n${text}\n`).join('\n')).toContain(message);
 });
 
+test('what a run of fewer targets has not is told, and is no problem', () => {
+  const fewer = {
+    ...orderingRun,
+    claims: [...orderingRun.claims, { ...orderingRun.claims[0]!, id: 'C33' }],
+    witnessesAbsent: ['elsewhere'],
+  };
+  const text = `${orderingText}\n{{witness:elsewhere}}\nC33 is {{verdict:C33}}\n`;
+  expect(templateProblems(fewer, text)).toEqual([]);
+  expect(templateProblems(fewer, `${text}{{witness:nope}}`).join()).toContain('no witness named "nope"');
+});
+
 test('sections: missing, empty, unknown, twice', () => {
   expect(problemsOf(orderingText.replace('## {{section:why}}', '### Why'))).toEqual(['section "why" is missing']);
   expect(problemsOf('## {{section:short-answer}}\n').join('\n')).toContain('section "short-answer" is empty');
