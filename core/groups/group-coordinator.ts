@@ -56,6 +56,7 @@ export interface GroupCoordinatorConfig extends RebalanceLimits {
 export interface GroupDescription {
   /** NONE, or NOT_COORDINATOR, INVALID_GROUP_ID, GROUP_ID_NOT_FOUND. */
   readonly errorCode: number;
+  readonly errorMessage: string | null;
   readonly groupId: string;
   readonly state: string;
   readonly protocolType: string;
@@ -312,8 +313,9 @@ export class GroupCoordinator {
   }
 
   describeGroup(groupId: string): GroupDescription {
-    const dead = (errorCode: number): GroupDescription => ({
+    const dead = (errorCode: number, errorMessage: string | null = null): GroupDescription => ({
       errorCode,
+      errorMessage,
       groupId,
       state: errorCode === ErrorCode.GROUP_ID_NOT_FOUND ? 'Dead' : '',
       protocolType: '',
@@ -323,10 +325,18 @@ export class GroupCoordinator {
     const shard = this.shardOf(groupId);
     if (shard === undefined) return dead(ErrorCode.NOT_COORDINATOR);
     const group = shard.groups.get(groupId);
-    if (group === undefined || group.state === 'Dead') return dead(ErrorCode.GROUP_ID_NOT_FOUND);
+    if (group === undefined || group.state === 'Dead') {
+      const kind = shard.kindOf(groupId);
+      const isOther = kind !== null && kind !== 'classic';
+      return dead(
+        ErrorCode.GROUP_ID_NOT_FOUND,
+        `Group ${groupId} ${isOther ? 'is not a classic group' : 'not found'}.`,
+      );
+    }
     const isStable = group.state === 'Stable';
     return {
       errorCode: ErrorCode.NONE,
+      errorMessage: null,
       groupId,
       state: group.state,
       protocolType: group.protocolType ?? '',

@@ -188,6 +188,23 @@ test('what is to be deleted is asked for again until it is gone; a topic that is
   expect(world.group.partitionStates).toBeNull();
 });
 
+test('what is left of a deleted topic neither raises epochs, when there is another of its name, nor keeps the group from being deleted', () => {
+  const world = new World();
+  world.counts.set('t', 1);
+  world.accepted('m', 0, ['t']);
+  world.finish();
+  world.accepted('m', 2);
+  // As after a crash between the deletion of the topic and the record about it.
+  const stale = new Map([[idOf('old'), { topicName: 't', partitions: new Set([0]) }]]);
+  const states = world.group.partitionStates!;
+  const value = { ...states, initialized: new Map([...states.initialized, ...stale]) };
+  world.store([{ type: 'sharePartitionStates', groupId: 'g', value }]);
+  const { groupEpoch } = world.group;
+  for (let i = 0; i < 3; i++) world.accepted('m', 3);
+  expect(world.group.groupEpoch).toBe(groupEpoch);
+  expect(deletingAll(world.group, world.topics)!.partitions).toEqual([{ topicId: idOf('t'), partition: 0 }]);
+});
+
 const MEMBERS = ['a', 'b', 'c', 'd', 'e'];
 const TOPICS = ['t', 'u', 'v'];
 const steps = fc.array(

@@ -189,7 +189,8 @@ export class ShareGroups {
     if (deleting !== null) {
       const stored = await this.store(group, [deleting.record]);
       if (stored !== ErrorCode.NONE) return stored;
-      const answers = await this.keeper.deleteState(groupId, deleting.partitions);
+      const { partitions } = deleting;
+      const answers = partitions.length === 0 ? [] : await this.keeper.deleteState(groupId, partitions);
       const failed = answers.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
       if (failed !== undefined) return failed.errorCode;
       if (!this.isCurrent(group)) return this.closed ? ErrorCode.NOT_COORDINATOR : ErrorCode.GROUP_ID_NOT_FOUND;

@@ -103,7 +103,7 @@ export function shareHeartbeat(
   if (fenced !== null) return fenced;
   const draft = new ShareGroupDraft(group, env.wallNowMs);
   const hasSubscriptionChanged = updateMember(draft, before, request, known === undefined);
-  const isAssignmentMissing = group.assignmentEpoch >= group.groupEpoch && hasUnassigned(group);
+  const isAssignmentMissing = group.assignmentEpoch >= group.groupEpoch && hasUnassigned(group, env.topics);
   const isBumped = hasSubscriptionChanged || isAssignmentMissing;
   const hasNewEpoch = (isBumped || env.isMetadataStale) && bumpEpochIfNeeded(draft, env, isBumped);
   updateTargetIfDue(draft, env);

@@ -100,8 +100,8 @@ export function initializingFailed(group: ShareGroup, failed: TopicPartitions): 
   return record(group, { initializing: without(states.initializing, failed) });
 }
 
-/** A subscribed topic has partitions with state that nobody is to have yet. */
-export function hasUnassigned(group: ShareGroup): boolean {
+/** A subscribed topic has partitions with state that nobody is to have yet. What is left of a topic that was there under the name before does not count. */
+export function hasUnassigned(group: ShareGroup, topics: TopicsView): boolean {
   if (group.members.size === 0 || group.partitionStates === null) return false;
   const subscribed = group.subscribedTopics();
   const targeted = new Map<string, Set<number>>();
@@ -113,7 +113,7 @@ export function hasUnassigned(group: ShareGroup): boolean {
     }
   }
   for (const [topicId, { topicName, partitions }] of group.partitionStates.initialized) {
-    if (!subscribed.has(topicName)) continue;
+    if (!subscribed.has(topicName) || topics.byName(topicName)?.topicId !== topicId) continue;
     const found = targeted.get(topicId);
     if (found === undefined || found.size !== partitions.size || !found.isSubsetOf(partitions)) return true;
   }
@@ -138,7 +138,9 @@ export function deletingAll(
     const all = allOf(topicId, topicName, topics);
     if (all !== null) again.set(topicId, all);
   }
-  const gone = union(union(states.initialized, states.initializing), again);
+  const all = union(union(states.initialized, states.initializing), again);
+  // Of a topic that is gone nothing is kept, and nobody could be asked.
+  const gone = new Map([...all].filter(([topicId]) => topics.nameOf(topicId) !== undefined));
   const deleting = new Map([...gone].map(([topicId, { topicName }]) => [topicId, topicName]));
   return {
     record: record(group, { initializing: new Map(), initialized: new Map(), deleting }),

@@ -281,7 +281,7 @@ export function describeGroups(
       return {
         // Before v6 a missing group is a dead one, without an error (KIP-1043).
         errorCode: isMissing && context.apiVersion < 6 ? ErrorCode.NONE : described.errorCode,
-        errorMessage: isMissing ? `Group ${groupId} not found.` : null,
+        errorMessage: described.errorMessage,
         groupId,
         groupState: described.state,
         protocolType: described.protocolType,
