@@ -1,4 +1,3 @@
-// @ts-nocheck: tsconfig.json at the top reads decorators in their newer form, which has none on parameters; this folder's passes it.
 // A NestJS application as its users write it: a microservice that listens to flights that landed and answers questions about them,
 // and the desk that tells and asks. Nothing in it knows which broker it talks to.
 // It stands on decorators, which Node's type stripping leaves alone: the tests' transformer turns them into calls, as this folder's
