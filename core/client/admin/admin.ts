@@ -1,20 +1,15 @@
-import type { Clock, Timer } from '../../ports/clock.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { Metadata as MetadataApi } from '../../protocol/messages/03-metadata.ts';
 import { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
 import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
 import { CreateTopics } from '../../protocol/messages/19-create-topics.ts';
 import { DeleteTopics } from '../../protocol/messages/20-delete-topics.ts';
-import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { CreatePartitions } from '../../protocol/messages/37-create-partitions.ts';
 import { DeleteGroups } from '../../protocol/messages/42-delete-groups.ts';
-import { DescribeCluster } from '../../protocol/messages/60-describe-cluster.ts';
-import type { Api, Fields, RequestInput, ResponseOf } from '../../protocol/schema.ts';
 import { ZERO_UUID } from '../../protocol/writer.ts';
-import { backoffMs } from '../backoff.ts';
-import { type AdminConfig, type AdminConfigInput, parseAdminConfig } from '../client-config.ts';
+import type { AdminConfigInput } from '../client-config.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
-import { type ClientPorts, Connections, type Link } from '../connections.ts';
+import type { ClientPorts } from '../connections.ts';
 import { decodeAssignment } from '../consumer/consumer-protocol.ts';
 import {
   lookUpOffsets,
@@ -24,9 +19,12 @@ import {
   type TimeQuery,
 } from '../consumer/offsets.ts';
 import { keyOf, type TopicPartition } from '../consumer/topic-partition.ts';
-import { findGroupCoordinator } from '../find-coordinator.ts';
 import { anonymousCommitter, commitOffsets, fetchOffsets } from '../group-offsets.ts';
-import { type BrokerMetadata, Metadata, type TopicMetadata } from '../metadata.ts';
+import { Metadata, type TopicMetadata } from '../metadata.ts';
+import { AdminCalls, type ClusterDescription } from './admin-calls.ts';
+import { alterConfigs, type ConfigChanges, type ConfigEntry, type ConfigResource, describeConfigs } from './configs.ts';
+
+export type { ConfigChanges, ConfigEntry, ConfigResource } from './configs.ts';
 
 /**
  * Managing topics, configs and groups. Every call retries what a retry can cure within default.api.timeout.ms and rejects with ClientError otherwise;
@@ -40,20 +38,6 @@ export interface NewTopic {
   /** By hand, in place of both: the brokers of each partition. */
   readonly assignments?: readonly (readonly number[])[];
   readonly configs?: Readonly<Record<string, string>>;
-}
-
-export interface ConfigEntry {
-  readonly name: string;
-  readonly value: string | null;
-  readonly readOnly: boolean;
-  readonly isSensitive: boolean;
-  /** Kafka's config source: 1 topic, 2 broker, 3 all brokers, 4 static, 5 default. */
-  readonly source: number;
-}
-
-export interface ConfigResource {
-  readonly type: 'topic' | 'broker';
-  readonly name: string;
 }
 
 export interface GroupListing {
@@ -80,32 +64,14 @@ export interface GroupDescription {
   readonly members: readonly GroupMemberDescription[];
 }
 
-export interface ClusterDescription {
-  readonly clusterId: string;
-  readonly controllerId: number;
-  readonly brokers: readonly BrokerMetadata[];
-}
-
-const TOPIC_RESOURCE = 2;
-const BROKER_RESOURCE = 4;
-
 export class Admin {
-  readonly config: AdminConfig;
-  private readonly clock: Clock;
-  private readonly ports: ClientPorts;
-  private readonly connections: Connections;
+  readonly calls: AdminCalls;
   private readonly metadata: Metadata;
-  private readonly coordinators = new Map<string, { link: Link; nodeId: number }>();
-  private closed = false;
-  private timers = new Map<Timer, () => void>();
 
   /** Throws ConfigError. */
   constructor(ports: ClientPorts, config: AdminConfigInput) {
-    this.ports = ports;
-    this.clock = ports.clock;
-    this.config = parseAdminConfig(config);
-    this.connections = new Connections(ports, this.config);
-    this.metadata = new Metadata(ports, this.config, this.connections, false);
+    this.calls = new AdminCalls(ports, config);
+    this.metadata = new Metadata(ports, this.calls.config, this.calls.connections, false);
   }
 
   // ── topics ──
@@ -119,35 +85,35 @@ export class Admin {
         assignments: (topic.assignments ?? []).map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })),
         configs: Object.entries(topic.configs ?? {}).map(([name, value]) => ({ name, value })),
       })),
-      timeoutMs: this.config['request.timeout.ms'],
+      timeoutMs: this.calls.config['request.timeout.ms'],
       validateOnly: options.validateOnly ?? false,
     };
-    await this.retrying('create topics', async () => {
-      const response = await this.atController(CreateTopics, body);
-      for (const each of response.topics) this.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
+    await this.calls.retrying('create topics', async () => {
+      const response = await this.calls.atController(CreateTopics, body);
+      for (const each of response.topics) this.calls.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
     });
   }
 
   async deleteTopics(names: readonly string[]): Promise<void> {
-    await this.retrying('delete topics', async () => {
-      const response = await this.atController(DeleteTopics, {
+    await this.calls.retrying('delete topics', async () => {
+      const response = await this.calls.atController(DeleteTopics, {
         topics: names.map((name) => ({ name, topicId: ZERO_UUID })),
         topicNames: names,
-        timeoutMs: this.config['request.timeout.ms'],
+        timeoutMs: this.calls.config['request.timeout.ms'],
       });
-      for (const each of response.responses) this.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
+      for (const each of response.responses) this.calls.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
     });
   }
 
   /** Raises a topic's partition count to `count`. */
   async createPartitions(topic: string, count: number): Promise<void> {
-    await this.retrying('create partitions', async () => {
-      const response = await this.atController(CreatePartitions, {
+    await this.calls.retrying('create partitions', async () => {
+      const response = await this.calls.atController(CreatePartitions, {
         topics: [{ name: topic, count, assignments: null }],
-        timeoutMs: this.config['request.timeout.ms'],
+        timeoutMs: this.calls.config['request.timeout.ms'],
         validateOnly: false,
       });
-      for (const each of response.results) this.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
+      for (const each of response.results) this.calls.check(each.errorCode, `topic ${each.name}`, each.errorMessage);
     });
   }
 
@@ -166,14 +132,14 @@ export class Admin {
 
   private async askMetadata(names: readonly string[] | null): Promise<readonly TopicMetadata[]> {
     let found: TopicMetadata[] = [];
-    await this.retrying('metadata', async () => {
+    await this.calls.retrying('metadata', async () => {
       const topics = names?.map((name) => ({ name })) ?? null;
       const body = { topics, allowAutoTopicCreation: false };
-      const response = await this.call(this.connections.any(), MetadataApi, body);
-      this.connections.updateBrokers(response.brokers);
+      const response = await this.calls.atAny(MetadataApi, body);
+      this.calls.connections.updateBrokers(response.brokers);
       found = response.topics.map((topic) => {
         const name = topic.name ?? '';
-        this.check(topic.errorCode, `topic ${name}`);
+        this.calls.check(topic.errorCode, `topic ${name}`);
         const partitions = topic.partitions
           .map((each) => ({
             index: each.partitionIndex,
@@ -199,7 +165,7 @@ export class Admin {
     const all = new Map<string, OffsetAndTimestamp>();
     let left = queries;
     this.metadata.wantOnly(new Set(queries.map((query) => query.topic)));
-    await this.retrying('list offsets', async () => {
+    await this.calls.retrying('list offsets', async () => {
       if (left.some(({ topic }) => this.metadata.topic(topic) === undefined)) {
         this.metadata.requestUpdate();
         await this.metadata.nextUpdate();
@@ -208,7 +174,7 @@ export class Admin {
           throw brokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `topic ${topic}`).withoutRetry();
         }
       }
-      const { found, retry } = await lookUpOffsets(this.connections, this.metadata, left, isolationLevel);
+      const { found, retry } = await lookUpOffsets(this.calls.connections, this.metadata, left, isolationLevel);
       for (const [key, each] of found) all.set(key, each);
       const again = new Set(retry.map(keyOf));
       left = left.filter((query) => again.has(keyOf(query)));
@@ -219,50 +185,17 @@ export class Admin {
 
   // ── configs and cluster ──
 
-  async describeConfigs(resources: readonly ConfigResource[]): Promise<ReadonlyMap<string, readonly ConfigEntry[]>> {
-    const described = new Map<string, readonly ConfigEntry[]>();
-    for (const resource of resources) {
-      const resourceType = resource.type === 'topic' ? TOPIC_RESOURCE : BROKER_RESOURCE;
-      await this.retrying('describe configs', async () => {
-        if (resource.type === 'broker' && this.connections.nodeIds().length === 0) await this.describeCluster();
-        const link = resource.type === 'broker' ? this.connections.link(Number(resource.name)) : this.connections.any();
-        if (link === null) throw new ClientError('BROKER_NOT_AVAILABLE', `there is no broker ${resource.name}`);
-        const response = await this.call(link, DescribeConfigs, {
-          resources: [{ resourceType, resourceName: resource.name, configurationKeys: null }],
-        });
-        for (const result of response.results) {
-          this.check(result.errorCode, `${resource.type} ${resource.name}`, result.errorMessage);
-          const entries = result.configs.map(({ name, value, readOnly, isSensitive, configSource }) => ({
-            name,
-            value,
-            readOnly,
-            isSensitive,
-            source: configSource,
-          }));
-          described.set(`${resource.type}:${resource.name}`, entries);
-        }
-      });
-    }
-    return described;
+  describeConfigs(resources: readonly ConfigResource[]): Promise<ReadonlyMap<string, readonly ConfigEntry[]>> {
+    return describeConfigs(this.calls, resources);
   }
 
-  async describeCluster(): Promise<ClusterDescription> {
-    let description: ClusterDescription | null = null;
-    await this.retrying('describe cluster', async () => {
-      const response = await this.call(this.connections.any(), DescribeCluster, {
-        includeClusterAuthorizedOperations: false,
-      });
-      this.check(response.errorCode, 'cluster', response.errorMessage);
-      const brokers = response.brokers.map(({ brokerId, host, port, rack }) => ({
-        nodeId: brokerId,
-        host,
-        port,
-        rack,
-      }));
-      this.connections.updateBrokers(brokers);
-      description = { clusterId: response.clusterId, controllerId: response.controllerId, brokers };
-    });
-    return description!;
+  /** Changes single settings and leaves the others as they are. */
+  alterConfigs(changes: readonly ConfigChanges[], options: { validateOnly?: boolean } = {}): Promise<void> {
+    return alterConfigs(this.calls, changes, options.validateOnly ?? false);
+  }
+
+  describeCluster(): Promise<ClusterDescription> {
+    return this.calls.retrying('describe cluster', () => this.calls.describeCluster());
   }
 
   // ── groups ──
@@ -271,9 +204,9 @@ export class Admin {
     const { brokers } = await this.describeCluster();
     const groups = new Map<string, GroupListing>();
     for (const { nodeId } of brokers) {
-      await this.retrying('list groups', async () => {
-        const response = await this.call(this.connections.link(nodeId)!, ListGroups, {});
-        this.check(response.errorCode, `groups of broker ${nodeId}`);
+      await this.calls.retrying('list groups', async () => {
+        const response = await this.calls.atBroker(nodeId, ListGroups, {});
+        this.calls.check(response.errorCode, `groups of broker ${nodeId}`);
         for (const { groupId, protocolType, groupState, groupType } of response.groups) {
           groups.set(groupId, { groupId, protocolType, state: groupState, type: groupType });
         }
@@ -286,11 +219,11 @@ export class Admin {
   async describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]> {
     const described: GroupDescription[] = [];
     for (const groupId of groupIds) {
-      await this.atCoordinator(groupId, async (link, nodeId) => {
-        const response = await this.call(link, DescribeGroups, { groups: [groupId] });
+      await this.calls.atCoordinator('group', groupId, async (link, nodeId) => {
+        const response = await this.calls.at(link, DescribeGroups, { groups: [groupId] });
         for (const group of response.groups) {
           const isAbsent = group.errorCode === ErrorCode.GROUP_ID_NOT_FOUND;
-          if (!isAbsent) this.check(group.errorCode, `group ${groupId}`, group.errorMessage);
+          if (!isAbsent) this.calls.check(group.errorCode, `group ${groupId}`, group.errorMessage);
           described.push({
             groupId,
             state: isAbsent ? 'Dead' : group.groupState,
@@ -314,9 +247,9 @@ export class Admin {
   /** Only groups without members can be deleted. */
   async deleteGroups(groupIds: readonly string[]): Promise<void> {
     for (const groupId of groupIds) {
-      await this.atCoordinator(groupId, async (link) => {
-        const response = await this.call(link, DeleteGroups, { groupsNames: [groupId] });
-        for (const each of response.results) this.check(each.errorCode, `group ${each.groupId}`);
+      await this.calls.atCoordinator('group', groupId, async (link) => {
+        const response = await this.calls.at(link, DeleteGroups, { groupsNames: [groupId] });
+        for (const each of response.results) this.calls.check(each.errorCode, `group ${each.groupId}`);
       });
     }
   }
@@ -327,11 +260,11 @@ export class Admin {
     partitions: readonly TopicPartition[] | null = null,
   ): Promise<ReadonlyMap<string, TopicPartition & Required<OffsetAndMetadata>>> {
     const found = new Map<string, TopicPartition & Required<OffsetAndMetadata>>();
-    await this.atCoordinator(groupId, async (link) => {
+    await this.calls.atCoordinator('group', groupId, async (link) => {
       const { errorCode, offsets } = await fetchOffsets(link, groupId, partitions, false).catch((error) => {
         throw connectionError(error, `offsets of group ${groupId}`);
       });
-      this.check(errorCode, `offsets of group ${groupId}`);
+      this.calls.check(errorCode, `offsets of group ${groupId}`);
       for (const each of offsets) found.set(keyOf(each), each);
     });
     return found;
@@ -339,109 +272,21 @@ export class Admin {
 
   /** Sets committed offsets. The group must have no members. */
   async alterGroupOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
-    await this.atCoordinator(groupId, async (link) => {
+    await this.calls.atCoordinator('group', groupId, async (link) => {
       const codes = await commitOffsets(link, anonymousCommitter(groupId), offsets).catch((error) => {
         throw connectionError(error, `offsets of group ${groupId}`);
       });
       for (const [partition, code] of codes) {
         // The coordinator does not know the caller as a member: that is, it has others.
         if (code === ErrorCode.UNKNOWN_MEMBER_ID) throw brokerError(ErrorCode.NON_EMPTY_GROUP, `group ${groupId}`);
-        this.check(code, `offset of ${partition}`);
+        this.calls.check(code, `offset of ${partition}`);
       }
     });
   }
 
   /** Ends all connections; calls under way reject. */
   async close(): Promise<void> {
-    this.closed = true;
     this.metadata.close();
-    this.connections.close();
-    for (const [timer, end] of this.timers) {
-      timer.cancel();
-      end();
-    }
-    this.timers.clear();
-  }
-
-  // ── how calls are made ──
-
-  private check(code: number, context: string, detail: string | null = null): void {
-    if (code === ErrorCode.NONE) return;
-    const error = brokerError(code, context, code === ErrorCode.REQUEST_TIMED_OUT ? 'unknown' : 'failed', detail);
-    // A topic that is not there is what the caller asked about, not something to wait for.
-    if (code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) throw error.withoutRetry();
-    if (error.retriable || code !== ErrorCode.NOT_CONTROLLER) throw error;
-    throw new ClientError(error.kind, error.message, { code, retriable: true });
-  }
-
-  private async call<Req extends Fields, Res extends Fields>(
-    link: Link,
-    api: Api<Req, Res>,
-    body: RequestInput<Api<Req, Res>>,
-  ): Promise<ResponseOf<Api<Req, Res>>> {
-    try {
-      return await link.request(api, body);
-    } catch (error) {
-      throw connectionError(error, api.name);
-    }
-  }
-
-  /** Topic changes go to the controller; under KRaft any broker passes them on. */
-  private async atController<Req extends Fields, Res extends Fields>(
-    api: Api<Req, Res>,
-    body: RequestInput<Api<Req, Res>>,
-  ) {
-    const { controllerId } = await this.describeCluster();
-    return this.call(this.connections.link(controllerId) ?? this.connections.any(), api, body);
-  }
-
-  private async atCoordinator(groupId: string, action: (link: Link, nodeId: number) => Promise<void>): Promise<void> {
-    await this.retrying(`group ${groupId}`, async () => {
-      let coordinator = this.coordinators.get(groupId);
-      if (coordinator === undefined) {
-        const found = await findGroupCoordinator(this.connections, groupId).catch((error) => {
-          throw connectionError(error, `coordinator of group ${groupId}`);
-        });
-        this.check(found.errorCode, `coordinator of group ${groupId}`, found.detail);
-        coordinator = { link: this.connections.linkTo(found.broker, 'coordinator'), nodeId: found.broker.nodeId };
-        this.coordinators.set(groupId, coordinator);
-      }
-      try {
-        await action(coordinator.link, coordinator.nodeId);
-      } catch (error) {
-        this.coordinators.delete(groupId);
-        throw error;
-      }
-    });
-  }
-
-  private async retrying(what: string, attempt: () => Promise<void>): Promise<void> {
-    const deadlineMs = this.clock.monotonic() + this.config['default.api.timeout.ms'];
-    for (let failures = 1; ; failures++) {
-      if (this.closed) throw new ClientError('CLOSED', 'the admin was closed');
-      try {
-        return await attempt();
-      } catch (error) {
-        if (this.closed) throw new ClientError('CLOSED', 'the admin was closed');
-        if (!(error instanceof ClientError) || !error.retriable) throw error;
-        const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
-        const delayMs = backoffMs(this.ports.random, base, max, failures);
-        if (this.clock.monotonic() + delayMs >= deadlineMs) {
-          const message = `${what}: not within default.api.timeout.ms; last: ${error.message}`;
-          throw new ClientError('TIMEOUT', message, { retriable: true, outcome: error.outcome, cause: error });
-        }
-        await this.pause(delayMs);
-      }
-    }
-  }
-
-  private pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.clock.setTimer(delayMs, () => {
-        this.timers.delete(timer);
-        resolve();
-      });
-      this.timers.set(timer, resolve);
-    });
+    this.calls.close();
   }
 }
