@@ -15,7 +15,7 @@ import { SCENARIOS } from './scenarios.ts';
 import { BEGIN } from './stores.ts';
 import { WAYS, type WayName } from './ways.ts';
 
-const MOMENTS = ['fetched', 'transaction open', 'effect, no offset', 'offset, no effect', 'both'] as const;
+const MOMENTS = ['fetched', 'tx open', 'effect only', 'offset only', 'both'] as const;
 type Moment = (typeof MOMENTS)[number];
 const OUTCOMES = ['holds', 'twice', 'lost'] as const;
 type Outcome = (typeof OUTCOMES)[number];
@@ -82,7 +82,7 @@ export async function momentTable(context: FigureContext): Promise<{
         type: 'heatmap',
         title: 'Killed at each moment: what becomes of the record',
         caption:
-          'A column says what stood where when the process was killed; a cell shows the worst of its runs, an empty one is a moment that this way does not have. The ways that hold have no column between effect and offset.',
+          'A column says what stood where when the process was killed; a cell shows the worst of its runs, an empty one is a moment that this way does not have. The ways that hold have nothing between effect and offset to be killed in. A second consumer is not in this table: it is what breaks the database’s way that does not compare.',
         source: `sim target, ${runs} runs, one for each step of each way`,
         x: { name: 'when it was killed', unit: '' },
         y: { name: 'way to consume', unit: '' },
@@ -113,28 +113,28 @@ function momentOf({ operations }: History, fired: number, isTopic: boolean): Mom
     }
   }
   // An effect that left the transaction is an effect.
-  if (isOpen && !hasEffect) return 'transaction open';
-  if (hasEffect) return hasOffset ? 'both' : 'effect, no offset';
-  return hasOffset ? 'offset, no effect' : 'fetched';
+  if (isOpen && !hasEffect) return 'tx open';
+  if (hasEffect) return hasOffset ? 'both' : 'effect only';
+  return hasOffset ? 'offset only' : 'fetched';
 }
 
-const LANES: readonly (readonly [WayName, Moment])[] = [
-  ['commit-first', 'offset, no effect'],
-  ['process-first', 'effect, no offset'],
-  ['transaction', 'transaction open'],
-  ['offset-in-database', 'transaction open'],
+const LANES: readonly (readonly [WayName, Moment, string])[] = [
+  ['commit-first', 'offset only', 'offset first'],
+  ['process-first', 'effect only', 'effect first'],
+  ['transaction', 'tx open', 'transaction'],
+  ['offset-in-database', 'tx open', 'database'],
 ];
 
 /** Two lanes a way: its commits and its effects, in the order in which they happened, with the kill between. */
 function swimLanes(kept: ReadonlyMap<string, History>): ChartSpec {
   const lanes: string[] = [];
   const points: LanePoint[] = [];
-  for (const [name, moment] of LANES) {
+  for (const [name, moment, title] of LANES) {
     const history = kept.get(`${name} ${moment}`);
     if (history === undefined) continue;
     const isTopic = WAYS[name].effect === 'topic';
     const base = lanes.length;
-    lanes.push(`${WAYS[name].title}: offset`, `${WAYS[name].title}: effect`);
+    lanes.push(`${title}: offset`, `${title}: effect`);
     let at = 0;
     let effects = 0;
     for (const { data, phase } of history.operations) {
@@ -144,8 +144,8 @@ function swimLanes(kept: ReadonlyMap<string, History>): ChartSpec {
           points.push({ lane: base, at: at++, label: 'fetch' });
           break;
         case 'crash':
-          points.push({ lane: base, at, label: 'killed', tone: 'bad' });
-          points.push({ lane: base + 1, at: at++, label: 'killed', tone: 'bad' });
+          points.push({ lane: base, at, label: 'killed' });
+          points.push({ lane: base + 1, at: at++, label: 'killed' });
           break;
         case 'effect':
           points.push({ lane: base + 1, at: at++, label: 'effect', tone: effects++ > 0 ? 'warn' : 'good' });

@@ -90,7 +90,9 @@ export class Operator {
       });
       return topics[0]?.partitions[0]?.offset ?? -1;
     };
-    return { highWatermark: await latest(0), lastStable: await latest(1) };
+    // In this order: what is stable now is below what is there a moment later.
+    const lastStable = await latest(1);
+    return { highWatermark: await latest(0), lastStable };
   }
 
   close(): void {

@@ -20,6 +20,7 @@ export interface PlanLimits {
   readonly recordsMin?: number;
   readonly recordsMax?: number;
   readonly pollRecordsMax?: number;
+  readonly faultsMin?: number;
   readonly faultsMax?: number;
   readonly stepMin?: number;
   readonly stepMax?: number;
@@ -35,6 +36,7 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<EosPlan> {
     recordsMin = 1,
     recordsMax = 3,
     pollRecordsMax = 3,
+    faultsMin = 1,
     faultsMax = 2,
     stepMin = 0,
     stepMax = 24,
@@ -45,7 +47,7 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<EosPlan> {
       kinds,
       apps: ['c1'],
       stepMax: stepMax - stepMin,
-      countMin: 1,
+      countMin: faultsMin,
       countMax: faultsMax,
       durationMsMax: RESTART_MS_MAX,
     }).map((faults) => faults.map((fault) => adjusted(fault, stepMin))),

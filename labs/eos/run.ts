@@ -58,6 +58,8 @@ class EosRun {
   /** Commits that were asked for, the last two: who the producer was by then. */
   #asked: { readonly transaction: string; readonly known: KnownTransaction }[] = [];
   #operator: Operator | null = null;
+  /** Members of an earlier run may still be in the group, on a cluster that outlives it. */
+  readonly #group: string;
   #transactions = 0;
   #attempts = 0;
   #lives = 0;
@@ -67,6 +69,7 @@ class EosRun {
     this.#plan = plan;
     this.#context = context;
     this.#setup = setup;
+    this.#group = context.target.kind === 'external' ? `${GROUP}-${context.seed}` : GROUP;
   }
 
   async play(): Promise<void> {
@@ -104,7 +107,7 @@ class EosRun {
     const isDone = async (): Promise<boolean> => {
       // A send with an unknown outcome or a lost one: everything that was sent must come out.
       if (!flights.every(({ value }) => this.#effects.has(value))) return false;
-      const [committed] = await admin.committed(GROUP, SOURCE);
+      const [committed] = await admin.committed(this.#group, SOURCE);
       return (committed?.offset ?? 0) >= flights.length;
     };
     const [quietMs, drainMs] = WAIT_MS[target.kind];
@@ -143,7 +146,7 @@ class EosRun {
     const openOne = (): Promise<TransactionalDriver> => this.#openProducer(life);
     const open = (): Promise<TransactionalDriver> => (producer ??= openOne());
     const opened = await driver.consumer({
-      group: GROUP,
+      group: this.#group,
       topics: [SOURCE],
       fromBeginning: true,
       autoCommit: false,
@@ -156,7 +159,7 @@ class EosRun {
         await producer;
       },
     });
-    const consumer = linkConsumer(opened, life, { recorder, group: GROUP });
+    const consumer = linkConsumer(opened, life, { recorder, group: this.#group });
     const common = {
       consumer,
       stamp: (kind: string, record: SeenRecord) => `${kind} ${this.#attempts++} of ${record.value}`,
@@ -190,7 +193,7 @@ class EosRun {
     });
     return linkTransactional(opened, life, {
       recorder,
-      group: GROUP,
+      group: this.#group,
       nextTransaction: () => `tx${this.#transactions++}`,
       ending: (transaction, action) => this.#ending(transactionalId, transaction, action),
     });
@@ -202,10 +205,10 @@ class EosRun {
     const { ids } = this.#setup;
     const made =
       ids === 'by-partition'
-        ? `${GROUP}-partition-0`
+        ? `${this.#group}-partition-0`
         : ids === 'by-process'
-          ? `${GROUP}-${life.name}`
-          : `${GROUP}-${this.#lives++}`;
+          ? `${this.#group}-${life.name}`
+          : `${this.#group}-${this.#lives++}`;
     this.#ids.set(life, made);
     return made;
   }
