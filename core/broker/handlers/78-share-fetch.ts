@@ -23,7 +23,7 @@ const NO_RECORDS: readonly never[] = [];
 type Request = RequestOf<typeof ShareFetch>;
 
 export const shareFetchHandler = handlerOf(ShareFetch, async (broker, request, call) => {
-  const problem = shareRequestProblem(request) ?? renewProblem(request, call);
+  const problem = shareRequestProblem(broker, request) ?? renewProblem(request, call);
   if (problem !== null) return { ...problem, acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] };
   const groupId = request.groupId!;
   const memberId = request.memberId!;
@@ -98,7 +98,13 @@ function fetch(
   const items = rotated(session.partitions(), request.shareSessionEpoch).map((each) =>
     shareItem(broker, groupId, each),
   );
-  const { minBytes, maxBytes, maxRecords, maxWaitMs, batchSize } = request;
+  const { maxRecords, maxWaitMs, batchSize } = request;
+  const maxBytes = Math.min(
+    request.maxBytes,
+    broker.config.number('fetch.max.bytes'),
+    broker.quotas.fetch.windowMax(call.throttle.holder),
+  );
+  const minBytes = Math.min(request.minBytes, maxBytes);
   const isRecordLimit = call.apiVersion >= RENEW_SINCE && request.shareAcquireMode === RECORD_LIMIT;
   const asked = {
     groupId,
@@ -131,6 +137,7 @@ function answer(
   reads: readonly ShareRead[],
   acks: readonly Acknowledged[],
 ): ResponseInput<typeof ShareFetch> {
+  let bytes = 0;
   const leaders = new Set<number>();
   const topics = new Map<string, Map<number, PartitionAnswer>>();
   const put = (topicId: string, partition: PartitionAnswer): void => {
@@ -140,7 +147,7 @@ function answer(
   for (const { item, outcome, slice, acquired } of reads) {
     const currentLeader = isMoved(outcome.errorCode) ? leaderOf(broker, item) : NO_LEADER;
     if (isMoved(outcome.errorCode)) leaders.add(currentLeader.leaderId);
-    broker.metrics.bytesFetched += slice?.length ?? 0;
+    bytes += slice?.length ?? 0;
     put(item.topicId, {
       ...partitionAnswer(item),
       ...outcome,
@@ -154,6 +161,10 @@ function answer(
     const { errorCode, errorMessage } = outcome;
     put(topicId, { ...existing, acknowledgeErrorCode: errorCode, acknowledgeErrorMessage: errorMessage });
   }
+  broker.metrics.bytesFetched += bytes;
+  // What was acquired is sent whatever the quota says: the client is silenced after the answer.
+  const { fetch: quota } = broker.quotas;
+  if (quota.isEnabled) call.throttle.atLeast(quota.record(call.throttle.holder, bytes, broker.clock.monotonic()));
   return {
     errorCode: ErrorCode.NONE,
     acquisitionLockTimeoutMs: broker.groupConfig(groupId).shareRecordLockDurationMs,

@@ -16,7 +16,7 @@ const NO_LEADER = { leaderId: 0, leaderEpoch: 0 };
 
 export const shareAcknowledgeHandler = handlerOf(ShareAcknowledge, async (broker, request, call) => {
   const failed = { acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] };
-  const problem = shareRequestProblem(request);
+  const problem = shareRequestProblem(broker, request);
   if (problem !== null) return { ...failed, ...problem };
   const groupId = request.groupId!;
   const memberId = request.memberId!;

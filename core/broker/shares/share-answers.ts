@@ -4,12 +4,15 @@ import type { BrokerServices } from '../services.ts';
 
 /** What ShareFetch and ShareAcknowledge have in common: checks of the request, and the leader in an answer. */
 const MEMBER_ID_LENGTH_MAX = 36;
+const SHARE_VERSION_MIN = 1;
 
-export function shareRequestProblem(request: {
-  readonly groupId: string | null;
-  readonly memberId: string | null;
-}): { readonly errorCode: number; readonly errorMessage: string } | null {
-  const { groupId, memberId } = request;
+export function shareRequestProblem(
+  broker: BrokerServices,
+  { groupId, memberId }: { readonly groupId: string | null; readonly memberId: string | null },
+): { readonly errorCode: number; readonly errorMessage: string | null } | null {
+  if ((broker.image.features.get('share.version') ?? 0) < SHARE_VERSION_MIN) {
+    return { errorCode: ErrorCode.UNSUPPORTED_VERSION, errorMessage: null };
+  }
   if (groupId === null)
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'Invalid group id in the request.' };
   if (memberId === null || memberId === '' || memberId.length > MEMBER_ID_LENGTH_MAX) {

@@ -141,7 +141,7 @@ function look(broker: BrokerServices, request: ShareReadRequest, items: readonly
   const isolationLevel = broker.groupConfig(request.groupId).shareIsolationLevel;
   const looks: Look[] = [];
   const active = items.filter(({ held, log }) => isUsable(held!, log!) && held!.fetchOffset !== null);
-  let bytesLeft = Math.min(request.maxBytes, broker.config.number('fetch.max.bytes'));
+  let bytesLeft = request.maxBytes;
   const bytesEach = Math.max(1, Math.floor(bytesLeft / Math.max(1, active.length)));
   let isFirst = true;
   for (const item of items) {
