@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import { type Files, FilesError } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
 import { readTopicId, writeTopicId } from './checkpoint-files.ts';
@@ -16,6 +16,8 @@ import type { LogConfig } from './log-config.ts';
 import type { LogDirectory } from './log-directory.ts';
 import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
 import { LogMoves, type MoveRequest } from './log-moves.ts';
+import { lostDirectory, NO_DIRECTORY, placesForNew } from './log-placement.ts';
+import { RepeatingTimers } from './repeating-timers.ts';
 
 /**
  * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
@@ -82,14 +84,8 @@ const DEFAULT_INTERVALS: LogManagerIntervals = {
   fileDeleteDelayMs: () => 60_000,
 };
 
-/** Timers cannot wait longer; what is set higher never comes due. */
-const TIMER_MS_MAX = 0x7fff_ffff;
-
 /** Logs whose flushes wait for the device together. */
 const CLOSES_AT_ONCE_MAX = 32;
-
-/** As the metadata says it of a partition whose log dir was not chosen yet. */
-const NO_DIRECTORY = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 interface ManagedLog {
   readonly log: Log;
@@ -117,12 +113,13 @@ export class LogManager {
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
   private readonly managed = new Map<string, ManagedLog>();
-  private readonly timers = new Set<Timer>();
+  private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
   private isClosing = false;
 
   private constructor(options: LogManagerOptions, dirs: LogDirs) {
     this.options = options;
+    this.timers = new RepeatingTimers(options.clock);
     this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
     this.directories = dirs.directories;
@@ -261,6 +258,10 @@ export class LogManager {
     return this.managed.get(folderName(topic, partition))?.topicId ?? null;
   }
 
+  private *takenDirectories(): Generator<LogDirectory | FailedLogDir> {
+    for (const { directory } of this.managed.values()) yield directory;
+  }
+
   private *cleanable(): Generator<{ readonly log: Log; readonly directory: LogDirectory }> {
     for (const { log, directory } of this.managed.values()) if ('directoryId' in directory) yield { log, directory };
   }
@@ -294,7 +295,7 @@ export class LogManager {
       this.delete(topic, partition);
     }
     const empty = { isClean: true, recoveryPoint: 0, highWatermark: 0, logStartOffset: 0 };
-    const lost = this.lostDirectory(assignedId);
+    const lost = lostDirectory(assignedId, this.directories, this.failedDirectories);
     if (lost !== null) {
       const offlineReason = `its log dir ${lost.path} is offline`;
       const log = this.openLog(lost, folder, { topic, partition }, config, { ...empty, offlineReason });
@@ -308,26 +309,11 @@ export class LogManager {
     return log;
   }
 
-  /** Where a partition lies that is assigned to a log dir which cannot be used; null when it may be made anew. */
-  private lostDirectory(assignedId: string): LogDirectory | FailedLogDir | null {
-    if (assignedId === NO_DIRECTORY) return null;
-    const known = this.directories.find((each) => each.directoryId === assignedId);
-    if (known !== undefined) return known.offline === null ? null : known;
-    // A folder that could not be opened cannot say its id. Without one, the log dir was taken out of log.dirs by its owner.
-    return this.failedDirectories[0] ?? null;
-  }
-
   /** The assigned log dir, or that with the fewest partitions whose disk lets a folder be made. */
   private directoryForNew(folder: string, assignedId: string): LogDirectory {
-    const online = this.directories.filter((each) => each.offline === null);
-    const counts = new Map(online.map((directory) => [directory, 0]));
-    for (const { directory } of this.managed.values()) {
-      const count = counts.get(directory as LogDirectory);
-      if (count !== undefined) counts.set(directory as LogDirectory, count + 1);
-    }
-    const rank = (directory: LogDirectory) => (directory.directoryId === assignedId ? -1 : counts.get(directory)!);
-    for (const directory of online.sort((a, b) => rank(a) - rank(b))) {
-      if (online.length === 1) return directory;
+    const places = placesForNew(assignedId, this.directories, this.takenDirectories());
+    if (places.length === 1) return places[0]!;
+    for (const directory of places) {
       try {
         this.options.files.makeDirectory(joinPath(directory.path, folder));
         return directory;
@@ -373,7 +359,7 @@ export class LogManager {
       onProblem(`${folder} could not be renamed for its removal: ${String(error)}`);
       return;
     }
-    this.after(this.intervals.fileDeleteDelayMs(), () => {
+    this.timers.after(this.intervals.fileDeleteDelayMs(), () => {
       try {
         files.remove(waiting);
       } catch (error) {
@@ -461,12 +447,12 @@ export class LogManager {
 
   private startTimers(): void {
     const { intervals } = this;
-    this.every(intervals.retentionCheckMs, () => this.applyRetention());
-    this.every(intervals.flushSchedulerMs, () => this.flushDue());
-    this.every(intervals.recoveryPointCheckpointMs, () => this.checkpoint('recoveryPoints'));
-    this.every(intervals.logStartCheckpointMs, () => this.checkpoint('logStarts'));
-    this.every(intervals.highWatermarkCheckpointMs, () => this.checkpoint('highWatermarks'));
-    this.every(intervals.producerIdExpirationCheckMs, () => this.expireProducers());
+    this.timers.every(intervals.retentionCheckMs, () => this.applyRetention());
+    this.timers.every(intervals.flushSchedulerMs, () => this.flushDue());
+    this.timers.every(intervals.recoveryPointCheckpointMs, () => this.checkpoint('recoveryPoints'));
+    this.timers.every(intervals.logStartCheckpointMs, () => this.checkpoint('logStarts'));
+    this.timers.every(intervals.highWatermarkCheckpointMs, () => this.checkpoint('highWatermarks'));
+    this.timers.every(intervals.producerIdExpirationCheckMs, () => this.expireProducers());
     this.cleaner.start();
   }
 
@@ -516,7 +502,7 @@ export class LogManager {
   async close(): Promise<void> {
     if (this.isClosing) return;
     this.isClosing = true;
-    for (const timer of this.timers) timer.cancel();
+    this.timers.end();
     await this.cleaner.stop();
     this.moves.close();
     const failed = new Set<unknown>();
@@ -533,21 +519,5 @@ export class LogManager {
     for (const directory of new Set([...this.directories, this.metadataDirectory])) {
       await directory.close(!failed.has(directory));
     }
-  }
-
-  private every(intervalMs: number, task: () => void): void {
-    if (intervalMs > TIMER_MS_MAX) return;
-    this.after(intervalMs, () => {
-      task();
-      if (!this.isClosing) this.every(intervalMs, task);
-    });
-  }
-
-  private after(delayMs: number, task: () => void): void {
-    const timer = this.options.clock.setTimer(delayMs, () => {
-      this.timers.delete(timer);
-      task();
-    });
-    this.timers.add(timer);
   }
 }
