@@ -40,6 +40,8 @@ export interface BrokerConfigRules {
   dynamicProblem(name: string, value: string): string | null;
   /** What holds for a setting now. */
   valueOf(name: string): string;
+  /** Whether clients can be matched by it. */
+  isExpression(text: string): boolean;
 }
 
 export interface AlteredResource extends Outcome {
@@ -54,13 +56,14 @@ export function alterConfigs(
   mode: 'incremental' | 'replace',
 ): Decision<readonly AlteredResource[]> {
   const records: NewMetadataRecord[] = [];
-  const seen = new Set<string>();
+  const keyOf = (resource: ResourceChange) => `${resource.resourceType}:${resource.resourceName}`;
+  const counts = new Map<string, number>();
+  for (const resource of resources) counts.set(keyOf(resource), (counts.get(keyOf(resource)) ?? 0) + 1);
   const response = resources.map((resource) => {
-    const key = `${resource.resourceType}:${resource.resourceName}`;
-    const outcome = seen.has(key)
-      ? refused(ErrorCode.INVALID_REQUEST, 'Each resource may be named once.')
-      : alterResource(image, resource, rules, mode, records);
-    seen.add(key);
+    const outcome =
+      counts.get(keyOf(resource))! > 1
+        ? refused(ErrorCode.INVALID_REQUEST, 'Each resource may be named once.')
+        : alterResource(image, resource, rules, mode, records);
     return { ...outcome, resourceType: resource.resourceType, resourceName: resource.resourceName };
   });
   return { records, response };
@@ -111,7 +114,7 @@ function alterResource(
     if (problem !== null) return refused(ErrorCode.INVALID_CONFIG, problem);
   }
   if (resourceType === CLIENT_METRICS_RESOURCE) {
-    const problem = checkClientMetricsConfigs(after);
+    const problem = checkClientMetricsConfigs(after, rules.isExpression);
     if (problem !== null) {
       const errorCode = problem.kind === 'config' ? ErrorCode.INVALID_CONFIG : ErrorCode.INVALID_REQUEST;
       return refused(errorCode, problem.message);

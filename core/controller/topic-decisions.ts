@@ -277,7 +277,15 @@ export function deleteTopics(
 ): Decision<readonly DeletedTopic[]> {
   const records: NewMetadataRecord[] = [];
   const taken = new Set<string>();
-  const response = topics.map(({ name, topicId }): DeletedTopic => {
+  const named = new Map<string, number>();
+  for (const { name } of topics) if (name !== null) named.set(name, (named.get(name) ?? 0) + 1);
+  const told = new Set<string>();
+  const once = topics.filter(({ name }) => name === null || (!told.has(name) && told.add(name)));
+  const response = once.map(({ name, topicId }): DeletedTopic => {
+    // Told once, and left alone.
+    if (name !== null && named.get(name)! > 1) {
+      return { ...refused(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'), name, topicId };
+    }
     if (name !== null && topicId !== ZERO_UUID) {
       return {
         ...refused(ErrorCode.INVALID_REQUEST, 'You may not specify both topic name and topic id.'),

@@ -18,7 +18,7 @@ export interface Appended {
   /** The offset of the first record; of the earlier copy when this was a duplicate. */
   readonly firstOffset: number;
   readonly lastOffset: number;
-  /** With message.timestamp.type=LogAppendTime the time given, else −1. */
+  /** With message.timestamp.type=LogAppendTime the time given, else −1; of a duplicate the time of the copy that is there. */
   readonly logAppendTimeMs: number;
   /** The batch had been appended before (same producer, epoch and sequence): nothing was written. */
   readonly isDuplicate: boolean;

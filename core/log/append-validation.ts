@@ -100,7 +100,7 @@ function checkFraming(records: Buffer): Rejected | null {
   const magic = new RecordBatch(records).magic;
   if (magic !== MAGIC_V2) return invalid(`The batch has magic ${magic}; only ${MAGIC_V2} is written.`);
   if (bytes < BATCH_HEADER_BYTES || bytes > records.length) {
-    return rejected(ErrorCode.CORRUPT_MESSAGE, `The batch says ${bytes} bytes where ${records.length} came.`);
+    return invalid(`Exactly one record batch is expected; the first says ${bytes} bytes where ${records.length} came.`);
   }
   if (bytes < records.length) return invalid('Exactly one record batch is expected; there is more behind the first.');
   return null;

@@ -216,7 +216,8 @@ export class Log {
           errorCode: 0,
           firstOffset,
           lastOffset: known.lastOffset,
-          logAppendTimeMs: logAppendTimeMs < 0 ? -1 : known.timestamp,
+          // As in Kafka: the time of the copy that is there, whosever time that is.
+          logAppendTimeMs: known.timestamp,
           isDuplicate: true,
         };
       }

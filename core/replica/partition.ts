@@ -196,6 +196,7 @@ export class Partition {
     };
     if (lastFetchedEpoch >= 0) {
       const known = log.epochs.endOffsetFor(lastFetchedEpoch, log.logEndOffset);
+      if (known.endOffset < 0) return failedRead(ErrorCode.OFFSET_OUT_OF_RANGE);
       if (known.epoch < lastFetchedEpoch || known.endOffset < offset) {
         return { ...position, errorCode: 0, slice: null, abortedTransactions: null, divergingEpoch: known };
       }
@@ -205,9 +206,8 @@ export class Partition {
       maxOffset: this.readableEnd(request.isolationLevel),
       minOneBatch: request.minOneBatch,
     });
-    if (read.kind === 'rejected') {
-      return { ...position, errorCode: read.errorCode, slice: null, abortedTransactions: null, divergingEpoch: null };
-    }
+    // As in Kafka: beside an error nothing is told of the partition.
+    if (read.kind === 'rejected') return failedRead(read.errorCode);
     const abortedTransactions =
       request.isolationLevel === 'read_uncommitted'
         ? null

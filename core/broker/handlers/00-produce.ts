@@ -40,6 +40,15 @@ interface TopicOutcome {
 
 const ZSTD_SINCE = 7;
 const TOPIC_IDS_SINCE = 13;
+/** Errors beside which Kafka does not say where the log begins. */
+const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.MESSAGE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+]);
 
 export const produceHandler = handlerOf(Produce, (broker, request, call) => {
   const opened = produceGate(broker, request, call);
@@ -110,11 +119,11 @@ function appendOne(
   records: Buffer | null,
   acks: number,
 ): PartitionOutcome {
+  const partition = broker.replicas.partition(topic, index);
+  if (partition === undefined) return failure(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   if (isInternalTopic(topic)) {
     return failure(index, ErrorCode.INVALID_TOPIC_EXCEPTION, `Clients may not write to the internal topic ${topic}.`);
   }
-  const partition = broker.replicas.partition(topic, index);
-  if (partition === undefined) return failure(index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   if (records === null) return failure(index, ErrorCode.INVALID_RECORD, 'Exactly one record batch is expected.');
   if (records.length >= BATCH_HEADER_BYTES) {
     const batch = new RecordBatch(records);
@@ -150,7 +159,11 @@ function refusal(
   result: Extract<AppendResult, { kind: 'rejected' }>,
 ): PartitionOutcome {
   const failed = failure(index, result.errorCode, result.message === '' ? null : result.message);
-  return { ...failed, partition, recordErrors: result.recordErrors };
+  const isOfLog =
+    !WITHOUT_LOG_START.has(result.errorCode) &&
+    (result.errorCode !== ErrorCode.INVALID_RECORD || result.recordErrors.length > 0);
+  const logStartOffset = isOfLog ? partition.log.logStartOffset : -1;
+  return { ...failed, partition, recordErrors: result.recordErrors, logStartOffset };
 }
 
 function failure(index: number, errorCode: number, errorMessage: string | null = null): PartitionOutcome {

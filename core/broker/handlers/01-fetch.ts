@@ -218,8 +218,11 @@ function partitionAnswer(wanted: FetchPartition, partition: Partition | null, re
     divergingEpoch: read.divergingEpoch ?? undefined,
     currentLeader:
       isMoved && partition !== null ? { leaderId: partition.leader, leaderEpoch: partition.leaderEpoch } : undefined,
+    // As in Kafka: none, and not «not asked for», of a partition that is unknown.
     abortedTransactions:
-      read.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null,
+      partition === null
+        ? []
+        : (read.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null),
     records: read.slice === null ? [] : [read.slice],
   };
 }

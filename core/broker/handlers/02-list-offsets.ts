@@ -11,6 +11,7 @@ import { handlerOf } from '../handler.ts';
  *     −3 the record with the largest timestamp                                 ≥ 0 the first record at or after that time
  *
  * What is not committed is not named: a record at or above the reader's end counts as absent (−1, −1).
+ * A negative time that the version does not have is refused with UNSUPPORTED_VERSION.
  */
 const LATEST = -1;
 const EARLIEST = -2;
@@ -19,6 +20,15 @@ const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 const EARLIEST_PENDING_UPLOAD = -6;
 const READ_COMMITTED = 1;
+/** Special times by the version that brought them. */
+const SINCE: ReadonlyMap<number, number> = new Map([
+  [LATEST, 1],
+  [EARLIEST, 1],
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+]);
 
 interface Found {
   readonly errorCode: number;
@@ -29,26 +39,33 @@ interface Found {
 
 const ABSENT: Found = { errorCode: ErrorCode.NONE, timestamp: -1, offset: -1, leaderEpoch: -1 };
 
-export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request) => ({
+export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request, call) => ({
   topics: request.topics.map(({ name, partitions }) => {
     const asked = new Map<number, number>();
     for (const { partitionIndex } of partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1);
     return {
       name,
-      partitions: partitions.map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+      partitions: once(partitions).map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
         const partition = broker.replicas.partition(name, partitionIndex);
         const end = request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
         const found =
           asked.get(partitionIndex)! > 1
             ? { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST }
-            : partition === undefined
-              ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
-              : find(partition, currentLeaderEpoch, timestamp, partition.readableEnd(end));
+            : timestamp < 0 && call.apiVersion < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)
+              ? { ...ABSENT, errorCode: ErrorCode.UNSUPPORTED_VERSION }
+              : partition === undefined
+                ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+                : find(partition, currentLeaderEpoch, timestamp, partition.readableEnd(end));
         return { partitionIndex, ...found };
       }),
     };
   }),
 }));
+
+/** A partition that is named twice is answered once, with an error. */
+function once<T extends { readonly partitionIndex: number }>(partitions: readonly T[]): readonly T[] {
+  return [...new Map(partitions.map((each) => [each.partitionIndex, each])).values()];
+}
 
 function find(partition: Partition, currentLeaderEpoch: number, timestamp: number, readableEnd: number): Found {
   const problem = partition.check(currentLeaderEpoch);
@@ -65,7 +82,6 @@ function find(partition: Partition, currentLeaderEpoch: number, timestamp: numbe
     case EARLIEST_PENDING_UPLOAD:
       return ABSENT;
     default: {
-      if (timestamp < 0 && timestamp !== MAX_TIMESTAMP) return { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST };
       const record = timestamp === MAX_TIMESTAMP ? log.maxTimestampRecord() : log.offsetForTimestamp(timestamp);
       if (record === null || record.offset >= readableEnd) return ABSENT;
       return { ...record, errorCode: ErrorCode.NONE };

@@ -60,7 +60,7 @@ function answer(
   const topics =
     asked === null
       ? [...broker.image.topics.values()].map((topic) => describe(topic, live, topicOperations))
-      : asked.map((each) => lookUp(broker, each, live, topicOperations, failures));
+      : once(asked).map((each) => lookUp(broker, each, live, topicOperations, failures));
   return {
     brokers,
     clusterId: broker.clusterId,
@@ -69,6 +69,12 @@ function answer(
     topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : undefined,
   };
+}
+
+/** A topic that is asked for twice is told once. */
+function once(asked: NonNullable<AskedTopics>): NonNullable<AskedTopics> {
+  if (asked.length < 2) return asked;
+  return [...new Map(asked.map((each) => [`${each.topicId} ${each.name}`, each])).values()];
 }
 
 function lookUp(

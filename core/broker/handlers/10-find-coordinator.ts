@@ -33,7 +33,10 @@ export const findCoordinatorHandler = handlerOf(FindCoordinator, async (broker, 
   const coordinators: { key: string; found: Coordinator }[] = [];
   for (const key of keys) coordinators.push({ key, found: await find(broker, call, request.keyType, key) });
   if (isMany) return { coordinators: coordinators.map(({ key, found }) => ({ key, ...found })) };
-  return { ...coordinators[0]!.found } satisfies ResponseInput<typeof FindCoordinator>;
+  const { found } = coordinators[0]!;
+  // As Kafka words success where there is but one coordinator.
+  const errorMessage = found.errorCode === ErrorCode.NONE ? 'NONE' : found.errorMessage;
+  return { ...found, errorMessage } satisfies ResponseInput<typeof FindCoordinator>;
 });
 
 async function find(broker: BrokerServices, call: RequestCall, keyType: number, key: string): Promise<Coordinator> {

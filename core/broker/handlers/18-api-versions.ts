@@ -23,7 +23,8 @@ export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call)
       minVersion: advertisedVersionMin,
       maxVersion: message.versionMax,
     })),
-    supportedFeatures: [...SUPPORTED_FEATURES],
+    // Clients of v3 cannot read a range that begins with 0 (KAFKA-17011).
+    supportedFeatures: SUPPORTED_FEATURES.filter(({ minVersion }) => call.apiVersion > 3 || minVersion > 0),
     // Rises with every change: clients believe the newest that they have seen.
     finalizedFeaturesEpoch: broker.quorum.logEndOffset() - 1,
     finalizedFeatures: [...broker.image.features].map(([name, level]) => ({

@@ -1,6 +1,7 @@
 import { CLIENT_METRICS_CONFIGS } from '../../controller/client-metrics-config.ts';
 import { BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE, TOPIC_RESOURCE } from '../../controller/image.ts';
 import { TOPIC_CONFIGS } from '../../controller/topic-config.ts';
+import { topicNameProblem } from '../../controller/topic-name.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { BROKER_CONFIGS } from '../config-definitions.ts';
@@ -45,6 +46,8 @@ interface Problem {
 function entriesOf(broker: BrokerServices, resourceType: number, resourceName: string): ConfigEntry[] | Problem {
   switch (resourceType) {
     case TOPIC_RESOURCE: {
+      const nameProblem = topicNameProblem(resourceName);
+      if (nameProblem !== null) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: nameProblem };
       if (!broker.image.topics.has(resourceName)) {
         return {
           errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,

@@ -4,6 +4,7 @@ import { handlerOf } from '../handler.ts';
 
 /** OffsetDelete 0: forgets single positions of a group, as long as no member subscribes to their topic. */
 export const offsetDeleteHandler = handlerOf(OffsetDelete, async (broker, request) => {
+  if (request.groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, topics: [] };
   const asked = request.topics.flatMap(({ name, partitions }) =>
     partitions.map(({ partitionIndex }) => ({ topic: name, partition: partitionIndex })),
   );

@@ -1,4 +1,5 @@
-import { ErrorCode } from '../../protocol/errors.ts';
+import { topicNameProblem } from '../../controller/topic-name.ts';
+import { ErrorCode, errorOf } from '../../protocol/errors.ts';
 import { DescribeProducers } from '../../protocol/messages/61-describe-producers.ts';
 import { handlerOf } from '../handler.ts';
 
@@ -8,9 +9,11 @@ export const describeProducersHandler = handlerOf(DescribeProducers, (broker, re
     name,
     partitions: partitionIndexes.map((partitionIndex) => {
       const partition = broker.replicas.partition(name, partitionIndex);
-      const errorCode = partition === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : partition.check(-1);
+      const missing =
+        topicNameProblem(name) === null ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
+      const errorCode = partition === undefined ? missing : partition.check(-1);
       if (partition === undefined || errorCode !== ErrorCode.NONE) {
-        return { partitionIndex, errorCode, activeProducers: [] };
+        return { partitionIndex, errorCode, errorMessage: errorOf(errorCode).message, activeProducers: [] };
       }
       return {
         partitionIndex,

@@ -12,6 +12,17 @@ type TopicAnswer = ResponseInput<typeof DescribeTopicPartitions>['topics'][numbe
 export const describeTopicPartitionsHandler = handlerOf(DescribeTopicPartitions, (broker, request) => {
   const { image } = broker;
   const { cursor } = request;
+  if (cursor !== null && cursor.partitionIndex < 0) {
+    const errorCode = ErrorCode.INVALID_REQUEST;
+    const refused = request.topics.map(({ name }) => ({
+      errorCode,
+      name,
+      topicId: ZERO_UUID,
+      isInternal: isInternalTopic(name),
+      partitions: [],
+    }));
+    return { topics: refused, nextCursor: null };
+  }
   const live = new Set(image.liveBrokers().map((each) => each.brokerId));
   const asked = request.topics.length === 0 ? [...image.topics.keys()] : request.topics.map((each) => each.name);
   const names = [...new Set(asked)].sort().filter((name) => cursor === null || name >= cursor.topicName);
@@ -25,10 +36,12 @@ export const describeTopicPartitionsHandler = handlerOf(DescribeTopicPartitions,
     if (topic === undefined) {
       const errorCode =
         topicNameProblem(name) === null ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
-      topics.push({ errorCode, name, topicId: ZERO_UUID, isInternal: isInternalTopic(name), partitions: [] });
+      const topicAuthorizedOperations = TOPIC_OPERATIONS;
+      const isInternal = isInternalTopic(name);
+      topics.push({ errorCode, name, topicId: ZERO_UUID, isInternal, topicAuthorizedOperations, partitions: [] });
       continue;
     }
-    const first = cursor !== null && cursor.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
+    const first = cursor !== null && cursor.topicName === name ? cursor.partitionIndex : 0;
     if (left === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
     const page = topic.partitions.slice(first, first + left);
     left -= page.length;
