@@ -55,7 +55,7 @@ export const RULES: readonly Rule[] = [
     reason: 'grows with each broker’s own metadata, or is the machine’s',
   },
   {
-    fields: ['errorMessage', 'batchIndexErrorMessage'],
+    fields: ['errorMessage', 'batchIndexErrorMessage', 'acknowledgeErrorMessage'],
     as: 'presence',
     reason: 'our words are our own; the codes are compared',
   },

@@ -4,6 +4,8 @@ import type { Json, Outcome, WireProbe } from '../foreign/wire-probe.ts';
 import { type Flow, PASSING_ERRORS, type RawStep, type Step, type Vars } from './flow.ts';
 
 const passingMsMax = 20_000;
+/** Kafka leaves some requests unanswered: known.ts names them. */
+const answerMsMax = 10_000;
 
 export interface Pair {
   readonly flow: string;
@@ -58,7 +60,12 @@ async function ask(
     let outcome: Outcome;
     try {
       const body = typeof step.body === 'function' ? step.body(side.vars) : step.body;
-      outcome = await probe.ask(api, step.version, body, { ...call, clientId: step.clientId, quietMs: step.quietMs });
+      outcome = await probe.ask(api, step.version, body, {
+        ...call,
+        clientId: step.clientId,
+        quietMs: step.quietMs,
+        timeoutMs: answerMsMax,
+      });
       if (outcome.kind !== 'answer') return outcome;
       const isPassing = codesIn(outcome.answer).some((code) => retried.includes(code));
       if ((isPassing || until?.(outcome.answer, side.vars) === false) && Date.now() < deadline) continue;

@@ -225,7 +225,10 @@ export const configs: readonly Flow[] = [
   flow('config resources', each(ListConfigResources), (v) => [
     ...(v >= 1 ? [[TOPIC], [BROKER], [GROUP], [CLIENT_METRICS], [LOGGER], [99]] : [[]]).map((resourceTypes) =>
       // Topics and groups of the flows beside this one come and go: only who is asked for is compared.
-      step(ListConfigResources, v, v >= 1 ? { resourceTypes } : {}, { what: `types ${resourceTypes}` }),
+      step(ListConfigResources, v, v >= 1 ? { resourceTypes } : {}, {
+        what: `types ${resourceTypes}`,
+        isSetup: resourceTypes.some((type) => type !== BROKER && type !== LOGGER && type !== 99),
+      }),
     ),
   ]),
 ];

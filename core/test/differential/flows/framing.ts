@@ -1,6 +1,7 @@
 // C1–C7: ApiVersions at every version, and what is no request.
 import { Fetch } from '../../../protocol/messages/01-fetch.ts';
 import { Metadata } from '../../../protocol/messages/03-metadata.ts';
+import { Heartbeat } from '../../../protocol/messages/12-heartbeat.ts';
 import { ApiVersions } from '../../../protocol/messages/18-api-versions.ts';
 import { headerBytes } from '../../behaviours/wire.ts';
 import { each, type Flow, flow, step } from '../flow.ts';
@@ -35,7 +36,7 @@ export const framing: readonly Flow[] = [
     ).map(([key, v]) => ({ what: `key ${key} version ${v}`, frame: raw(key, v), connection: `${key} ${v}` })),
     {
       what: 'bytes behind the body',
-      frame: raw(Metadata.key, 1, Buffer.from([0, 0, 0, 0, 1, 2, 3])),
+      frame: raw(Heartbeat.key, 0, Buffer.from([0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3])),
       connection: 'long',
     },
     { what: 'half a body', frame: raw(Metadata.key, 1, Buffer.from([0, 0, 0, 9, 0])), connection: 'half' },
