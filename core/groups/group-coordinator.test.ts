@@ -63,6 +63,8 @@ test('a group lands in the partition where Kafka looks for it', () => {
   expect(groupPartition('a', 50)).toBe(97 % 50);
   expect(groupPartition('group', 50)).toBe(98_629_247 % 50);
   expect(groupPartition('polygenelubricants', 50)).toBe(0);
+  // Negative hashes; these three were found where Kafka had put them.
+  expect([0, 1, 2].map((i) => groupPartition(`live:LLHTg_6DT8meWpi4L9c_GQ:${i}`, 3))).toEqual([0, 2, 1]);
 });
 
 test('44: offsets come back with their metadata, also after a restart; too much metadata is refused for that partition only', async () => {

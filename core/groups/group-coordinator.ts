@@ -78,11 +78,11 @@ export interface GroupListing {
   readonly type: GroupKind;
 }
 
-/** Java's String.hashCode, made non-negative as Kafka's Utils.abs does. */
+/** By Java's String.hashCode, without its sign as Kafka's Utils.abs takes it away: −2^31, which has no counterpart, becomes 0. */
 export function groupPartition(groupId: string, partitions: number): number {
   let hash = 0;
   for (let i = 0; i < groupId.length; i++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(i)) | 0;
-  return (hash & 0x7fff_ffff) % partitions;
+  return (hash === -(2 ** 31) ? 0 : Math.abs(hash)) % partitions;
 }
 
 export class GroupCoordinator {
