@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fc, test } from '@fast-check/vitest';
 import { expect } from 'vitest';
 import type { Ports } from '../ports/ports.ts';
@@ -7,6 +9,25 @@ import { buildBatch } from '../protocol/record-batch-builder.ts';
 import { DEFAULT_LOG_CONFIG } from './log-config.ts';
 import { LogManager } from './log-manager.ts';
 import { batch, readAll, T0, TestFolder } from './test/fixture.ts';
+
+test('preallocate takes a segment’s disk space at once, and gives back at roll and close what was not needed', async () => {
+  using folder = new TestFolder();
+  const log = folder.log({ preallocate: true, segmentBytes: 1 << 20 });
+  const files = () =>
+    readdirSync(log.directory)
+      .filter((name) => name.endsWith('.log'))
+      .map((name) => statSync(join(log.directory, name)));
+  log.append(batch(['a'.repeat(5000)]), 0);
+  const [active] = files();
+  expect(active!.size).toBeLessThan(11_000);
+  // Where the system cannot reserve there is nothing to give back.
+  const reserves = active!.blocks * 512 >= 1 << 20;
+  log.roll();
+  log.append(batch(['b']), 0);
+  await log.close();
+  expect(files().map(({ blocks }) => blocks * 512 < (reserves ? 16_384 : 1 << 20))).toEqual([true, true]);
+  expect(readAll(folder.log()).map(({ value }) => value.length)).toEqual([5000, 1]);
+});
 
 test('what was appended is read back, across segments and after a clean restart', async () => {
   using folder = new TestFolder();

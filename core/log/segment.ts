@@ -59,6 +59,8 @@ export class Segment {
   private isRemoved = false;
   /** Batches changed since the last flush began. */
   private isDirty = true;
+  /** preallocate: disk space beyond the length is taken. */
+  private isReserved = false;
 
   constructor(
     files: Files,
@@ -92,7 +94,8 @@ export class Segment {
     this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, isNew ? 0 : sizeOf(files, timePath));
     this.abortedIndex = new AbortedIndex(files, abortedPath, isNew ? 0 : sizeOf(files, abortedPath));
     this.maxTimestampSoFar = this.timeIndex.last();
-    if (isNew && config.preallocate) this.log.reserve(config.segmentBytes);
+    this.isReserved = isNew && config.preallocate;
+    if (this.isReserved) this.log.reserve(config.segmentBytes);
   }
 
   private path(suffix: string): string {
@@ -275,8 +278,10 @@ export class Segment {
     this.bytesSinceIndexEntry = 0;
   }
 
-  /** No append will follow: the time index gets its last entry, both indexes go to their files. */
+  /** No append will follow: the time index gets its last entry, both indexes go to their files, and disk space that was not needed is given back. */
   seal(): void {
+    if (this.isReserved) this.log.trim();
+    this.isReserved = false;
     this.noteMaxTimestamp();
     this.offsetIndex.entries.release();
     this.timeIndex.entries.release();

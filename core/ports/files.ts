@@ -68,8 +68,10 @@ export interface File {
   flush(): Promise<void>;
   /** Cuts (or extends with zeros) to `size` bytes. */
   truncate(size: number): void;
-  /** Asks for `bytes` of disk space to be reserved without changing the length; a hint, no error when unsupported. */
+  /** Asks for `bytes` of disk space from the file's start to be reserved without changing the length; a hint, no error when unsupported or when there is no room. */
   reserve(bytes: number): void;
+  /** Gives back what was reserved beyond the length. Bytes are not touched, so slices in flight go on. */
+  trim(): void;
   /** Idempotent. A FileSlice that is still being sent keeps the underlying descriptor open until it is done. */
   close(): void;
 }

@@ -210,6 +210,7 @@ function watched(files: Files, beforeAppend: () => void): Files {
     flush: () => file.flush(),
     truncate: (size) => file.truncate(size),
     reserve: (bytes) => file.reserve(bytes),
+    trim: () => file.trim(),
     close: () => file.close(),
   });
   return {

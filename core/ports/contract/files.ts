@@ -94,6 +94,10 @@ export function filesContract(open: OpenBench): void {
     expect(file.append([Buffer.from('x')])).toBe(6);
     file.reserve(1 << 20);
     expect(file.size).toBe(7);
+    expect(file.append([Buffer.from('y')])).toBe(7);
+    file.trim();
+    expect([file.size, contentOf(file)]).toEqual([8, '0123\0\0xy']);
+    expect(file.append([Buffer.from('z')])).toBe(8);
     file.close();
   });
 

@@ -112,6 +112,10 @@ export class RealFile implements File {
     posix()?.reserve?.(this.#open('reserve'), bytes);
   }
 
+  trim(): void {
+    this.truncate(this.#size);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

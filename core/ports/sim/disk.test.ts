@@ -148,6 +148,29 @@ test('a full disk refuses the whole append, and removing makes room, once nobody
   expect(files.freeBytes('/')).toBe(100);
 });
 
+test('reserved space is taken from the disk, appends within it take no more, and trimming gives the rest back', () => {
+  const world = new SimWorld({ seed: 1 });
+  const process = world.process('node');
+  process.disk.capacityBytes = 100;
+  const { files } = process.ports;
+  const file = files.open('/a', 'create');
+  file.reserve(1000);
+  expect(files.freeBytes('/')).toBe(100);
+  file.reserve(60);
+  expect(files.freeBytes('/')).toBe(40);
+  file.append([Buffer.alloc(50)]);
+  expect(files.freeBytes('/')).toBe(40);
+  file.append([Buffer.alloc(20)]);
+  expect(files.freeBytes('/')).toBe(30);
+  file.reserve(90);
+  file.trim();
+  expect([files.freeBytes('/'), file.size]).toEqual([30, 70]);
+  file.reserve(80);
+  files.remove('/a');
+  file.close();
+  expect(files.freeBytes('/')).toBe(100);
+});
+
 test('faults can be put into operations', async () => {
   const world = new SimWorld({ seed: 1 });
   const { disk, ports } = world.process('node');

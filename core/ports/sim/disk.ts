@@ -108,7 +108,7 @@ export class SimDisk {
   /** A handle of the file was closed. */
   released(inode: Inode): void {
     inode.handleCount -= 1;
-    if (inode.handleCount === 0 && !inode.linked) this.charge(-inode.size);
+    if (inode.handleCount === 0 && !inode.linked) this.charge(-inode.allocatedBytes);
   }
 
   /** Journal entries that touch the folder now; hand them to `directoryFlushed`. */
@@ -146,6 +146,7 @@ export class SimDisk {
       outcomes.set(path, inode.powerCut(random));
       inode.linked = true;
       inode.handleCount = 0;
+      inode.reservedBytes = 0;
       this.#usedBytes += inode.size;
     }
     return { outcomes, entriesLost };
@@ -184,7 +185,7 @@ export class SimDisk {
     if (changes.some(([, , now]) => now === node)) return;
     walk(node, '', (_, inode) => {
       inode.linked = false;
-      if (inode.handleCount === 0) this.charge(-inode.size);
+      if (inode.handleCount === 0) this.charge(-inode.allocatedBytes);
     });
   }
 }

@@ -242,13 +242,20 @@ class SimFile implements File {
     this.#checkOpen('truncate');
     this.#checkWritable('truncate');
     this.#files.check('truncate', this.path, size, 0);
-    const delta = size - this.#inode.size;
+    const delta = size - this.#inode.allocatedBytes;
     if (!this.#files.charge(delta)) throw new FilesError('ENOSPC', this.path, 'truncate');
     this.#inode.truncate(size);
+    this.#inode.reservedBytes = 0;
   }
 
-  reserve(_bytes: number): void {
+  reserve(bytes: number): void {
     this.#checkOpen('reserve');
+    const growth = bytes - this.#inode.allocatedBytes;
+    if (growth > 0 && this.#files.charge(growth)) this.#inode.reservedBytes = bytes;
+  }
+
+  trim(): void {
+    this.truncate(this.#inode.size);
   }
 
   close(): void {
@@ -261,7 +268,7 @@ class SimFile implements File {
     this.#checkOpen(kind);
     this.#checkWritable(kind);
     this.#files.check(kind, this.path, position, bytes);
-    const growth = Math.max(0, end - this.#inode.size);
+    const growth = Math.max(0, end - this.#inode.allocatedBytes);
     if (!this.#files.charge(growth)) throw new FilesError('ENOSPC', this.path, kind);
   }
 

@@ -28,6 +28,8 @@ export class Inode {
   data: Buffer = EMPTY;
   size = 0;
   linked = true;
+  /** Disk space taken from the file's start, whatever the length is. */
+  reservedBytes = 0;
   handleCount = 0;
   #layers: Layer[] = [{ baseSize: 0, undo: new Map() }];
 
@@ -55,6 +57,11 @@ export class Inode {
       this.data.fill(0, this.size, size);
     }
     this.size = size;
+  }
+
+  /** What the file takes of the disk. */
+  get allocatedBytes(): number {
+    return Math.max(this.size, this.reservedBytes);
   }
 
   /** Everything written so far belongs to this flush; hand the token to `flushed` when the device has it. */
