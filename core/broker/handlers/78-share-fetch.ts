@@ -34,7 +34,13 @@ export const shareFetchHandler = handlerOf(ShareFetch, async (broker, request, c
   if (context.kind === 'error') {
     // A client without a session comes back at once: it waits here as long as it would have for records.
     if (context.errorCode === ErrorCode.SHARE_SESSION_LIMIT_REACHED) {
-      await new Promise<void>((resolve) => broker.clock.setTimer(Math.max(0, request.maxWaitMs), resolve));
+      const timeoutMs = Math.max(0, request.maxWaitMs);
+      await broker.purgatory.park({
+        partitions: [],
+        timeoutMs,
+        connection: call.connection,
+        isSatisfied: () => false,
+      });
     }
     return { errorCode: context.errorCode, acquisitionLockTimeoutMs: 0, responses: [], nodeEndpoints: [] };
   }

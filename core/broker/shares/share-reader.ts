@@ -115,8 +115,9 @@ export async function readShares(
     const looks = look(broker, request, readable);
     if (waitMs <= 0 || isEnough(request, readable, looks)) {
       const reads = acquireAll(request, looks);
-      // Somebody else may have been faster: then it waits on.
       if (waitMs <= 0 || hasNews(reads)) return [...errors, ...reads];
+      // What was read is over (aborted, or compacted away): there may be more behind it. Otherwise it waits on.
+      if (looks.some(({ item, fetchOffset }) => item.held!.fetchOffset !== fetchOffset)) continue;
     }
     const released = await broker.purgatory.park({
       partitions: readable.flatMap(({ log, held }) => [log!, held!]),

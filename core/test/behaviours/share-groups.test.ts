@@ -527,7 +527,9 @@ describe('share groups: delivery', { timeout: 60_000 }, () => {
     expect(await open.acquireSome()).toEqual([[0, 4, 1]]);
     expect(await committed.acquireSome()).toEqual([[0, 1, 1]]);
     await wire.ask(EndTxn, 3, { transactionalId, ...transaction, committed: false });
-    const rest = await committed.acquireSome({ empty: true });
+    // The aborted ones are more than it asks for: it gets what is behind them.
+    const rest = await committed.acquireSome({ empty: true, maxRecords: 1 });
+    rest.push(...(await committed.acquireSome({ empty: true })));
     expect(rest.flatMap(([first, last]) => Array.from({ length: last! - first! + 1 }, (_, i) => first! + i))).toEqual([
       4, 5,
     ]);
