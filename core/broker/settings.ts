@@ -2,6 +2,7 @@ import type { BrokerConfigRules } from '../controller/config-decisions.ts';
 import { parseConfig } from '../controller/config-definition.ts';
 import { BROKER_RESOURCE, type ClusterImage, TOPIC_RESOURCE } from '../controller/image.ts';
 import { logConfigOf } from '../controller/topic-config.ts';
+import { compileTopicRegex } from '../groups/topic-regex.ts';
 import type { CleanerSettings } from '../log/log-cleaner.ts';
 import type { LogConfig } from '../log/log-config.ts';
 import { type BrokerConfig, brokerConfigDefinition } from './config.ts';
@@ -125,5 +126,6 @@ export function brokerConfigRules(settings: Settings): BrokerConfigRules {
       return `${name} can be changed by a factor of two at most, from ${current} to ${wanted} is too far`;
     },
     valueOf: (name) => settings.text(name),
+    isExpression: (text) => compileTopicRegex(text).problem === null,
   };
 }

@@ -30,8 +30,11 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** null, or why a subscription cannot have these settings. */
-export function checkClientMetricsConfigs(configs: ReadonlyMap<string, string>): ConfigProblem | null {
+/** null, or why a subscription cannot have these settings. `isExpression`: whether the broker can match clients by that. */
+export function checkClientMetricsConfigs(
+  configs: ReadonlyMap<string, string>,
+  isExpression: (text: string) => boolean,
+): ConfigProblem | null {
   for (const [name, text] of configs) {
     const definition = CLIENT_METRICS_CONFIGS.get(name);
     if (definition === undefined) {
@@ -47,18 +50,27 @@ export function checkClientMetricsConfigs(configs: ReadonlyMap<string, string>):
       }
     }
     if (name === 'match') {
-      const illegal = (parsed.value as readonly string[]).find((each) => patternOf(each) === null);
+      const illegal = (parsed.value as readonly string[]).find((each) => {
+        const pattern = patternOf(each);
+        return pattern === null || !isExpression(pattern.expression);
+      });
       if (illegal !== undefined) return { kind: 'config', message: `Illegal client matching pattern: ${illegal}` };
     }
   }
   return null;
 }
 
+export interface ClientPattern {
+  readonly attribute: string;
+  /** Has to match the whole of the client's attribute. */
+  readonly expression: string;
+}
+
 export interface Subscription {
   readonly metrics: readonly string[];
   readonly intervalMs: number;
-  /** By attribute of the client; all have to match. */
-  readonly patterns: ReadonlyMap<string, RegExp>;
+  /** All have to match; of two for one attribute the last counts. */
+  readonly patterns: readonly ClientPattern[];
 }
 
 /** Of settings that were checked. */
@@ -69,29 +81,18 @@ export function subscriptionOf(configs: ReadonlyMap<string, string>): Subscripti
     if (!parsed.ok) throw new Error(parsed.message);
     return parsed.value;
   };
-  const patterns = (value('match') as readonly string[]).map((each) => patternOf(each)!);
+  const patterns = new Map((value('match') as readonly string[]).map((each) => [each.split('=')[0], patternOf(each)!]));
   return {
     metrics: value('metrics') as readonly string[],
     intervalMs: value('interval.ms') as number,
-    patterns: new Map(patterns),
+    patterns: [...patterns.values()],
   };
 }
 
-export function matchesClient({ patterns }: Subscription, attributes: ReadonlyMap<string, string>): boolean {
-  return [...patterns].every(([name, pattern]) => {
-    const attribute = attributes.get(name);
-    return attribute !== undefined && pattern.test(attribute);
-  });
-}
-
-/** `attribute=expression`; the expression has to match the whole value. */
-function patternOf(text: string): readonly [string, RegExp] | null {
+/** `attribute=expression` */
+function patternOf(text: string): ClientPattern | null {
   const parts = text.split('=');
-  const name = parts[0]!.trim();
-  if (parts.length !== 2 || !CLIENT_ATTRIBUTES.has(name)) return null;
-  try {
-    return [name, new RegExp(`^(?:${parts[1]!.trim()})$`)];
-  } catch {
-    return null;
-  }
+  const attribute = parts[0]!.trim();
+  if (parts.length !== 2 || !CLIENT_ATTRIBUTES.has(attribute)) return null;
+  return { attribute, expression: parts[1]!.trim() };
 }

@@ -101,7 +101,7 @@ function entityProblem(parts: readonly EntityPart[]): string | null {
 function quotaProblem(isIp: boolean, key: string, value: number): string | null {
   const type = (isIp ? IP_KEYS : CLIENT_KEYS).get(key);
   if (type === undefined) return `Invalid configuration key ${key}`;
-  if (value <= 0) return `Quota ${key} must be greater than 0`;
+  if (!(value > 0)) return `Quota ${key} must be greater than 0`;
   if (type === 'double') return null;
   if (value > (type === 'int' ? INT_MAX : LONG_MAX)) {
     return `Proposed value for ${key} is too large for ${type === 'int' ? 'an INT' : 'a LONG'}.`;

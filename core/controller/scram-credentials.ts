@@ -3,9 +3,12 @@
  *
  * Invariant: `replay` and `remove` alone change it. Nobody logs in with them here: no listener speaks SASL; they are kept for the day when one does.
  */
-export const SCRAM_MECHANISMS: ReadonlyMap<number, { readonly name: string; readonly digest: string }> = new Map([
-  [1, { name: 'SCRAM-SHA-256', digest: 'sha256' }],
-  [2, { name: 'SCRAM-SHA-512', digest: 'sha512' }],
+export const SCRAM_MECHANISMS: ReadonlyMap<
+  number,
+  { readonly name: string; readonly digest: string; readonly blockBytes: number }
+> = new Map([
+  [1, { name: 'SCRAM-SHA-256', digest: 'sha256', blockBytes: 64 }],
+  [2, { name: 'SCRAM-SHA-512', digest: 'sha512', blockBytes: 128 }],
 ]);
 
 export interface ScramCredential {

@@ -1,4 +1,4 @@
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ErrorCode } from '../protocol/errors.ts';
 import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
@@ -78,8 +78,8 @@ function nameProblem(name: string, mechanism: number): Outcome | null {
 
 /** RFC 5802: the server keeps H(HMAC(salted, "Client Key")) and HMAC(salted, "Server Key"); the salted password is forgotten. */
 function credentialRecord({ name, mechanism, salt, saltedPassword, iterations }: ScramUpsertion): NewMetadataRecord {
-  const { digest } = SCRAM_MECHANISMS.get(mechanism)!;
-  const hmac = (text: string): Buffer => createHmac(digest, saltedPassword).update(text).digest();
+  const { digest, blockBytes } = SCRAM_MECHANISMS.get(mechanism)!;
+  const hmac = (text: string): Buffer => hmacOf(digest, blockBytes, saltedPassword, Buffer.from(text));
   return {
     kind: 'userScramCredential',
     name,
@@ -89,6 +89,15 @@ function credentialRecord({ name, mechanism, salt, saltedPassword, iterations }:
     serverKey: hmac('Server Key'),
     iterations,
   };
+}
+
+/** RFC 2104 over a hash: H(key ⊕ opad ‖ H(key ⊕ ipad ‖ text)). */
+export function hmacOf(digest: string, blockBytes: number, key: Uint8Array, text: Uint8Array): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  block.set(key.length > blockBytes ? hash(digest, key, 'buffer') : key);
+  const padded = (pad: number): Buffer => Buffer.from(block.map((byte) => byte ^ pad));
+  const inner = hash(digest, Buffer.concat([padded(0x36), text]), 'buffer');
+  return hash(digest, Buffer.concat([padded(0x5c), inner]), 'buffer');
 }
 
 export interface DescribedUser extends Outcome {

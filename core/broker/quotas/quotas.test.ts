@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { ClientQuotas } from '../../controller/client-quotas.ts';
 import { alterClientQuotas, matchingQuotas, QUOTA_MATCH } from '../../controller/quota-decisions.ts';
 import type { MetadataRecord } from '../../controller/records/metadata-record.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
+import { brokerConfig } from '../testing.ts';
 import { BoundedMeters } from './bounded-meters.ts';
 import { ConnectionQuota } from './connection-quota.ts';
 import { QuotaLimits } from './quota-limits.ts';
+import { Quotas, RequestThrottle } from './quotas.ts';
 import { RateQuota } from './rate-quota.ts';
 import { RateWindow } from './rate-window.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -195,6 +198,48 @@ describe('windows', () => {
     if (uses.length === 0) return;
     meters.of('late', nowMs + 4_000_000);
     expect(meters.size).toBe(1);
+  });
+});
+
+describe('request_percentage', () => {
+  const broker = (percentage: number) => {
+    const clientQuotas = quotasOf([{ user: 'ANONYMOUS' }, 'request_percentage', percentage]);
+    const time = { nowMs: 0 };
+    const clock = { monotonic: () => time.nowMs } as Clock;
+    return { time, clock, quotas: new Quotas(clock, clientQuotas, brokerConfig({ 'quota.window.num': '2' })) };
+  };
+
+  test('the time of handlers is charged until they wait, and silence lasts at most a sample', () => {
+    const { time, clock, quotas } = broker(10);
+    const request = (busyMs: number, parkedMs = 0) => {
+      const throttle = new RequestThrottle(quotas, clock, null);
+      time.nowMs += busyMs;
+      if (parkedMs > 0) throttle.waits();
+      time.nowMs += parkedMs;
+      throttle.chargeTime();
+      return throttle.throttleMs;
+    };
+    time.nowMs = 1_000_000;
+    expect(request(50, 200)).toBe(0);
+    expect(request(40)).toBe(0);
+    expect(request(100)).toBeGreaterThan(0);
+    expect(request(10_000)).toBe(1000);
+  });
+
+  test('what is exempt, and without a quota everything, costs nothing', () => {
+    const { time, clock, quotas } = broker(0.1);
+    const exempt = new RequestThrottle(quotas, clock, 'c');
+    exempt.exempt();
+    time.nowMs += 5000;
+    exempt.chargeTime();
+    expect(exempt.throttleMs).toBe(0);
+    exempt.atLeast(7);
+    exempt.atLeast(3);
+    expect(exempt.throttleMs).toBe(7);
+    const free = new RequestThrottle(new Quotas(clock, new ClientQuotas(), brokerConfig()), clock, 'c');
+    time.nowMs += 5000;
+    free.chargeTime();
+    expect(free.throttleMs).toBe(0);
   });
 });
 

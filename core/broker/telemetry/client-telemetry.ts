@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
-import { CLIENT_METRICS_DEFAULTS, matchesClient, subscriptionOf } from '../../controller/client-metrics-config.ts';
+import { CLIENT_METRICS_DEFAULTS, type Subscription, subscriptionOf } from '../../controller/client-metrics-config.ts';
 import { CLIENT_METRICS_RESOURCE, type ClusterImage } from '../../controller/image.ts';
+import { compileTopicRegex } from '../../groups/topic-regex.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
@@ -167,4 +168,12 @@ export class ClientTelemetry {
       if (!RESERVED_IDS.has(id) && !this.instances.has(id)) return id;
     }
   }
+}
+
+/** By the engine whose time does not explode: expressions and attributes both come from clients. */
+function matchesClient({ patterns }: Subscription, attributes: ClientAttributes): boolean {
+  return patterns.every(({ attribute, expression }) => {
+    const value = attributes.get(attribute);
+    return value !== undefined && compileTopicRegex(expression).matcher?.matches(value) === true;
+  });
 }

@@ -138,11 +138,13 @@ describe('quotas', () => {
 
   test('C56 controller_mutation_rate: 89 while the allowance is overdrawn', async () => {
     expect(await alter(SELF, { controller_mutation_rate: 1 })).toBe(0);
+    // A connection of its own: it is muted for seconds.
+    const creator = await Wire.open(broker);
     const create = async () => {
       const topics = [
         { name: freshName('many'), numPartitions: 6, replicationFactor: 1, assignments: [], configs: [] },
       ];
-      return wire.ask(CreateTopics, 7, { topics });
+      return creator.ask(CreateTopics, 7, { topics });
     };
     const refused = await eventually('a creation is refused', async () => {
       const answer = await create();
@@ -150,6 +152,7 @@ describe('quotas', () => {
     });
     expect(refused.topics[0]!.errorCode).toBe(89);
     expect(refused.throttleTimeMs).toBeGreaterThan(0);
+    creator.close();
     expect(await alter(SELF, { controller_mutation_rate: null })).toBe(0);
   });
 });
