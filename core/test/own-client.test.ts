@@ -169,6 +169,28 @@ test('C65: a member that polls too slowly loses its partitions, and what it had 
     await other.close();
   }));
 
+test('a cooperative member that commits while the group rebalances is refused at once, and keeps its membership', () =>
+  withBroker(quickGroups, async ({ ports }) => {
+    await createTopic(ports, 't', 2);
+    await produce(ports, 't', 10);
+    const settings = { 'partition.assignment.strategy': 'cooperative-sticky', 'enable.auto.commit': false };
+    const [first, second, late] = [member(ports, settings), member(ports, settings), member(ports, settings)];
+    const lost: TopicPartition[] = [];
+    first.subscribe(['t'], { onPartitionsLost: (partitions) => void lost.push(...partitions) });
+    second.subscribe(['t']);
+    await pollAll(ports, [first, second], 15_000);
+    // The second member does not poll, so the rebalance waits for it.
+    late.subscribe(['t']);
+    await pollAll(ports, [first, late], 8_000);
+    const beganMs = ports.clock.monotonic();
+    const own = first.assignment()[0]!;
+    await expect(first.commitSync([{ ...own, offset: 1 }])).rejects.toMatchObject({ kind: 'REBALANCE_IN_PROGRESS' });
+    expect(ports.clock.monotonic() - beganMs).toBeLessThan(1);
+    await pollAll(ports, [first, second, late], 15_000);
+    expect(lost).toEqual([]);
+    for (const consumer of [first, second, late]) await consumer.close();
+  }));
+
 test('C16: seek to an offset, the beginning, the end and a time', () =>
   withBroker(quickGroups, async ({ ports, wait }) => {
     await createTopic(ports, 't', 1);

@@ -456,8 +456,10 @@ export class GroupCoordinator {
 
   /** One attempt. `code` 0, or the first error of any partition. Throws ClientError with outcome when the call itself failed. */
   async commit(offsets: readonly PartitionOffset[], isGroupManaged: boolean): Promise<void> {
+    // Behind a JoinGroup it would wait for the next generation, and be refused for having the old one.
+    if (isGroupManaged && this.joining) throw rebalancing();
     if (isGroupManaged && !this.isMember) {
-      if (this.joining || !this.isLost) throw rebalancing();
+      if (!this.isLost) throw rebalancing();
       throw commitFailed('this member is no longer part of the group');
     }
     const anonymous = { groupId: this.groupId, memberId: '', generation: NO_GENERATION, groupInstanceId: null };
