@@ -93,7 +93,7 @@ export interface ConsumerSettings {
   readonly maxPollRecords?: number;
   readonly sessionTimeoutMs?: number;
   readonly heartbeatIntervalMs?: number;
-  /** The own client: how long between two polls. kafkajs and @platformatic/kafka know it only as the time that a rebalance waits for them. */
+  /** How long between two polls: the own client alone watches it. */
   readonly maxPollIntervalMs?: number;
   readonly assignor?: 'range' | 'roundrobin' | 'sticky' | 'cooperative-sticky';
   /** The own client waits for what it returns before it looks up where to begin; clients that only tell of it do not. */

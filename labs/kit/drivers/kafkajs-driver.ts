@@ -197,7 +197,6 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
     groupId: settings.group ?? `mqlab-alone-${randomUUID()}`,
     ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeout: settings.sessionTimeoutMs }),
     ...(settings.heartbeatIntervalMs === undefined ? {} : { heartbeatInterval: settings.heartbeatIntervalMs }),
-    ...(settings.maxPollIntervalMs === undefined ? {} : { rebalanceTimeout: settings.maxPollIntervalMs }),
     ...(settings.committedOnly === undefined ? {} : { readUncommitted: !settings.committedOnly }),
   });
   const handed = new HandedOver();

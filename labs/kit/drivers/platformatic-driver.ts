@@ -208,7 +208,6 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
     deserializers: stringDeserializers,
     ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeout: settings.sessionTimeoutMs }),
     ...(settings.heartbeatIntervalMs === undefined ? {} : { heartbeatInterval: settings.heartbeatIntervalMs }),
-    ...(settings.maxPollIntervalMs === undefined ? {} : { rebalanceTimeout: settings.maxPollIntervalMs }),
     ...(settings.committedOnly === undefined ? {} : { isolationLevel: settings.committedOnly ? 1 : 0 }),
     ...(isAlone ? { autocommit: false } : autocommit === undefined ? {} : { autocommit }),
   });

@@ -45,6 +45,11 @@ class BackgroundWork {
     return offsets;
   }
 
+  /** Refused for now: to be committed again, where nothing newer is finished. */
+  putBack(offsets: readonly CommitOffset[]): void {
+    for (const at of offsets) if (!this.#finished.has(nameOf(at))) this.#finished.set(nameOf(at), at);
+  }
+
   /** Forgets what nobody has begun, and waits for what is in work. */
   async settle(partitions: readonly TopicPartition[]): Promise<void> {
     const names = new Set(partitions.map(nameOf));
@@ -73,19 +78,21 @@ export function commitLate(consumer: () => ConsumerDriver, shift: Shift): Applic
 // #excerpt commit-on-revoke
 export function commitOnRevoke(consumer: () => ConsumerDriver, shift: Shift): Application {
   const background = new BackgroundWork(shift);
-  const commit = async (finished: readonly CommitOffset[]): Promise<void> => {
-    // Refused: the group has gone on without this member. What was finished is done again by the next owner.
-    if (finished.length > 0) await consumer().commit(finished);
-  };
   return {
     revoked: async (partitions) => {
       await background.settle(partitions);
-      await commit(background.take(partitions));
+      // Refused: the group has gone on without this member, and the next owner does it again.
+      const last = background.take(partitions);
+      if (last.length > 0) await consumer().commit(last);
     },
     run: async () => {
       while (!shift.isEnding) {
         background.push(await consumer().poll(POLL_MS));
-        await commit(background.take());
+        const finished = background.take();
+        if (finished.length === 0) continue;
+        const { outcome } = await consumer().commit(finished);
+        // Refused while the group rebalances: to be tried again, unless the next poll takes the partition away.
+        if (outcome !== 'ok') background.putBack(finished);
       }
       await consumer().close();
     },

@@ -30,7 +30,6 @@ interface Row {
 export async function rebalanceFigures(context: FigureContext): Promise<LabFigures> {
   const { targets, progress } = context;
   const classic = async (): Promise<Row[]> => {
-    if (!targets.includes('sim')) return [];
     const rows: Row[] = [];
     for (const assignor of ASSIGNORS) {
       progress(`${assignor}: one leaves and comes back`);
@@ -48,8 +47,7 @@ export async function rebalanceFigures(context: FigureContext): Promise<LabFigur
     return rows;
   };
   const served = async (): Promise<Row[]> => {
-    const kind = targets.find((known) => known !== 'sim');
-    if (kind === undefined) return [];
+    const kind = targets.find((known) => known !== 'sim') ?? 'local';
     const target = await context.open(kind, SETTINGS);
     try {
       progress('KIP-848: one leaves and comes back');
@@ -86,27 +84,25 @@ function figuresOf(rows: readonly Row[]): LabFigures {
     }
   }
   const charts = Object.fromEntries(rows.map((row) => [`owners-${row.id}`, gantt(row)]));
-  const price: PriceRow[] = rows.some(({ id }) => id === 'range')
-    ? ['leave', 'join'].flatMap((change): PriceRow[] => [
-        {
-          metric: `silence of partitions that stay, a member ${change === 'leave' ? 'leaves' : 'comes'}: range → cooperative-sticky`,
-          before: `${change}.kept.range`,
-          after: `${change}.kept.cooperative-sticky`,
-        },
-        {
-          metric: `longest silence, a member ${change === 'leave' ? 'leaves' : 'comes'}: range → cooperative-sticky`,
-          before: `${change}.silence.range`,
-          after: `${change}.silence.cooperative-sticky`,
-        },
-      ])
-    : [];
+  const price: PriceRow[] = ['leave', 'join'].flatMap((change): PriceRow[] => [
+    {
+      metric: `silence of partitions that stay, a member ${change === 'leave' ? 'leaves' : 'comes'}: range → cooperative-sticky`,
+      before: `${change}.kept.range`,
+      after: `${change}.kept.cooperative-sticky`,
+    },
+    {
+      metric: `longest silence, a member ${change === 'leave' ? 'leaves' : 'comes'}: range → cooperative-sticky`,
+      before: `${change}.silence.range`,
+      after: `${change}.silence.cooperative-sticky`,
+    },
+  ]);
   return {
     figures,
     charts: { ...charts, ...(rows.length === 0 ? {} : { silence: silenceChart(rows) }) },
     tables: { moves: movesTable(rows), assignments: assignmentsTable(rows) },
     price,
     limits: [
-      `Members work ${WORK_MS} ms a batch and send a heartbeat every ${HEARTBEAT_MS} ms; a slower member or a longer interval makes every silence longer. The classic assignors ran on virtual time, the broker's own ones on real time: compare their moves, and their silences only roughly.`,
+      `Members of the classic protocol work ${WORK_MS} ms a batch, those of KIP-848 take records as they come; both send a heartbeat every ${HEARTBEAT_MS} ms. A slower member or a longer interval makes every silence longer. The classic assignors ran on virtual time, the broker's own ones on real time: compare their moves, and their silences only roughly.`,
     ],
   };
 }
@@ -118,13 +114,13 @@ function movesTable(rows: readonly Row[]): Table {
       { name: 'assignor' },
       { name: 'client and target' },
       { name: 'leave: moved', align: 'right' },
-      { name: 'had to', align: 'right' },
-      { name: 'stayed, but interrupted', align: 'right' },
-      { name: 'longest silence', align: 'right' },
+      { name: 'leave: had to', align: 'right' },
+      { name: 'leave: stayed, interrupted', align: 'right' },
+      { name: 'leave: longest silence', align: 'right' },
       { name: 'return: moved', align: 'right' },
-      { name: 'had to', align: 'right' },
-      { name: 'stayed, but interrupted', align: 'right' },
-      { name: 'longest silence', align: 'right' },
+      { name: 'return: had to', align: 'right' },
+      { name: 'return: stayed, interrupted', align: 'right' },
+      { name: 'return: longest silence', align: 'right' },
     ],
     rows: rows.map(({ id, title, client, target }): readonly TableCell[] => [
       title,

@@ -85,20 +85,17 @@ export function nextGenerationMember(target: Target, group: string, remoteAssign
       }
     })();
     const reading = (async () => {
-      while (!isEnding) {
-        let isAny = false;
-        for (let message = stream.read(); message !== null; message = stream.read()) {
-          log.delivered(message as TopicPartition);
-          isAny = true;
-        }
-        await realSleep(isAny ? WORK_MS : LOOK_MS);
+      for await (const message of stream) {
+        if (isEnding) break;
+        log.delivered(message);
       }
     })();
     return async () => {
       if (isEnding) return;
       isEnding = true;
-      await Promise.all([watching, reading]);
+      await watching;
       await stream.close();
+      await reading;
       await consumer.close(true);
     };
   };
