@@ -161,6 +161,7 @@ export class LabRunner {
     const inputOptions = this.#options.input ?? {};
     const flags = inputFlags(inputOptions);
     const example = results.find((result) => result.witness !== null);
+    const witnesses = witnessesOf(lab, results, flags);
     const data: LabRunData = {
       schema: 'mqlab.lab-run/1',
       lab: lab.name,
@@ -168,7 +169,8 @@ export class LabRunner {
       question: lab.question,
       claims: lab.claims.map(claim),
       verdicts: rowsOf(lab, results, taken, this.#seed, flags),
-      witnesses: witnessesOf(lab, results, flags),
+      witnesses,
+      witnessesAbsent: lab.scenarios.map(({ id }) => id).filter((id) => witnesses[id] === undefined),
       ...(taken.price === undefined ? {} : { price: taken.price }),
       ...(lab.clients === undefined ? {} : { clients: lab.clients }),
       ...(lab.code === undefined ? {} : { code: await lab.code() }),
