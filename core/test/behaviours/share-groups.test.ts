@@ -23,7 +23,7 @@ import { batchOf, createTopic, produce, produceBody, Wire } from './wire.ts';
 const [GAP, ACCEPT, RELEASE, REJECT, RENEW] = [0, 1, 2, 3, 4];
 const GROUP_RESOURCE = 32;
 const sessionsMax = 12;
-const lockMs = 1000;
+const lockMs = 2000;
 const UNKNOWN_TOPIC = 'AAAAAAAAQACAAAAAAAAAAQ';
 
 type Acknowledged = readonly [firstOffset: number, lastOffset: number, ...types: number[]];
@@ -136,7 +136,7 @@ describe('share groups: delivery', { timeout: 60_000 }, () => {
   beforeAll(async () => {
     broker = await startBroker({
       set: {
-        'group.share.min.record.lock.duration.ms': lockMs,
+        'group.share.min.record.lock.duration.ms': 1000,
         'group.share.max.size': sessionsMax,
         'group.share.max.share.sessions': sessionsMax,
         'share.coordinator.state.topic.num.partitions': 2,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { IncrementalAlterConfigs } from '../../protocol/messages/44-incremental-alter-configs.ts';
 import { batchOf, createTopic, produce, Wire } from '../behaviours/wire.ts';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, freshName, owned, skipped, startBroker } from './harness.ts';
 import { dataFiles, dumpLog, kafkaClasspath } from './java.ts';
 import { type Delivered, ShareProbe } from './share-probe.ts';
@@ -43,7 +44,7 @@ describe.skipIf(missing !== undefined)('share groups', { timeout: 90_000 }, () =
   afterAll(async () => {
     probe?.dispose();
     wire?.close();
-    await broker?.dispose();
+    await disposeClean(broker, 'share-groups');
   });
 
   /** A topic with records, and a group that begins at its start. */
@@ -74,9 +75,8 @@ describe.skipIf(missing !== undefined)('share groups', { timeout: 90_000 }, () =
     expect(await first.commit()).toEqual(['']);
     await first.close();
     const second = await probe.open(broker.bootstrap, group, topic);
-    const none = second.poll(1500);
     await produce(wire, topic, batchOf(['new']));
-    expect(offsetsOf(await none)).toEqual([20]);
+    expect(offsetsOf(await second.pollSome())).toEqual([20]);
     await second.close();
   });
 
@@ -93,15 +93,14 @@ describe.skipIf(missing !== undefined)('share groups', { timeout: 90_000 }, () =
     await member.acknowledge('ACCEPT', 5);
     await member.acknowledge('RELEASE', 6, 7);
     expect(await member.commit()).toEqual(['']);
-    const none = member.poll(1000);
     await produce(wire, topic, batchOf(['new']));
-    expect(await none).toEqual([{ offset: 10, deliveryCount: 1 }]);
+    expect(await member.pollSome()).toEqual([{ offset: 10, deliveryCount: 1 }]);
     await member.acknowledge('ACCEPT', 10);
     await member.close();
   });
 
   test('two members share one partition; a lock that is over and a member that leaves give records back', async () => {
-    const { topic, group } = await begin(12, { 'share.record.lock.duration.ms': 1500 });
+    const { topic, group } = await begin(12, { 'share.record.lock.duration.ms': 4000 });
     const limit = { ...explicit, 'share.acquire.mode': 'record_limit', 'max.poll.records': 6 };
     const slow = await probe.open(broker.bootstrap, group, topic, limit);
     const quick = await probe.open(broker.bootstrap, group, topic, limit);
@@ -111,7 +110,7 @@ describe.skipIf(missing !== undefined)('share groups', { timeout: 90_000 }, () =
     // One keeps its locks alive, the other forgets.
     await quick.acknowledge('RENEW', ...offsetsOf(ofQuick));
     expect(await quick.commit()).toEqual(['']);
-    expect(await quick.poll(1000)).toEqual(ofQuick);
+    expect(await quick.pollSome()).toEqual(ofQuick);
     await quick.acknowledge('ACCEPT', ...offsetsOf(ofQuick));
     expect(await quick.commit()).toEqual(['']);
     const again = await quick.pollSome();

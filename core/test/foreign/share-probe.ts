@@ -82,7 +82,7 @@ export class ProbedMember {
   }
 
   /** Polls until there are records, at most `msMax`. */
-  async pollSome(msMax = 15_000): Promise<Delivered[]> {
+  async pollSome(msMax = 30_000): Promise<Delivered[]> {
     const endMs = Date.now() + msMax;
     for (;;) {
       const records = await this.poll(Math.max(1, Math.min(2000, endMs - Date.now())));
