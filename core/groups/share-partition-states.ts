@@ -5,6 +5,7 @@ import {
   type SharePartitions,
 } from './share-group.ts';
 import type { ShareGroupRecord } from './share-group-records.ts';
+import type { SharePartitionName } from './share-state-keeper.ts';
 import { partitionsOf, type TopicPartitions, type TopicsView } from './topic-partitions.ts';
 
 /**
@@ -16,11 +17,6 @@ import { partitionsOf, type TopicPartitions, type TopicsView } from './topic-par
  *
  * The keeper itself is called by the shell, in `share-groups.ts`; a step is stored before it is asked for, so that it is taken up again after a crash.
  */
-export interface PartitionToInitialize {
-  readonly topicId: string;
-  readonly partition: number;
-}
-
 type Topics = ReadonlyMap<string, SharePartitions>;
 
 function record(group: ShareGroup, change: Partial<SharePartitionStates>): ShareGroupRecord {
@@ -130,7 +126,7 @@ function allOf(topicId: string, topicName: string, topics: TopicsView): SharePar
 export function deletingAll(
   group: ShareGroup,
   topics: TopicsView,
-): { readonly record: ShareGroupRecord; readonly partitions: PartitionToInitialize[] } | null {
+): { readonly record: ShareGroupRecord; readonly partitions: SharePartitionName[] } | null {
   const states = group.partitionStates;
   if (states === null) return null;
   const again = new Map<string, SharePartitions>();
@@ -155,7 +151,7 @@ export function deletingTopics(
   topics: TopicsView,
 ): {
   readonly record: ShareGroupRecord | null;
-  readonly partitions: PartitionToInitialize[];
+  readonly partitions: SharePartitionName[];
   readonly unknown: ReadonlySet<string>;
 } {
   const states = group.partitionStates;
@@ -197,7 +193,7 @@ export function topicGone(group: ShareGroup, topicId: string): ShareGroupRecord 
   });
 }
 
-export function flat(topics: Topics): PartitionToInitialize[] {
+export function flat(topics: Topics): SharePartitionName[] {
   return [...topics].flatMap(([topicId, { partitions }]) =>
     [...partitions].map((partition) => ({ topicId, partition })),
   );
