@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchOf, createTopic, produce, Wire } from '../behaviours/wire.ts';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, owned, skipped, startBroker } from './harness.ts';
 import { dumpLog, java, kafkaClasspath, type tools } from './java.ts';
 
@@ -24,7 +25,7 @@ describe.skipIf(isSkipped)('operators’ tools', { timeout: 90_000 }, () => {
   });
   afterAll(async () => {
     wire?.close();
-    await broker?.dispose();
+    await disposeClean(broker, 'admin-tools');
     rmSync(root, { recursive: true, force: true });
   });
 

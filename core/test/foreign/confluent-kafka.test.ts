@@ -1,5 +1,6 @@
 // The broker as confluent-kafka (librdkafka, from Python) sees it: python/confluent_suite.py. Skipped, with a printed reason, where the client is not installed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, skipped, startBroker } from './harness.ts';
 import { pythonMissing, runPython } from './python.ts';
 
@@ -19,7 +20,7 @@ describe.skipIf(missing !== undefined && skipped('confluent-kafka', missing))('c
     });
   });
   afterAll(async () => {
-    await broker?.dispose();
+    await disposeClean(broker, 'confluent-kafka');
   });
 
   test('produce, consume, groups of both protocols, admin, transactions, errors', { timeout: 150_000 }, async () => {

@@ -3,6 +3,7 @@ import { Consumer, Producer, stringDeserializers, stringSerializers } from '@pla
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
 import { createTopic, findCoordinator, Wire } from '../behaviours/wire.ts';
+import { disposeClean } from './data-folder.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from './harness.ts';
 import { dataFiles, dumpLog, java, kafkaClasspath } from './java.ts';
 
@@ -38,7 +39,7 @@ describe('the consumer group protocol', { timeout: 60_000 }, () => {
   afterAll(async () => {
     await Promise.allSettled(open.map((one) => one.close(true)));
     wire?.close();
-    await broker?.dispose();
+    await disposeClean(broker, 'consumer-protocol');
   });
 
   const kindOf = async (group: string) => {

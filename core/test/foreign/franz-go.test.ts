@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, skipped, startBroker } from './harness.ts';
 import { runChecks } from './python.ts';
 
@@ -47,7 +48,7 @@ describe.skipIf(missing !== undefined && skipped('franz-go', missing))('franz-go
     });
   });
   afterAll(async () => {
-    await broker?.dispose();
+    await disposeClean(broker, 'franz-go');
     rmSync(folder, { recursive: true, force: true });
   });
 

@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, w
 import { join } from 'node:path';
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { codecs, flights } from './flights.ts';
 import { type ForeignBroker, freshName, owned, skipped, startBroker } from './harness.ts';
 import { dataFiles, dumpLog, java, kafkaClasspath, type tools } from './java.ts';
@@ -29,7 +30,7 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('java', { timeou
 
   afterAll(async () => {
     await admin?.disconnect().catch(() => {});
-    await broker?.dispose();
+    await disposeClean(broker, 'java');
   });
 
   async function createTopic(stem: string, numPartitions = 1, configEntries: { name: string; value: string }[] = []) {

@@ -24,6 +24,8 @@ export const tools = {
   verifiableProducer: 'org.apache.kafka.tools.VerifiableProducer',
   verifiableConsumer: 'org.apache.kafka.tools.VerifiableConsumer',
   dumpLog: 'org.apache.kafka.tools.DumpLogSegments',
+  /** Our own source file, which the launcher compiles. */
+  dumpLogs: fileURLToPath(new URL('java/DumpLogs.java', import.meta.url)),
   logDirs: 'org.apache.kafka.tools.LogDirsCommand',
   reassign: 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   leaderElection: 'org.apache.kafka.tools.LeaderElectionCommand',
@@ -112,17 +114,36 @@ const firstOfSegment = /^Non-consecutive offsets in .*\/(\d{20})\.log\n {2}-1 is
 export async function dumpLog(files: readonly string[], ...switches: readonly string[]): Promise<DumpLogResult> {
   const { code, stdout, stderr } = await java('dumpLog', ['--files', files.join(','), ...switches], '', 60_000);
   // Mismatches and gaps come on stderr, with exit code 0: both streams are read alike.
-  const text = `${stdout}\n${stderr}`.replaceAll(firstOfSegment, (whole, base, first) =>
-    BigInt(base) === BigInt(first) ? '' : whole,
-  );
+  return judged(`${stdout}\n${stderr}`, code);
+}
+
+export interface DumpLogCall {
+  readonly files: readonly string[];
+  readonly switches: readonly string[];
+}
+
+/** As `dumpLog`, many times in one JVM. A call without files finds nothing. */
+export async function dumpLogs(calls: readonly DumpLogCall[]): Promise<DumpLogResult[]> {
+  const asked = calls.filter(({ files }) => files.length > 0);
+  const lines = asked.map(({ files, switches }) => ['--files', files.join(','), ...switches].join('\t'));
+  const { code, stdout, stderr } = await java('dumpLogs', [], lines.map((line) => `${line}\n`).join(''), 120_000);
+  const found = [...stdout.matchAll(/^=== call \d+\n([\s\S]*?)\n=== exit (-?\d+)$/gm)];
+  if (code !== 0 || found.length !== asked.length)
+    throw new Error(`dump-log: exit ${code}\n${stdout.slice(-2000)}${stderr}`);
+  const results = found.map(([, text, exit]) => judged(text!, Number(exit)));
+  return calls.map(({ files }) => (files.length > 0 ? results.shift()! : judged('', 0)));
+}
+
+function judged(output: string, code: number | null): DumpLogResult {
+  const text = output.replaceAll(firstOfSegment, (whole, base, first) => (BigInt(base) === BigInt(first) ? '' : whole));
   const lines = text.split('\n');
   const complaints = lines.filter((line) => !goodLines.some((good) => good.test(line)));
-  if (code !== 0) complaints.push(`exit ${code} after ${stdout.trimEnd().split('\n').at(-1)}`);
+  if (code !== 0) complaints.push(`exit ${code} after ${output.trimEnd().split('\n').at(-1)}`);
   return {
     batches: lines.filter((line) => line.startsWith('baseOffset: ')).length,
     records: lines.filter((line) => line.startsWith('| offset: ')).length,
     complaints,
-    stdout,
+    stdout: output,
   };
 }
 

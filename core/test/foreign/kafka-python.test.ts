@@ -1,5 +1,6 @@
 // The broker as kafka-python sees it: python/kafka_python_suite.py. Skipped, with a printed reason, where the client is not installed.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, skipped, startBroker } from './harness.ts';
 import { pythonMissing, runPython } from './python.ts';
 
@@ -13,7 +14,7 @@ describe.skipIf(missing !== undefined && skipped('kafka-python', missing))('kafk
     broker = await startBroker();
   });
   afterAll(async () => {
-    await broker?.dispose();
+    await disposeClean(broker, 'kafka-python');
   });
 
   test('produce, consume, groups, admin, transactions, errors', { timeout: 150_000 }, async () => {

@@ -2,6 +2,7 @@
 // Every expectation here also holds against Apache Kafka 4.3 (see harness.ts for how to point the suite at another broker).
 import kafkajs, { type Admin, type Consumer, type EachMessagePayload, type KafkaMessage, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { codecs, flights } from './flights.ts';
 import { eventually, type ForeignBroker, freshName, owned, startBroker } from './harness.ts';
 import { compressionTypes, registerKafkajsCodecs } from './kafkajs-codecs.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.allSettled([...consumers.map((one) => one.disconnect()), producer?.disconnect(), admin?.disconnect()]);
-  await broker?.dispose();
+  await disposeClean(broker, 'kafkajs');
 });
 
 async function createTopic(stem: string, numPartitions = 1, configEntries: { name: string; value: string }[] = []) {

@@ -2,6 +2,7 @@
 // Every expectation here also holds against Apache Kafka 4.3 (see harness.ts for how to point the suite at another broker).
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { codecs, flights } from './flights.ts';
 import { eventually, type ForeignBroker, freshName, skipped, startBroker } from './harness.ts';
 import { kcat, kcatMissing } from './kcat.ts';
@@ -20,7 +21,7 @@ describe.skipIf(kcatMissing !== undefined && skipped('kcat', kcatMissing))('kcat
 
   afterAll(async () => {
     await admin?.disconnect().catch(() => {});
-    await broker?.dispose();
+    await disposeClean(broker, 'kcat');
   });
 
   async function createTopic(stem: string, numPartitions = 1): Promise<string> {

@@ -14,6 +14,7 @@ import {
   stringSerializers,
 } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { codecs, flights } from './flights.ts';
 import { eventually, type ForeignBroker, freshName, owned, startBroker } from './harness.ts';
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.allSettled(open.map((one) => one.close(true)));
   await Promise.allSettled([admin?.close()]);
-  await broker?.dispose();
+  await disposeClean(broker, 'platformatic');
 });
 
 function makeProducer(extra: object = {}): TextProducer {

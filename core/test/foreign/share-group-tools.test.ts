@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ShareGroupHeartbeat } from '../../protocol/messages/76-share-group-heartbeat.ts';
 import { batchOf, createTopic, findCoordinator, produce, Wire } from '../behaviours/wire.ts';
+import { disposeClean } from './data-folder.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from './harness.ts';
 import { dataFiles, dumpLog, java, kafkaClasspath, type tools } from './java.ts';
 
@@ -30,7 +31,7 @@ describe.skipIf('missing' in at && skipped('share group tools', at.missing))(
     });
     afterAll(async () => {
       wire?.close();
-      await broker?.dispose();
+      await disposeClean(broker, 'share-group-tools');
     });
 
     const call = (tool: keyof typeof tools, ...args: string[]) =>

@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import kafkajs, { type Admin, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from './harness.ts';
 import { dumpLog, kafkaClasspath } from './java.ts';
 import { kcat, kcatMissing } from './kcat.ts';
@@ -29,7 +30,7 @@ describe('foreign transactions', { timeout: 60_000 }, () => {
   });
   afterAll(async () => {
     await Promise.allSettled([...producers.map((each) => each.disconnect()), admin?.disconnect()]);
-    await broker?.dispose();
+    await disposeClean(broker, 'transactions');
   });
 
   async function transactional(transactionalId: string): Promise<Producer> {

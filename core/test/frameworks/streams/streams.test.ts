@@ -11,8 +11,8 @@ import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ListOffsets } from '../../../protocol/messages/02-list-offsets.ts';
 import { Wire } from '../../behaviours/wire.ts';
+import { dumpFolder } from '../../foreign/data-folder.ts';
 import { eventually, type ForeignBroker, freshName, owned, skipped, startBroker } from '../../foreign/harness.ts';
-import { dumpFolder } from '../data-folder.ts';
 import { type JavaProcess, javaApplication, runJava } from '../java-application.ts';
 
 const application = owned

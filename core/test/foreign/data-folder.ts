@@ -3,7 +3,9 @@
 // For a broker that was stopped: a running one, or a killed one, may hold preallocated indexes, which dump-log cannot read.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DumpLogResult, dumpLog } from '../foreign/java.ts';
+import { expect } from 'vitest';
+import { type ForeignBroker, owned, skipped } from './harness.ts';
+import { dumpLogs, kafkaClasspath } from './java.ts';
 
 /** How dump-log shows an entry of a .txnindex file. */
 const txnIndexLine = /^version: \d+ producerId: \d+ firstOffset: \d+ lastOffset: \d+ lastStableOffset: \d+$/;
@@ -26,11 +28,13 @@ export async function dumpFolder(dataDir: string): Promise<FolderVerdict> {
     snapshot: [] as string[],
     consumerOffsets: [] as string[],
     transactionState: [] as string[],
+    shareState: [] as string[],
     clusterMetadata: [] as string[],
   };
   const logsOf: Readonly<Record<string, keyof typeof kinds>> = {
     __consumer_offsets: 'consumerOffsets',
     __transaction_state: 'transactionState',
+    __share_group_state: 'shareState',
     __cluster_metadata: 'clusterMetadata',
   };
   for (const entry of readdirSync(dataDir, { withFileTypes: true })) {
@@ -45,28 +49,41 @@ export async function dumpFolder(dataDir: string): Promise<FolderVerdict> {
       kinds[kind === 'log' ? (logsOf[topic] ?? 'log') : kind].push(path);
     }
   }
-  const dump = async (files: readonly string[], ...switches: string[]): Promise<DumpLogResult> =>
-    files.length === 0 ? { batches: 0, records: 0, complaints: [], stdout: '' } : dumpLog(files, ...switches);
   // Records' own bytes are checked by their checksums and not printed: a count's hold line feeds, which look like complaints.
-  // Two JVMs at a time: what runs beside this test needs its share too.
-  const [records, small] = await Promise.all([
-    dump([...kinds.log, ...kinds.snapshot, ...kinds.txnindex], '--deep-iteration'),
-    dump([...kinds.index, ...kinds.timeindex], '--verify-index-only'),
+  const deep = '--deep-iteration';
+  const results = await dumpLogs([
+    { files: [...kinds.log, ...kinds.snapshot, ...kinds.txnindex], switches: [deep] },
+    { files: [...kinds.index, ...kinds.timeindex], switches: ['--verify-index-only'] },
+    { files: kinds.index, switches: ['--index-sanity-check'] },
+    { files: kinds.consumerOffsets, switches: [deep, '--offsets-decoder'] },
+    { files: kinds.transactionState, switches: [deep, '--transaction-log-decoder'] },
+    { files: kinds.shareState, switches: [deep, '--share-group-state-decoder'] },
+    { files: kinds.clusterMetadata, switches: [deep, '--cluster-metadata-decoder'] },
   ]);
-  const [sane, offsets] = await Promise.all([
-    dump(kinds.index, '--index-sanity-check'),
-    dump(kinds.consumerOffsets, '--deep-iteration', '--offsets-decoder'),
-  ]);
-  const [state, metadata] = await Promise.all([
-    dump(kinds.transactionState, '--deep-iteration', '--transaction-log-decoder'),
-    dump(kinds.clusterMetadata, '--deep-iteration', '--cluster-metadata-decoder'),
-  ]);
+  const [records, , , , state] = results;
   return {
-    complaints: [records, small, sane, offsets, state, metadata]
-      .flatMap(({ complaints }) => complaints)
-      .filter((line) => !txnIndexLine.test(line)),
+    complaints: results.flatMap(({ complaints }) => complaints).filter((line) => !txnIndexLine.test(line)),
     files: Object.fromEntries(Object.entries(kinds).map(([kind, { length }]) => [kind, length])),
-    records: records.stdout,
-    transactionState: state.stdout,
+    records: records!.stdout,
+    transactionState: state!.stdout,
   };
+}
+
+/** For `afterAll`: stops the broker cleanly and shows dump-log everything that is left of it; then the folder goes. */
+export async function disposeClean(broker: ForeignBroker | undefined, suite: string): Promise<void> {
+  if (broker === undefined) return;
+  try {
+    const at = kafkaClasspath();
+    if (!owned) skipped(`${suite}: dump-log`, 'the data folder of an external broker is not ours');
+    else if ('missing' in at) skipped(`${suite}: dump-log`, at.missing);
+    else {
+      expect(await broker.stop()).toBe(0);
+      const { complaints, files } = await dumpFolder(broker.dataDir);
+      expect(complaints).toEqual([]);
+      const counts = Object.entries(files).map(([kind, count]) => `${count} ${kind}`);
+      process.stderr.write(`${suite}: dump-log finds nothing wrong in ${counts.join(', ')}\n`);
+    }
+  } finally {
+    await broker.dispose();
+  }
 }
