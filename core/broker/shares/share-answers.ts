@@ -1,4 +1,4 @@
-import { ErrorCode } from '../../protocol/errors.ts';
+import { ErrorCode, errorOf } from '../../protocol/errors.ts';
 import type { SessionPartition } from '../../shares/share-sessions.ts';
 import type { BrokerServices } from '../services.ts';
 
@@ -6,13 +6,22 @@ import type { BrokerServices } from '../services.ts';
 const MEMBER_ID_LENGTH_MAX = 36;
 const SHARE_VERSION_MIN = 1;
 
+/** Whether the cluster's level of share.version has them. */
+export function hasShareGroups(broker: BrokerServices): boolean {
+  return (broker.image.features.get('share.version') ?? 0) >= SHARE_VERSION_MIN;
+}
+
+/** What every client API of share groups answers otherwise. */
+export const NO_SHARE_GROUPS = {
+  errorCode: ErrorCode.UNSUPPORTED_VERSION,
+  errorMessage: errorOf(ErrorCode.UNSUPPORTED_VERSION).message,
+} as const;
+
 export function shareRequestProblem(
   broker: BrokerServices,
   { groupId, memberId }: { readonly groupId: string | null; readonly memberId: string | null },
 ): { readonly errorCode: number; readonly errorMessage: string | null } | null {
-  if ((broker.image.features.get('share.version') ?? 0) < SHARE_VERSION_MIN) {
-    return { errorCode: ErrorCode.UNSUPPORTED_VERSION, errorMessage: null };
-  }
+  if (!hasShareGroups(broker)) return NO_SHARE_GROUPS;
   if (groupId === null)
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'Invalid group id in the request.' };
   if (memberId === null || memberId === '' || memberId.length > MEMBER_ID_LENGTH_MAX) {

@@ -10,14 +10,20 @@ import { InitProducerId } from '../../protocol/messages/22-init-producer-id.ts';
 import { AddPartitionsToTxn } from '../../protocol/messages/24-add-partitions-to-txn.ts';
 import { EndTxn } from '../../protocol/messages/26-end-txn.ts';
 import { IncrementalAlterConfigs } from '../../protocol/messages/44-incremental-alter-configs.ts';
+import { UpdateFeatures } from '../../protocol/messages/57-update-features.ts';
+import { ShareGroupHeartbeat } from '../../protocol/messages/76-share-group-heartbeat.ts';
+import { ShareGroupDescribe } from '../../protocol/messages/77-share-group-describe.ts';
 import { ShareFetch } from '../../protocol/messages/78-share-fetch.ts';
 import { ShareAcknowledge } from '../../protocol/messages/79-share-acknowledge.ts';
 import { InitializeShareGroupState } from '../../protocol/messages/83-initialize-share-group-state.ts';
 import { ReadShareGroupStateSummary } from '../../protocol/messages/87-read-share-group-state-summary.ts';
+import { DescribeShareGroupOffsets } from '../../protocol/messages/90-describe-share-group-offsets.ts';
+import { AlterShareGroupOffsets } from '../../protocol/messages/91-alter-share-group-offsets.ts';
+import { DeleteShareGroupOffsets } from '../../protocol/messages/92-delete-share-group-offsets.ts';
 import { recordsOf } from '../../protocol/record.ts';
 import { batchesIn } from '../../protocol/record-batch.ts';
 import type { RequestInput } from '../../protocol/schema.ts';
-import { type ForeignBroker, freshName, startBroker } from '../foreign/harness.ts';
+import { type ForeignBroker, freshName, owned, startBroker } from '../foreign/harness.ts';
 import { batchOf, createTopic, produce, produceBody, Wire } from './wire.ts';
 
 const [GAP, ACCEPT, RELEASE, REJECT, RENEW] = [0, 1, 2, 3, 4];
@@ -544,6 +550,42 @@ describe('share groups: delivery', { timeout: 60_000 }, () => {
     expect(await a.whatBecameOf([[0, 3, ACCEPT]])).toBe(6);
     expect(await a.acquireSome({ empty: true })).toEqual([[2, 3, 1]]);
     expect(await a.whatBecameOf([[2, 3, ACCEPT]])).toBe(0);
+    leave(a);
+  });
+
+  test.skipIf(!owned)('a cluster whose share.version is 0 has no share groups', async () => {
+    const { group, topicId, join } = await begin([1]);
+    const a = await join('a');
+    const setLevel = async (maxVersionLevel: number, upgradeType: number) => {
+      const featureUpdates = [{ feature: 'share.version', maxVersionLevel, upgradeType }];
+      const { errorCode } = await wire.ask(UpdateFeatures, 2, { timeoutMs: 5000, featureUpdates, validateOnly: false });
+      expect(errorCode).toBe(0);
+    };
+    const [UPGRADE, SAFE_DOWNGRADE] = [1, 2];
+    await setLevel(0, SAFE_DOWNGRADE);
+    const refused = { errorCode: 35 };
+    await vi.waitFor(async () => expect(await a.whole()).toMatchObject(refused));
+    const topics = [{ topicId, partitions: [] }];
+    expect(
+      await wire.ask(ShareAcknowledge, 2, {
+        groupId: group,
+        memberId: 'a',
+        shareSessionEpoch: 1,
+        isRenewAck: false,
+        topics,
+      }),
+    ).toMatchObject(refused);
+    const heartbeat = { groupId: group, memberId: 'a', memberEpoch: 0, subscribedTopicNames: ['t'] };
+    expect(await wire.ask(ShareGroupHeartbeat, 1, heartbeat)).toMatchObject(refused);
+    const described = await wire.ask(ShareGroupDescribe, 1, { groupIds: [group], includeAuthorizedOperations: false });
+    expect(described.groups).toMatchObject([refused]);
+    const offsets = await wire.ask(DescribeShareGroupOffsets, 1, { groups: [{ groupId: group, topics: null }] });
+    expect(offsets.groups).toMatchObject([refused]);
+    expect(await wire.ask(AlterShareGroupOffsets, 0, { groupId: group, topics: [] })).toMatchObject(refused);
+    expect(await wire.ask(DeleteShareGroupOffsets, 0, { groupId: group, topics: [] })).toMatchObject(refused);
+    await setLevel(1, UPGRADE);
+    a.epoch = 0;
+    await vi.waitFor(async () => expect(await a.whole()).toMatchObject({ errorCode: 0 }));
     leave(a);
   });
 
