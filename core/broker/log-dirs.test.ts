@@ -2,6 +2,9 @@ import { expect, test } from 'vitest';
 import { ErrorCode } from '../protocol/errors.ts';
 import { Produce } from '../protocol/messages/00-produce.ts';
 import { Metadata } from '../protocol/messages/03-metadata.ts';
+import { OffsetCommit } from '../protocol/messages/08-offset-commit.ts';
+import { OffsetFetch } from '../protocol/messages/09-offset-fetch.ts';
+import { FindCoordinator } from '../protocol/messages/10-find-coordinator.ts';
 import { CreateTopics } from '../protocol/messages/19-create-topics.ts';
 import { DescribeLogDirs } from '../protocol/messages/35-describe-log-dirs.ts';
 import { ElectLeaders } from '../protocol/messages/43-elect-leaders.ts';
@@ -102,5 +105,36 @@ test('a broker that is unregistered is gone from the metadata, and back with its
     const again = await connect();
     expect(await leadersOf(again, 't')).toEqual([1, 1]);
     expect(await produce(again, 't', 0)).toBe(0);
+  });
+});
+
+test('a coordinator whose partition cannot be read does not answer from nothing', async () => {
+  await withBroker({ 'offsets.topic.num.partitions': '1' }, async ({ world, connect, restart, wait }) => {
+    const offset = async (client: RpcClient) => {
+      const { groups } = await client.send(
+        OffsetFetch,
+        { groups: [{ groupId: 'g', topics: null }] },
+        { versionMax: 9 },
+      );
+      return groups.map(({ errorCode, topics }) => [errorCode, topics[0]?.partitions[0]?.committedOffset]);
+    };
+    const client = await connect();
+    await create(client, 't', 1);
+    await client.send(FindCoordinator, { keyType: 0, coordinatorKeys: ['g'] });
+    await wait(100);
+    const topics = [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 7, committedMetadata: '' }] }];
+    const commit = { groupId: 'g', generationIdOrMemberEpoch: -1, memberId: '', topics };
+    expect((await client.send(OffsetCommit, commit, { versionMax: 9 })).topics[0]!.partitions[0]!.errorCode).toBe(0);
+    expect(await offset(client)).toEqual([[0, 7]]);
+    client.close();
+    const { disk } = world.process('broker');
+    disk.intercept = ({ path }) => (path.startsWith('/data/__consumer_offsets-0') ? { error: 'EIO' } : undefined);
+    await restart();
+    const blind = await connect();
+    expect(await offset(blind)).toEqual([[ErrorCode.NOT_COORDINATOR, undefined]]);
+    blind.close();
+    disk.intercept = null;
+    await restart();
+    expect(await offset(await connect())).toEqual([[0, 7]]);
   });
 });

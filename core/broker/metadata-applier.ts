@@ -97,7 +97,9 @@ export class MetadataApplier {
         replicas: each.replicas,
         directoryId: directoryIdOf(each, this.nodeId),
       }));
-      const opened = this.replicas.hold(topic.name, topic.topicId, replicas, config);
+      const held = this.replicas.hold(topic.name, topic.topicId, replicas, config);
+      // A coordinator that could not read its partition would take everything for new.
+      const opened = held.filter(({ log }) => log.offline === null);
       if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);
       if (topic.name === TRANSACTION_STATE_TOPIC) this.coordinateTransactions(opened);
       if (topic.name === SHARE_GROUP_STATE_TOPIC) this.coordinateShares(opened);
