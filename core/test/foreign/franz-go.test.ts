@@ -20,7 +20,7 @@ function build(): string | undefined {
   const go = process.env.MQLAB_GO_COMMAND ?? 'go';
   const env = {
     ...process.env,
-    GOFLAGS: '-mod=mod -buildvcs=false',
+    GOFLAGS: '-mod=readonly -buildvcs=false',
     ...(process.env.MQLAB_GO === '1' ? {} : { GOPROXY: 'off' }),
   };
   const { status, error, stderr } = spawnSync(go, ['build', '-o', program, '.'], {
@@ -29,6 +29,7 @@ function build(): string | undefined {
     encoding: 'utf8',
     timeout: 300_000,
   });
+  if (status !== 0) rmSync(folder, { recursive: true, force: true });
   if (error !== undefined) return `go cannot be run (${error.message})`;
   return status === 0
     ? undefined
