@@ -22,6 +22,8 @@ export interface RebalancePlan {
   readonly assignor: AssignorName;
   readonly pollRecordsMax: number;
   readonly faults: readonly Fault[];
+  /** The first record that c1 works on takes so many units more: a call that hangs once. */
+  readonly hangUnits?: number;
 }
 
 export interface PlanLimits {
@@ -80,7 +82,27 @@ const WORDS: Partial<Readonly<Record<FaultKind, string>>> = {
   rebalance: 'joins the group, or leaves it',
 };
 
-export function describePlan({ records, assignor, pollRecordsMax, faults }: RebalancePlan): PlanOperation[] {
+/**
+ * For real processes: c1 hangs in its first record while c2 joins and works off what it gets, so that whichever partition moves, c1 commits late there.
+ */
+export function hangPlanArbitrary(hangUnits: number): fc.Arbitrary<RebalancePlan> {
+  const places = [0, 0, 1, 1];
+  return fc.array(fc.nat(1), { minLength: places.length, maxLength: places.length }).map((keys) => ({
+    records: places.map((partition, at) => ({ key: keys[at]!, partition, units: UNITS[0] })),
+    assignor: ASSIGNORS[0],
+    pollRecordsMax: RECORDS_MAX,
+    faults: [{ kind: 'rebalance', at: { step: 0 }, app: OTHERS[0] }],
+    hangUnits,
+  }));
+}
+
+export function describePlan({
+  records,
+  assignor,
+  pollRecordsMax,
+  faults,
+  hangUnits = 0,
+}: RebalancePlan): PlanOperation[] {
   return [
     ...records.map(({ key, partition, units }, at): PlanOperation => {
       return {
@@ -89,6 +111,9 @@ export function describePlan({ records, assignor, pollRecordsMax, faults }: Reba
       };
     }),
     { kind: 'operation', text: `c1 consumes, at most ${pollRecordsMax} records a poll, assignor ${assignor}` },
+    ...(hangUnits === 0
+      ? []
+      : [{ kind: 'operation', text: `c1 hangs in its first record: ${hangUnits} units more` } as const]),
     ...faults.map(({ kind, at, app, durationMs }): PlanOperation => {
       const lasts = durationMs === undefined ? '' : ` for ${durationMs} ms`;
       return {

@@ -45,7 +45,7 @@ interface Pace {
 const REAL: Pace = {
   unitMs: 100,
   restartMs: 20,
-  sessionTimeoutMs: 1200,
+  sessionTimeoutMs: 4000,
   heartbeatIntervalMs: 100,
   maxPollIntervalMs: 1000,
   quietMsMax: 12_000,
@@ -77,6 +77,7 @@ interface Life {
   owns: number;
   /** The last assignment left it without a partition. */
   isWithout: boolean;
+  application: Application | null;
 }
 
 export async function runRebalance(plan: RebalancePlan, settings: RunSettings, context: RunContext): Promise<void> {
@@ -99,6 +100,7 @@ class RebalanceRun {
   #coming = 0;
   #term = 0;
   #isOver = false;
+  #hasHung = false;
 
   constructor(plan: RebalancePlan, settings: RunSettings, context: RunContext) {
     this.#plan = plan;
@@ -161,7 +163,7 @@ class RebalanceRun {
     if (this.#coming > 0 || this.#paused.size > 0 || this.#lives.size === 0) return false;
     for (const life of this.#lives.values()) {
       // Somebody who has just come may yet get records again.
-      if (life.isEnding || !life.isIdle || life.polls < 2 || life.held.size > 0) return false;
+      if (life.isEnding || !life.isIdle || life.polls < 2 || life.application!.isBusy) return false;
     }
     return [...this.#ends].every(([partition, end]) => (this.#committed.get(partition) ?? 0) >= end);
   }
@@ -192,6 +194,7 @@ class RebalanceRun {
       held: new Map(),
       owns: 0,
       isWithout: false,
+      application: null,
     };
     this.#lives.set(name, life);
     const shift: Shift = {
@@ -202,6 +205,7 @@ class RebalanceRun {
     };
     let consumer: ConsumerDriver | null = null;
     const application = this.#settings.application(() => consumer!, shift);
+    life.application = application;
     app.spawn(async () => {
       consumer = this.#watched(
         life,
@@ -311,7 +315,9 @@ class RebalanceRun {
 
   async #work(life: Life, record: SeenRecord): Promise<void> {
     const { topic, partition, key, value } = record;
-    await sleep(life.app.ports.clock, this.#units.get(value)! * this.#pace.unitMs);
+    const hangUnits = life.name === 'c1' && !this.#hasHung ? (this.#plan.hangUnits ?? 0) : 0;
+    if (life.name === 'c1') this.#hasHung = true;
+    await sleep(life.app.ports.clock, (this.#units.get(value)! + hangUnits) * this.#pace.unitMs);
     // The process is gone: what its timers would do, nobody does.
     if (!life.app.alive || !this.#isCurrent(life)) return new Promise(() => {});
     this.#context.recorder.note(life.name, { type: 'effect', key, value, generation: -1, topic, partition });

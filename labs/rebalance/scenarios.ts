@@ -14,7 +14,7 @@ import type { Scenario } from '../kit/lab.ts';
 import { commitLate, commitOnRevoke } from './app/background-work.ts';
 import { slowLoop } from './app/slow-loop.ts';
 import { only, ownerOfCommits } from './checks.ts';
-import { describePlan, type PlanLimits, planArbitrary, type RebalancePlan } from './plan.ts';
+import { describePlan, hangPlanArbitrary, type PlanLimits, planArbitrary, type RebalancePlan } from './plan.ts';
 import { BROKER_SETTINGS, DRAIN_MS_MAX, GOALS, type RunSettings, runRebalance } from './run.ts';
 
 const REWIND = only(commitOrder(), 'COMMIT-MONOTONIC');
@@ -36,7 +36,7 @@ export type SettingsName = keyof typeof SETTINGS;
 type Parts = Omit<Scenario<RebalancePlan>, 'plan' | 'describe' | 'run' | 'broker' | 'targets' | 'clients'> &
   Partial<Pick<Scenario<RebalancePlan>, 'targets' | 'clients'>> & {
     readonly settings: SettingsName;
-    readonly limits: PlanLimits;
+    readonly limits: PlanLimits | { readonly hangUnits: number };
   };
 
 export function scenarioFrom({ settings, limits, ...parts }: Parts, other?: RunSettings): Scenario<RebalancePlan> {
@@ -44,7 +44,7 @@ export function scenarioFrom({ settings, limits, ...parts }: Parts, other?: RunS
     targets: ['sim'],
     clients: ['mqlab'],
     ...parts,
-    plan: planArbitrary(limits),
+    plan: 'hangUnits' in limits ? hangPlanArbitrary(limits.hangUnits) : planArbitrary(limits),
     describe: describePlan,
     broker: BROKER_SETTINGS,
     run: (plan, context) => runRebalance(plan, other ?? SETTINGS[settings], context),
@@ -52,6 +52,19 @@ export function scenarioFrom({ settings, limits, ...parts }: Parts, other?: RunS
 }
 
 const JOINS: PlanLimits = { kinds: ['rebalance'], faultsMax: 2 };
+
+const LATE_ON_REAL_PROCESSES = {
+  title: 'work in the background, committed after the partition has gone, on real processes',
+  claims: ['C65'],
+  variant: 'before',
+  expected: 'violated',
+  settings: 'commit-late',
+  checks: [REWIND],
+  exercised: ['fault:rebalance', GOALS.moved],
+  targets: ['local', 'external'],
+  witnessTitle: 'The same with real processes: a late commit is accepted, and the offset goes back',
+  runs: { quick: { local: 3 } },
+} as const;
 
 export const PARTS = {
   'by-hand': {
@@ -77,10 +90,20 @@ export const PARTS = {
     limits: JOINS,
     checks: [REWIND],
     exercised: ['fault:rebalance', GOALS.moved],
-    targets: ['sim', 'local'],
-    clients: ['mqlab', 'kafkajs', 'platformatic'],
     witnessTitle: 'A generation fences members, not partitions: a late commit under the new one is accepted',
-    runs: { quick: { local: 3 } },
+  },
+  'commit-late-on-real-processes': {
+    ...LATE_ON_REAL_PROCESSES,
+    id: 'commit-late-on-real-processes',
+    limits: { hangUnits: 20 },
+    clients: ['mqlab', 'platformatic'],
+  },
+  'commit-late-kafkajs': {
+    ...LATE_ON_REAL_PROCESSES,
+    id: 'commit-late-kafkajs',
+    // It hears of a rebalance between two fetches, and an idle fetch waits five seconds.
+    limits: { hangUnits: 65 },
+    clients: ['kafkajs'],
   },
   'slow-loop': {
     id: 'slow-loop',

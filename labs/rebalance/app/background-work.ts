@@ -19,6 +19,10 @@ class BackgroundWork {
     this.#shift = shift;
   }
 
+  get isBusy(): boolean {
+    return this.#queue.length > 0 || this.#inWork !== null || this.#finished.size > 0;
+  }
+
   push(records: readonly SeenRecord[]): void {
     this.#queue.push(...records);
     if (this.#inWork === null) this.#next();
@@ -62,6 +66,9 @@ class BackgroundWork {
 export function commitLate(consumer: () => ConsumerDriver, shift: Shift): Application {
   const background = new BackgroundWork(shift);
   return {
+    get isBusy() {
+      return background.isBusy;
+    },
     revoked: async () => {},
     run: async () => {
       while (!shift.isEnding) {
@@ -79,6 +86,9 @@ export function commitLate(consumer: () => ConsumerDriver, shift: Shift): Applic
 export function commitOnRevoke(consumer: () => ConsumerDriver, shift: Shift): Application {
   const background = new BackgroundWork(shift);
   return {
+    get isBusy() {
+      return background.isBusy;
+    },
     revoked: async (partitions) => {
       await background.settle(partitions);
       // Refused: the group has gone on without this member, and the next owner does it again.

@@ -9,6 +9,7 @@ import { type Application, behind, POLL_MS, type Shift } from './team.ts';
 // #excerpt slow-loop
 export function slowLoop(consumer: () => ConsumerDriver, shift: Shift): Application {
   return {
+    isBusy: false,
     revoked: async () => {},
     run: async () => {
       while (!shift.isEnding) {

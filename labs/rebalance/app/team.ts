@@ -13,6 +13,8 @@ export interface Application {
   /** Awaited by the client where it can: the rebalance waits. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>;
   run(): Promise<void>;
+  /** Something is queued, in work or finished and not committed, beside the loop. */
+  readonly isBusy: boolean;
 }
 
 export const POLL_MS = 50;
