@@ -43,7 +43,7 @@ const CLIENTS: readonly ClientSettings[] = [
     name: 'kafkajs',
     version: clientVersion('kafkajs'),
     settings: {
-      sessionTimeout: SESSION,
+      sessionTimeout: 'its default: thirty seconds',
       'before partitions go': 'REBALANCING is an event: nobody waits for the application',
       partitionAssigners: 'round robin by default',
     },

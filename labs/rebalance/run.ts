@@ -230,8 +230,8 @@ class RebalanceRun {
     return {
       ...common,
       topics: [TOPIC],
-      sessionTimeoutMs,
-      heartbeatIntervalMs,
+      // An idle fetch of kafkajs holds up its heartbeats: a session shorter than that would end by itself.
+      ...(this.#context.client === 'kafkajs' ? {} : { sessionTimeoutMs, heartbeatIntervalMs }),
       maxPollIntervalMs,
       assignor: this.#plan.assignor,
       onAssigned: (partitions, generation) => this.#assigned(life, partitions, generation),
