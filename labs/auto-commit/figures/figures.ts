@@ -127,7 +127,7 @@ function firstCommitTable(first: FirstCommits): Table {
       { figure: `first-commit.${name}` },
       words[name]!,
     ]),
-    note: 'From the moment in which the application had its first record. A negative time: the offset was stored before the application had the record.',
+    note: 'From the moment in which the application had its first record; an interval itself runs from the assignment. A negative time: the offset was stored before the application had the record.',
   };
 }
 
