@@ -8,6 +8,9 @@ import { type Handler, NoResponse } from './handler.ts';
 import { RequestThrottle } from './quotas/quotas.ts';
 import type { BrokerServices } from './services.ts';
 
+/** Array elements of one request, all together: a frame of 100 MiB could hold so many that the objects would fill the heap. */
+const ELEMENTS_MAX = 500_000;
+
 /**
  * From frame to handler to frame.
  *
@@ -42,6 +45,7 @@ export class Dispatch {
       if (apiKey === ApiVersions.key) return { kind: 'send', parts: unsupportedApiVersions(correlationId) };
       return this.refuse(`${api.name} has no version ${apiVersion}`);
     }
+    reader.elementsLeft = ELEMENTS_MAX;
     const request = api.request.read(reader, apiVersion);
     this.count(api.name);
     this.broker.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);

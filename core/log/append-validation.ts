@@ -1,6 +1,5 @@
 import { compress, decompress } from '../protocol/compression.ts';
 import { ErrorCode } from '../protocol/errors.ts';
-import { recordsOf } from '../protocol/record.ts';
 import {
   BATCH_HEADER_BYTES,
   batchBytesAt,
@@ -10,6 +9,7 @@ import {
   RecordBatch,
   writeBatchHeader,
 } from '../protocol/record-batch.ts';
+import { validateRecords } from '../protocol/record-validation.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { type AppendOrigin, type RecordError, type Rejected, rejected } from './append-result.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
@@ -17,11 +17,10 @@ import { isCompacted, type LogConfig } from './log-config.ts';
 /**
  * What the leader checks and changes in a batch before it gets offsets (Kafka's LogValidator, for magic 2 only).
  *
- * On the ordinary path nothing is decoded: header, CRC, and for an uncompressed batch one walk over the record lengths. Records are decoded only
- * where a setting asks about each of them: a compacted topic (keys), a bounded message.timestamp.before.max.ms; and recompression takes the block
- * apart. Kafka also decompresses each batch to count its records; here the header's count is believed (the CRC covers it).
+ * A client's batch is walked from record to record without an object made, decompressed where it is compressed: a CRC says only that the bytes are
+ * those that were sent. What coordinators write is believed.
  *
- * The received bytes are changed in place: timestamp type, largest timestamp and CRC under LogAppendTime.
+ * The received bytes are changed in place: timestamp type under LogAppendTime, the largest timestamp where it is none of the records', and the CRC.
  */
 export interface ValidBatch {
   readonly kind: 'valid';
@@ -31,8 +30,8 @@ export interface ValidBatch {
 }
 
 const NO_TIMESTAMP = -1;
-/** What a batch may unpack to when it is recompressed. */
-const RECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024;
+/** What a batch may unpack to: as much as a request could carry as it is (the default of socket.request.max.bytes). */
+const DECOMPRESSED_BYTES_MAX = 100 * 1024 * 1024;
 
 export function validateBatch(
   records: Buffer,
@@ -56,9 +55,7 @@ function validate(records: Buffer, origin: AppendOrigin, config: LogConfig, nowM
   if (refused !== null) return refused;
   const isClient = origin === 'client';
   if (isClient) {
-    const timestamps = checkTimestamps(batch, config, nowMs);
-    if (timestamps !== null) return timestamps;
-    const content = checkRecords(batch, config);
+    const content = checkRecords(batch, config, nowMs);
     if (content !== null) return content;
   }
   let logAppendTimeMs = NO_TIMESTAMP;
@@ -126,77 +123,36 @@ function checkHeader(batch: RecordBatch, bytes: number, origin: AppendOrigin, co
   return null;
 }
 
-function checkTimestamps(batch: RecordBatch, config: LogConfig, nowMs: number): Rejected | null {
-  if (config.messageTimestampType === 'LogAppendTime') return null;
-  if (batch.isLogAppendTime) {
+/**
+ * Walks over every record, decompressed if need be: no consumer, cleaner or index is to meet one that cannot be read. Sets the batch's largest
+ * timestamp right, which retention and the time index go by.
+ */
+function checkRecords(batch: RecordBatch, config: LogConfig, nowMs: number): Rejected | null {
+  const hasCreateTime = config.messageTimestampType === 'CreateTime';
+  if (hasCreateTime && batch.isLogAppendTime) {
     return rejected(ErrorCode.INVALID_TIMESTAMP, 'A producer may not set the timestamp type to LogAppendTime.');
   }
-  const latest = nowMs + config.messageTimestampAfterMaxMs;
-  const earliest = nowMs - config.messageTimestampBeforeMaxMs;
-  const mayBeEarly = config.messageTimestampBeforeMaxMs < nowMs;
-  if (batch.maxTimestamp <= latest && !mayBeEarly) return null;
-  const errors: RecordError[] = [];
-  let batchIndex = 0;
-  for (const record of recordsOf(batch)) {
-    if (record.timestamp !== NO_TIMESTAMP && (record.timestamp > latest || record.timestamp < earliest)) {
-      errors.push({
-        batchIndex,
-        message: `Timestamp ${record.timestamp} of the record is not within [${earliest}, ${latest}].`,
-      });
-    }
-    batchIndex++;
-  }
-  if (errors.length === 0) return null;
-  return rejected(
-    ErrorCode.INVALID_TIMESTAMP,
-    'One or more records have been rejected due to invalid timestamp.',
-    errors,
-  );
-}
-
-function checkRecords(batch: RecordBatch, config: LogConfig): Rejected | null {
-  if (isCompacted(config)) {
-    const errors: RecordError[] = [];
-    let batchIndex = 0;
-    for (const record of recordsOf(batch)) {
-      if (record.key === null) {
-        errors.push({ batchIndex, message: 'A compacted topic takes no record without a key.' });
-      }
-      batchIndex++;
-    }
-    if (batchIndex !== batch.recordCount) return wrongCount(batch, batchIndex);
-    if (errors.length > 0) return invalid('One or more records have no key.', errors);
+  const verdict = validateRecords(batch, {
+    isCompacted: isCompacted(config),
+    timestampMin: hasCreateTime ? nowMs - config.messageTimestampBeforeMaxMs : undefined,
+    timestampMax: hasCreateTime ? nowMs + config.messageTimestampAfterMaxMs : undefined,
+    decompressedBytesMax: DECOMPRESSED_BYTES_MAX,
+  });
+  if (verdict.kind === 'valid') {
+    if (hasCreateTime && verdict.maxTimestamp !== batch.maxTimestamp) batch.setMaxTimestamp(verdict.maxTimestamp);
     return null;
   }
-  if (batch.compression !== 'none') return null;
-  const found = countRecords(batch.buffer, batch.position + RECORDS_OFFSET, batch.position + batch.bytes);
-  return found === batch.recordCount ? null : wrongCount(batch, found);
-}
-
-function wrongCount(batch: RecordBatch, found: number): Rejected {
-  return invalid(`The batch says ${batch.recordCount} records and holds ${found < 0 ? 'broken ones' : found}.`);
-}
-
-/** Steps over the lengths of uncompressed records; −1 when they do not fill the range exactly. */
-function countRecords(buffer: Buffer, start: number, end: number): number {
-  let count = 0;
-  let at = start;
-  while (at < end) {
-    let zigzag = 0;
-    let shift = 0;
-    let byte: number;
-    do {
-      if (at >= end || shift > 28) return -1;
-      byte = buffer[at++]!;
-      zigzag |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte >= 0x80);
-    const bytes = (zigzag >>> 1) ^ -(zigzag & 1);
-    if (bytes < 0 || bytes > end - at) return -1;
-    at += bytes;
-    count++;
+  const recordErrors = verdict.recordErrors.map(({ batchIndex, batchIndexErrorMessage: message }) => ({
+    batchIndex,
+    message,
+  }));
+  if (verdict.errorCode === ErrorCode.INVALID_TIMESTAMP) {
+    const message = 'One or more records have been rejected due to invalid timestamp.';
+    return rejected(ErrorCode.INVALID_TIMESTAMP, message, recordErrors);
   }
-  return count;
+  const message =
+    recordErrors.length > 0 ? 'One or more records have no key.' : `The batch's records: ${verdict.message}.`;
+  return rejected(ErrorCode.INVALID_RECORD, message, recordErrors);
 }
 
 /** The same records under another codec: header fields stay, the block is taken apart and packed again. */
@@ -205,7 +161,7 @@ function recompress(
   compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd',
   config: LogConfig,
 ): RecordBatch {
-  const plain = decompress(batch.compression!, batch.recordBytes, RECOMPRESSED_BYTES_MAX);
+  const plain = decompress(batch.compression!, batch.recordBytes, DECOMPRESSED_BYTES_MAX);
   const block = compression === 'none' ? plain : compress(compression, plain, config.compressionLevel);
   const buffer = Buffer.allocUnsafe(RECORDS_OFFSET + block.length);
   buffer.set(block, RECORDS_OFFSET);

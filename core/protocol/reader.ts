@@ -12,6 +12,8 @@ export class Reader {
   readonly buffer: Buffer;
   position: number;
   readonly limit: number;
+  /** How many elements of arrays may still be read. A server sets it: an element of a few bytes becomes an object of a hundred. */
+  elementsLeft = Number.POSITIVE_INFINITY;
 
   constructor(buffer: Buffer, position = 0, limit = buffer.length) {
     this.buffer = buffer;
@@ -186,6 +188,8 @@ export class Reader {
     if (count < -1 || count * Math.max(1, elementBytesMin) > this.remaining) {
       throw new WireError(`an array of ${count} elements in ${this.remaining} bytes`);
     }
+    if (count > this.elementsLeft) throw new WireError(`an array of ${count} elements, too many for one request`);
+    if (count > 0) this.elementsLeft -= count;
     return count;
   }
 }

@@ -182,7 +182,7 @@ export class RecordBatch {
   }
 
   get hasProducerId(): boolean {
-    return this.producerId !== NO_PRODUCER_ID;
+    return this.producerId > NO_PRODUCER_ID;
   }
 
   /** The records as stored: compressed where the batch is. */

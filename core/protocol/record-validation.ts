@@ -13,7 +13,7 @@ import { WireError } from './wire-error.ts';
 export interface RecordRules {
   /** The topic is compacted: a record without a key is refused. */
   readonly isCompacted?: boolean;
-  /** Milliseconds since the epoch; records outside are refused. Leave them out for log append time. */
+  /** Milliseconds since the epoch; records outside are refused, but for −1, which says that there is none. Leave them out for log append time. */
   readonly timestampMin?: number;
   readonly timestampMax?: number;
   /** How much the batch may hold decompressed. */
@@ -38,6 +38,7 @@ export type RecordsVerdict =
 
 /** How many faulty records an answer names. */
 const RECORD_ERRORS_MAX = 100;
+const NO_TIMESTAMP = -1;
 
 export function validateRecords(batch: RecordBatch, rules: RecordRules = {}): RecordsVerdict {
   const recordCount = batch.recordCount;
@@ -73,7 +74,7 @@ function walk(batch: RecordBatch, cursor: RecordCursor, decompressedBytes: numbe
       maxTimestamp = timestamp;
       maxTimestampOffsetDelta = index;
     }
-    const isOutside = timestamp < timestampMin || timestamp > timestampMax;
+    const isOutside = timestamp !== NO_TIMESTAMP && (timestamp < timestampMin || timestamp > timestampMax);
     const isKeyMissing = rules.isCompacted === true && !cursor.hasKey;
     if ((isOutside || isKeyMissing) && errors.length < RECORD_ERRORS_MAX) {
       isTimeFault ||= isOutside;

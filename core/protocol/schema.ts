@@ -427,8 +427,10 @@ function readTags(r: Reader, tagged: Map<number, CompiledField>, value: Record<s
       r.skip(length);
       continue;
     }
-    const body = r.view(length);
-    value[field.name] = field.codec.read(new Reader(body));
+    const body = new Reader(r.view(length));
+    body.elementsLeft = r.elementsLeft;
+    value[field.name] = field.codec.read(body);
+    r.elementsLeft = body.elementsLeft;
   }
 }
 
