@@ -76,7 +76,7 @@ export const lab: Lab = {
       claim: 'C64',
       verdict: 'confirmed',
       scope:
-        'each of the four assignors, and uniform and range in the broker (KIP-848): the assignments before and after stand in the report; round robin moves more than it has to, range may leave the rest uneven, sticky and cooperative sticky move the fewest, and only the cooperative one and KIP-848 let the others go on',
+        'each of the four assignors, and uniform and range in the broker (KIP-848): the assignments before and after stand in the report; range and round robin may move more than they have to, range may leave the rest uneven, sticky and cooperative sticky move the fewest, and only the cooperative one and KIP-848 let the others go on',
     },
     {
       claim: 'C65',

@@ -62,7 +62,7 @@ const LATE_ON_REAL_PROCESSES = {
   checks: [REWIND],
   exercised: ['fault:rebalance', GOALS.moved],
   targets: ['local', 'external'],
-  witnessTitle: 'The same with real processes: a late commit is accepted, and the offset goes back',
+  witnessTitle: 'A generation fences members, not partitions: the old owner commits over the new one',
   runs: { quick: { local: 3 } },
 } as const;
 
@@ -90,7 +90,8 @@ export const PARTS = {
     limits: JOINS,
     checks: [REWIND],
     exercised: ['fault:rebalance', GOALS.moved],
-    witnessTitle: 'A generation fences members, not partitions: a late commit under the new one is accepted',
+    witnessTitle:
+      'Work that outlives a rebalance commits late: accepted under the new generation, and the offset goes back',
   },
   'commit-late-on-real-processes': {
     ...LATE_ON_REAL_PROCESSES,

@@ -58,7 +58,6 @@ function figuresOf(
       value: ms,
       unit: 'ms',
       label: 'measured',
-      samples: 1,
       source: 'from the first record in the application to its offset in __consumer_offsets, defaults',
     };
   }

@@ -74,8 +74,8 @@ function figuresOf(rows: readonly Row[]): LabFigures {
     for (const change of ['leave', 'join'] as const) {
       const { moved, needed, silenceMs, keptSilenceMs, interrupted } = play[change];
       const source = `${target} target, ${client}: a member ${change === 'leave' ? 'leaves' : 'comes back'}`;
-      const count = (value: number): Figure => ({ value, unit: 'count', label: 'measured', samples: 1, source });
-      const time = (value: number): Figure => ({ value, unit: 'ms', label: 'measured', samples: 1, source });
+      const count = (value: number): Figure => ({ value, unit: 'count', label: 'measured', source });
+      const time = (value: number): Figure => ({ value, unit: 'ms', label: 'measured', source });
       figures[`${change}.moved.${id}`] = count(moved);
       figures[`${change}.needed.${id}`] = count(needed);
       figures[`${change}.interrupted.${id}`] = count(interrupted);
