@@ -37,6 +37,7 @@ export class PartitionState implements TopicPartition {
     this.position = offset;
     this.positionEpoch = -1;
     this.reset = null;
+    this.retryAtMs = 0;
   }
 
   requestReset(strategy: ResetStrategy): void {
