@@ -12,7 +12,7 @@ const INTERESTING = [-1, 0, 1, 2, 127, 128, 255, 256, 0x7fff, 0x8000, 0x7fff_fff
 const VARINTS = ['00', '01', '7f', '8001', 'ffffffff0f', 'ffffffff1f', 'ffffffffffffffffff01', '80808080808080808080'];
 
 export function mutate(random: SimRandom, bytes: Buffer): Buffer {
-  let mutated = Buffer.from(bytes);
+  let mutated: Buffer = Buffer.from(bytes);
   for (let i = 1 + random.integer(MUTATIONS_MAX); i > 0; i--) mutated = mutateOnce(random, mutated);
   return mutated;
 }
