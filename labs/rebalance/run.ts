@@ -84,11 +84,15 @@ export async function runRebalance(plan: RebalancePlan, settings: RunSettings, c
   await new RebalanceRun(plan, settings, context).play();
 }
 
+let externalRuns = 0;
+
 class RebalanceRun {
   readonly #plan: RebalancePlan;
   readonly #settings: RunSettings;
   readonly #context: RunContext;
   readonly #pace: Pace;
+  readonly #topic: string;
+  readonly #group: string;
   readonly #schedule: FaultSchedule;
   readonly #units = new Map<string, number>();
   readonly #effects = new Set<string>();
@@ -107,6 +111,10 @@ class RebalanceRun {
     this.#settings = settings;
     this.#context = context;
     this.#pace = PACES[context.target.kind];
+    // The user's cluster keeps what earlier runs left behind.
+    const own = context.target.kind === 'external' ? `-${process.pid}-${externalRuns++}` : '';
+    this.#topic = TOPIC + own;
+    this.#group = GROUP + own;
     this.#schedule = new FaultSchedule(plan.faults, context.target, context.recorder, {
       holds: () => [...this.#lives.values()].some((life) => life.held.size > 0),
       on: {
@@ -126,25 +134,25 @@ class RebalanceRun {
     await healAll(target, recorder);
     if (await this.#until(() => this.#isDone(), this.#pace.quietMsMax)) recorder.note('kit', { type: 'drained' });
     this.#isOver = true;
-    for (const name of this.#lives.keys()) target.crashApp(name);
-    await finalRead(target, recorder, [TOPIC], { client });
+    if (target.can('crash-app')) for (const name of this.#lives.keys()) target.crashApp(name);
+    await finalRead(target, recorder, [this.#topic], { client });
   }
 
   async #sendAll(): Promise<void> {
     const { target, recorder, client, input } = this.#context;
     const driver = target.app('p1').client(client);
     const admin = await driver.admin();
-    await admin.createTopic(TOPIC, PARTITIONS);
+    await admin.createTopic(this.#topic, PARTITIONS);
     await admin.close();
     const producer = await driver.producer({ lingerMs: 0 });
     for (const [at, { key, value }] of flightsOf(this.#plan.records, input).entries()) {
       const { units, partition } = this.#plan.records[at]!;
       this.#units.set(value, units);
-      const call = recorder.invoke('p1', { type: 'send', topic: TOPIC, key, value });
-      const answer = await producer.send({ topic: TOPIC, key, value, partition });
+      const call = recorder.invoke('p1', { type: 'send', topic: this.#topic, key, value });
+      const answer = await producer.send({ topic: this.#topic, key, value, partition });
       if (answer.outcome !== 'ok') throw new Error(`no fault touches the producer, and yet: ${answer.error}`);
       const offset = answer.offset ?? this.#ends.get(partition) ?? 0;
-      recorder.ok(call, { type: 'send', topic: TOPIC, key, value, partition, offset });
+      recorder.ok(call, { type: 'send', topic: this.#topic, key, value, partition, offset });
       this.#ends.set(partition, offset + 1);
     }
     await producer.close();
@@ -215,21 +223,26 @@ class RebalanceRun {
       await application.run();
       if (!this.#isCurrent(life)) return;
       this.#lives.delete(name);
-      target.crashApp(name);
+      if (target.can('crash-app')) target.crashApp(name);
     });
   }
 
   #allPartitions(): TopicPartition[] {
-    return Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TOPIC, partition }));
+    return Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: this.#topic, partition }));
   }
 
   #consumerSettings(life: Life, application: Application): ConsumerSettings {
     const { sessionTimeoutMs, heartbeatIntervalMs, maxPollIntervalMs } = this.#pace;
-    const common = { group: GROUP, fromBeginning: true, autoCommit: false, maxPollRecords: this.#plan.pollRecordsMax };
+    const common = {
+      group: this.#group,
+      fromBeginning: true,
+      autoCommit: false,
+      maxPollRecords: this.#plan.pollRecordsMax,
+    };
     if (this.#settings.byHand === true) return { ...common, partitions: this.#allPartitions() };
     return {
       ...common,
-      topics: [TOPIC],
+      topics: [this.#topic],
       // An idle fetch of kafkajs holds up its heartbeats: a session shorter than that would end by itself.
       ...(this.#context.client === 'kafkajs' ? {} : { sessionTimeoutMs, heartbeatIntervalMs }),
       maxPollIntervalMs,
@@ -244,14 +257,14 @@ class RebalanceRun {
         if (!this.#isCurrent(life)) return;
         life.owns -= partitions.length;
         for (const { value } of inHand) life.held.delete(value);
-        this.#context.recorder.note(life.name, { type: 'revoke', group: GROUP, generation, partitions });
+        this.#context.recorder.note(life.name, { type: 'revoke', group: this.#group, generation, partitions });
       },
     };
   }
 
   #assigned(life: Life, partitions: readonly TopicPartition[], generation: number): void {
     if (!this.#isCurrent(life)) return;
-    this.#context.recorder.note(life.name, { type: 'assign', group: GROUP, generation, partitions });
+    this.#context.recorder.note(life.name, { type: 'assign', group: this.#group, generation, partitions });
     life.owns += partitions.length;
     if (life.owns === 0) this.#reach(GOALS.idle);
     else if (life.isWithout) this.#reach(GOALS.employed);
@@ -292,7 +305,7 @@ class RebalanceRun {
       commit: async (offsets) => {
         const { generation } = consumer;
         const calls = offsets.map((at) =>
-          recorder.invoke(life.name, { type: 'commit', group: GROUP, generation, ...at }),
+          recorder.invoke(life.name, { type: 'commit', group: this.#group, generation, ...at }),
         );
         const answer = await consumer.commit(offsets);
         if (!this.#isCurrent(life)) return never;
