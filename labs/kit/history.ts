@@ -125,6 +125,13 @@ export interface ExpireData extends TopicPartition {
   readonly logStartOffset: number;
 }
 
+/** The application told somebody that records are gone unread: offsets from `from` up to, and without, `to`. */
+export interface AlarmData extends TopicPartition {
+  readonly type: 'alarm';
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The application put the record aside for good. */
 export interface DeadLetterData {
   readonly type: 'dead-letter';
@@ -163,6 +170,7 @@ export type OperationData =
   | DrainedData
   | ReachData
   | ExpireData
+  | AlarmData
   | DeadLetterData
   | StoreData
   | FinalReadData;

@@ -46,6 +46,8 @@ export function operationText(data: OperationData): string {
       return data.goal;
     case 'expire':
       return `log start of ${data.topic}-${data.partition} → ${data.logStartOffset}`;
+    case 'alarm':
+      return `alarm: ${data.topic}-${data.partition} lost ${data.from}…${data.to - 1} unread`;
     case 'dead-letter':
       return `put ${data.value} aside`;
     case 'store':

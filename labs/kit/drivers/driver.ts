@@ -80,12 +80,16 @@ export interface TransactionalDriver {
   close(): Promise<void>;
 }
 
+export type OffsetReset = 'earliest' | 'latest' | 'none';
+
 export interface ConsumerSettings {
   /** Without a group the consumer is assigned by hand (`partitions`). */
   readonly group?: string;
   readonly topics?: readonly string[];
   readonly partitions?: readonly TopicPartition[];
   readonly fromBeginning?: boolean;
+  /** auto.offset.reset, in place of `fromBeginning`. kafkajs has no `none`. */
+  readonly offsetReset?: OffsetReset;
   /** Left out: the client's own default. */
   readonly autoCommit?: boolean;
   readonly autoCommitIntervalMs?: number;

@@ -199,6 +199,9 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
     ...(settings.heartbeatIntervalMs === undefined ? {} : { heartbeatInterval: settings.heartbeatIntervalMs }),
     ...(settings.committedOnly === undefined ? {} : { readUncommitted: !settings.committedOnly }),
   });
+  if (settings.offsetReset === 'none') throw new Error('kafkajs has no auto.offset.reset=none');
+  const fromBeginning =
+    settings.offsetReset === undefined ? settings.fromBeginning : settings.offsetReset === 'earliest';
   const handed = new HandedOver();
   let assigned: TopicPartition[] = [];
   let joins = 0;
@@ -220,7 +223,7 @@ async function openConsumer(kafka: Kafka, settings: ConsumerSettings): Promise<C
   await consumer.connect();
   await consumer.subscribe({
     topics: [...topics],
-    ...(settings.fromBeginning === undefined ? {} : { fromBeginning: settings.fromBeginning }),
+    ...(fromBeginning === undefined ? {} : { fromBeginning }),
   });
   await consumer.run({
     eachBatchAutoResolve: false,

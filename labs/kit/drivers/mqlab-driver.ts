@@ -141,6 +141,10 @@ async function openTransactional(
   };
 }
 
+function resetOf(fromBeginning: boolean | undefined): 'earliest' | 'latest' | undefined {
+  return fromBeginning === undefined ? undefined : fromBeginning ? 'earliest' : 'latest';
+}
+
 function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSettings): ConsumerDriver {
   const text = (_topic: string, data: Buffer): string => data.toString('utf8');
   const consumer = new Consumer<string, string>(
@@ -150,8 +154,7 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
       'group.id': settings.group,
       'enable.auto.commit': settings.group === undefined ? undefined : settings.autoCommit,
       'auto.commit.interval.ms': settings.autoCommitIntervalMs,
-      'auto.offset.reset':
-        settings.fromBeginning === undefined ? undefined : settings.fromBeginning ? 'earliest' : 'latest',
+      'auto.offset.reset': settings.offsetReset ?? resetOf(settings.fromBeginning),
       'isolation.level':
         settings.committedOnly === undefined
           ? undefined

@@ -225,7 +225,10 @@ async function openConsumer(base: Base, settings: ConsumerSettings): Promise<Con
   const stream: Stream = await consumer.consume({
     topics: [...topics],
     mode: 'committed',
-    fallbackMode: settings.fromBeginning === true ? 'earliest' : 'latest',
+    fallbackMode:
+      settings.offsetReset === 'none'
+        ? 'fail'
+        : (settings.offsetReset ?? (settings.fromBeginning === true ? 'earliest' : 'latest')),
     maxWaitTime: 500,
   });
   let failed: Error | null = null;
