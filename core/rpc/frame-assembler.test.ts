@@ -119,3 +119,21 @@ test('a large claim takes memory only as bytes arrive', () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024);
   expect(assembler.heldBytes).toBe(1);
 });
+
+test('a hundred connections that each had a frame of a MiB hold next to nothing afterwards', () => {
+  const frame = framed(Buffer.alloc(1024 * 1024 - 100, 1));
+  const before = process.memoryUsage().arrayBuffers;
+  const held = Array.from({ length: 100 }, () => {
+    let frames = 0;
+    const assembler = new FrameAssembler(OPTIONS, () => {
+      frames++;
+      return 'continue';
+    });
+    assembler.push(frame.subarray(0, 5000));
+    assembler.push(frame.subarray(5000));
+    expect(frames).toBe(1);
+    return assembler;
+  });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 1024 * 1024);
+  expect(held.every(({ heldBytes }) => heldBytes === 0)).toBe(true);
+});

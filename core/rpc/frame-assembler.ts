@@ -6,15 +6,17 @@
  *
  * Invariants:
  * - A frame that lies wholly within one chunk is handed on without copying.
- * - A size is checked before memory is taken for it, and memory grows with the bytes that arrived: a claim of 100 MiB alone costs 64 KiB.
+ * - A size is checked before memory is taken for it, and memory grows with the bytes that arrived: a claim of 100 MiB alone costs 4 KiB.
  * - No frame is handed on while the receiver is stopped; what is left of the chunk then is copied and waits (at most one chunk).
  *
  * With `ownership: 'borrowed'` (the server) a frame is valid only during `onFrame`: its memory is used again. With `'owned'` (the client,
  * whose users keep views of fetched records) it belongs to the receiver for good.
  */
-const GROW_BYTES_FIRST = 64 * 1024;
-/** A gathering buffer up to this size is kept for the next frame. */
+const GROW_BYTES_FIRST = 4 * 1024;
+/** Gathering buffers up to this size are kept for the next frames, whosever: a connection that is silent after a large frame holds nothing. */
 const KEPT_BYTES_MAX = 2 * 1024 * 1024;
+const KEPT_COUNT_MAX = 16;
+const kept: Buffer[] = [];
 const SIZE_BYTES = 4;
 
 export interface FrameAssemblerOptions {
@@ -130,16 +132,19 @@ export class FrameAssembler {
     this.gatheredBytes += taken;
     if (this.gatheredBytes === this.wanted) {
       const frame = buffer.subarray(0, this.wanted);
-      if (this.options.ownership === 'owned' || buffer.length > KEPT_BYTES_MAX) this.gathered = null;
+      this.gathered = null;
       this.wanted = -1;
       this.gatheredBytes = 0;
       this.deliver(frame);
+      const isOurs = this.options.ownership === 'borrowed';
+      if (isOurs && buffer.length <= KEPT_BYTES_MAX && kept.length < KEPT_COUNT_MAX) kept.push(buffer);
     }
     return at + taken;
   }
 
   /** The gathering buffer with room for `bytes`: doubled as bytes arrive, never beyond the declared size. */
   private room(bytes: number): Buffer {
+    if (this.gathered === null && this.options.ownership === 'borrowed') this.gathered = kept.pop() ?? null;
     const current = this.gathered;
     if (current !== null && current.length >= bytes) return current;
     const doubled = Math.max(bytes, (current?.length ?? 0) * 2, GROW_BYTES_FIRST);
