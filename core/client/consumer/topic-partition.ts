@@ -12,6 +12,11 @@ export function keyOf(each: TopicPartition): string {
   return partitionKey(each.topic, each.partition);
 }
 
+/** Only that, of something that has more. */
+export function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
 export function comparePartitions(a: TopicPartition, b: TopicPartition): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   return a.partition - b.partition;
