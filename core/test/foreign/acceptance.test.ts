@@ -109,7 +109,7 @@ describe.skipIf(!owned && skipped('acceptance', 'an external broker cannot be ki
   beforeAll(async () => {
     broker = await startBroker();
     kafka = new kafkajs.Kafka({
-      clientId: 'acceptance',
+      clientId: 'acceptance-kafkajs',
       brokers: [broker.bootstrap],
       logLevel: kafkajs.logLevel.NOTHING,
       retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 50 },

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { disposeClean } from './data-folder.ts';
 import { type ForeignBroker, owned, skipped, startBroker } from './harness.ts';
 import { java, kafkaClasspath, type tools } from './java.ts';
 
@@ -13,7 +14,7 @@ describe.skipIf('missing' in at && skipped('java', at.missing))('settings by jav
   beforeAll(async () => {
     broker = await startBroker();
   });
-  afterAll(() => broker?.dispose());
+  afterAll(() => disposeClean(broker, 'settings'));
 
   async function run(tool: keyof typeof tools, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await java(tool, ['--bootstrap-server', broker.bootstrap, ...args], '', 60_000);
