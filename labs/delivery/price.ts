@@ -28,6 +28,7 @@ const KAFKA_WAYS = ['copy', 'transaction'] as const satisfies readonly WayName[]
 const DATABASE_WAYS = ['offset-apart', 'offset-in-database'] as const satisfies readonly WayName[];
 const DATABASE_RECORDS = 40;
 const RECORDS_MAX = 600;
+const SILENCE_MS_MAX = 15_000;
 
 interface Cell {
   readonly way: WayName;
@@ -98,6 +99,7 @@ async function takeRound(
   });
   let seen = 0;
   let began: number | null = null;
+  let heardMs = performance.now();
   const consumer: ConsumerDriver = {
     ...opened,
     generation: -1,
@@ -106,6 +108,10 @@ async function takeRound(
       if (seen >= records) throw new Enough();
       const polled = await opened.poll(maxWaitMs);
       began = polled.length === 0 ? null : performance.now();
+      if (began !== null) heardMs = began;
+      else if (performance.now() - heardMs > SILENCE_MS_MAX) {
+        throw new Error(`${name}: no record for ${SILENCE_MS_MAX} ms after ${seen} of ${records}`);
+      }
       seen += polled.length;
       return polled;
     },
