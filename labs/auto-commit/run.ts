@@ -50,7 +50,7 @@ export const PACES: Readonly<Record<RunContext['target']['kind'], RunPace>> = {
     pollMs: 1000,
     restartMs: 100,
     // Auto commit is the default one; a shorter session only brings the next life sooner.
-    client: { sessionTimeoutMs: 6000, heartbeatIntervalMs: 2000 },
+    client: { sessionTimeoutMs: 2000, heartbeatIntervalMs: 600 },
     quietMsMax: 120_000,
   },
   local: {

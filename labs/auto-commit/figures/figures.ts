@@ -65,7 +65,7 @@ function figuresOf(
   return {
     figures,
     charts: { 'truth-table': truthChart(rows, kind) },
-    tables: { 'first-commit': firstCommitTable(first) },
+    tables: { 'first-commit': firstCommitTable(first), 'truth-words': truthTable(rows) },
     price: PRICE_ROWS,
     limits: [
       ...(kcatVersion() === null
@@ -81,6 +81,30 @@ function figuresOf(
 const COLUMNS = { kill: 'killed', end: 'ended in order' } as const;
 const TONES = { lost: 'bad', repeated: 'warn', held: 'good' } as const;
 
+function cellText(cell: Cell): { readonly text: string; readonly tone: (typeof TONES)[keyof typeof TONES] } {
+  const outcome = outcomeOf(cell);
+  const text = outcome === 'lost' ? `lost ${cell.lost}` : outcome === 'repeated' ? `twice ${cell.repeated}` : 'held';
+  return { text, tone: TONES[outcome] };
+}
+
+function truthTable(rows: readonly TableRow[]): Table {
+  return {
+    title: 'The same with the words of each library',
+    columns: [
+      { name: 'client' },
+      { name: 'way to consume' },
+      { name: 'settings' },
+      ...STRIKES.map((strike) => ({ name: COLUMNS[strike] })),
+    ],
+    rows: rows.map(({ client, title, settings, cells }): readonly TableCell[] => [
+      client,
+      title,
+      settings,
+      ...STRIKES.map((strike) => (cells[strike] === null ? null : cellText(cells[strike]))),
+    ]),
+  };
+}
+
 function truthChart(rows: readonly TableRow[], kind: TargetKind): HeatMapChart {
   return {
     type: 'heatmap',
@@ -92,15 +116,13 @@ function truthChart(rows: readonly TableRow[], kind: TargetKind): HeatMapChart {
     y: { name: 'way to consume', unit: '' },
     value: { name: 'outcome', unit: '' },
     columns: STRIKES.map((strike) => COLUMNS[strike]),
-    rows: rows.map(({ client, title, settings }) => `${client}: ${title} (${settings})`),
+    rows: rows.map(({ short }) => short),
     cells: rows.flatMap((row, at) =>
       STRIKES.flatMap((strike, column) => {
         const cell = row.cells[strike];
         if (cell === null) return [];
-        const outcome = outcomeOf(cell);
-        const text =
-          outcome === 'lost' ? `lost ${cell.lost}` : outcome === 'repeated' ? `twice ${cell.repeated}` : 'held';
-        return [{ column, row: at, value: null, text, tone: TONES[outcome] }];
+        const { text, tone } = cellText(cell);
+        return [{ column, row: at, value: null, text, tone }];
       }),
     ),
   };

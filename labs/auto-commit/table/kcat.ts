@@ -9,6 +9,7 @@ import type { Crew, Post } from './measure-table.ts';
 
 export const KCAT = {
   id: 'kcat-pipe',
+  short: 'kcat: pipe',
   title: 'kcat -G, piped to a worker',
   settings: 'defaults',
 } as const;

@@ -29,6 +29,7 @@ export interface Cell {
 }
 
 export interface TableRow {
+  readonly short: string;
   readonly client: string;
   readonly title: string;
   readonly settings: string;
@@ -94,11 +95,17 @@ export async function measureTable(target: Target, input: readonly InputRecord[]
       const [kill, end] = await Promise.all(STRIKES.map((strike) => cellOf(admin, posts.get(`${way}-${strike}`)!)));
       return { kill: kill!, end: end! };
     };
-    for (const { id, client, title, settings } of WAYS) {
-      rows.push({ client: clientTitle(client), title, settings, cells: await cellsOf(id) });
+    for (const { id, client, short, title, settings } of WAYS) {
+      rows.push({ client: clientTitle(client), short, title, settings, cells: await cellsOf(id) });
     }
     if (hasKcat)
-      rows.push({ client: kcatVersion()!, title: KCAT.title, settings: KCAT.settings, cells: await cellsOf(KCAT.id) });
+      rows.push({
+        client: kcatVersion()!,
+        short: KCAT.short,
+        title: KCAT.title,
+        settings: KCAT.settings,
+        cells: await cellsOf(KCAT.id),
+      });
     return rows;
   } finally {
     await producer.close();

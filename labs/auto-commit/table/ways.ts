@@ -34,6 +34,8 @@ export type Way = (settings: WaySettings, shift: WayShift, whenEnding: Promise<v
 export interface WayRow {
   readonly id: string;
   readonly client: ClientName;
+  /** Stands whole beside a row of the picture. */
+  readonly short: string;
   readonly title: string;
   readonly settings: string;
 }
@@ -42,78 +44,91 @@ export const WAYS: readonly WayRow[] = [
   {
     id: 'mqlab-finish',
     client: 'mqlab',
+    short: 'mqlab: loop',
     title: 'poll loop, batch finished before the next poll and before close',
     settings: 'defaults',
   },
   {
     id: 'mqlab-leave',
     client: 'mqlab',
+    short: 'mqlab: loop, left early',
     title: 'poll loop, left in mid-batch at the end',
     settings: 'defaults',
   },
   {
     id: 'mqlab-queue',
     client: 'mqlab',
+    short: 'mqlab: queue',
     title: 'handed to a queue',
     settings: 'defaults',
   },
   {
     id: 'mqlab-finished',
     client: 'mqlab',
+    short: 'mqlab: finished only',
     title: 'handed to a queue, commit of what is finished',
     settings: 'enable.auto.commit=false',
   },
   {
     id: 'kafkajs-message',
     client: 'kafkajs',
+    short: 'kafkajs: eachMessage',
     title: 'eachMessage',
     settings: 'defaults',
   },
   {
     id: 'kafkajs-threshold',
     client: 'kafkajs',
+    short: 'kafkajs: threshold',
     title: 'eachMessage',
     settings: 'autoCommitThreshold=1',
   },
   {
     id: 'kafkajs-interval',
     client: 'kafkajs',
+    short: 'kafkajs: interval',
     title: 'eachMessage',
     settings: 'autoCommitInterval',
   },
   {
     id: 'kafkajs-queue',
     client: 'kafkajs',
+    short: 'kafkajs: queue',
     title: 'eachMessage, handed to a queue',
     settings: 'defaults',
   },
   {
     id: 'kafkajs-batch',
     client: 'kafkajs',
+    short: 'kafkajs: eachBatch',
     title: 'eachBatch, left when isRunning() says no',
     settings: 'defaults',
   },
   {
     id: 'kafkajs-resolve',
     client: 'kafkajs',
+    short: 'kafkajs: resolveOffset',
     title: 'the same, resolveOffset() after each record',
     settings: 'eachBatchAutoResolve=false',
   },
   {
     id: 'platformatic-stream',
     client: 'platformatic',
+    short: 'platformatic: stream',
     title: 'for await over the stream',
     settings: 'defaults',
   },
   {
     id: 'platformatic-interval',
     client: 'platformatic',
+    short: 'platformatic: interval',
     title: 'for await over the stream',
     settings: 'autocommit=interval',
   },
   {
     id: 'platformatic-commit',
     client: 'platformatic',
+    short: 'platformatic: commit()',
     title: 'for await, message.commit() after the work',
     settings: 'autocommit=false',
   },

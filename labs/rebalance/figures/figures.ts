@@ -99,7 +99,7 @@ function figuresOf(rows: readonly Row[]): LabFigures {
   return {
     figures,
     charts: { ...charts, ...(rows.length === 0 ? {} : { silence: silenceChart(rows) }) },
-    tables: { moves: movesTable(rows), assignments: assignmentsTable(rows) },
+    tables: { leave: movesTable(rows, 'leave'), return: movesTable(rows, 'join'), assignments: assignmentsTable(rows) },
     price,
     limits: [
       `Members of the classic protocol work ${WORK_MS} ms a batch, those of KIP-848 take records as they come; both send a heartbeat every ${HEARTBEAT_MS} ms. A slower member or a longer interval makes every silence longer. The classic assignors ran on virtual time, the broker's own ones on real time: compare their moves, and their silences only roughly.`,
@@ -107,29 +107,26 @@ function figuresOf(rows: readonly Row[]): LabFigures {
   };
 }
 
-function movesTable(rows: readonly Row[]): Table {
+function movesTable(rows: readonly Row[], change: 'leave' | 'join'): Table {
   return {
-    title: 'What moved when a member left, and when it came back',
+    title: change === 'leave' ? 'A member leaves' : 'It comes back',
     columns: [
       { name: 'assignor' },
       { name: 'client and target' },
-      { name: 'leave: moved', align: 'right' },
-      { name: 'leave: had to', align: 'right' },
-      { name: 'leave: stayed, interrupted', align: 'right' },
-      { name: 'leave: longest silence', align: 'right' },
-      { name: 'return: moved', align: 'right' },
-      { name: 'return: had to', align: 'right' },
-      { name: 'return: stayed, interrupted', align: 'right' },
-      { name: 'return: longest silence', align: 'right' },
+      { name: 'moved', align: 'right' },
+      { name: 'had to', align: 'right' },
+      { name: 'stayed, but interrupted', align: 'right' },
+      { name: 'longest silence', align: 'right' },
     ],
     rows: rows.map(({ id, title, client, target }): readonly TableCell[] => [
       title,
       `${client}, ${target}`,
-      ...(['leave', 'join'] as const).flatMap((change) =>
-        ['moved', 'needed', 'interrupted', 'silence'].map((what) => ({ figure: `${change}.${what}.${id}` })),
-      ),
+      ...['moved', 'needed', 'interrupted', 'silence'].map((what) => ({ figure: `${change}.${what}.${id}` })),
     ]),
-    note: 'Had to: the partitions of the member that left; those that the returned one has. Silence: between two deliveries of one partition, whoever got them.',
+    note:
+      change === 'leave'
+        ? 'Had to: the partitions of the member that left. Silence: between two deliveries of one partition, whoever got them.'
+        : 'Had to: the partitions that the returned one has.',
   };
 }
 
