@@ -102,6 +102,12 @@ function compareAll(pairs: readonly Pair[]): Found[] {
       // Flows share nothing: ids are counted in each for itself.
       let aliases = sides.get(pair.flow);
       if (aliases === undefined) sides.set(pair.flow, (aliases = [new Aliases(), new Aliases()]));
+      // What Kafka's classes cannot encode or read says nothing of either broker.
+      const broken = [pair.ours, pair.kafka].find(({ kind }) => kind === 'failed');
+      if (broken !== undefined) {
+        const path = broken.kind === 'failed' ? broken.message : '';
+        return [{ path, ours: pair.ours.kind, kafka: pair.kafka.kind, pair, known: undefined }];
+      }
       const [ours, kafka] = [plain(pair, pair.ours, aliases[0]), plain(pair, pair.kafka, aliases[1])];
       return differences(ours, kafka).map((each) => ({ ...each, pair, known: explain(pair, each) }));
     });
