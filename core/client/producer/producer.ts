@@ -13,7 +13,8 @@ import { interceptDelivery, interceptSend, type ProducerInterceptor } from './in
 import { type Partitioner, StickyPartition } from './partitioner.ts';
 import { recordBytesMax } from './producer-batch.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
-import { Sender, type SenderMetrics } from './sender.ts';
+import { Sender } from './sender.ts';
+import type { SenderMetrics } from './sender-metrics.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
 import { Transactions } from './transactions.ts';
 

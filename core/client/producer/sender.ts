@@ -1,40 +1,29 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
-import { ErrorCode, errorOf } from '../../protocol/errors.ts';
+import { ErrorCode } from '../../protocol/errors.ts';
 import { Produce } from '../../protocol/messages/00-produce.ts';
-import { InitProducerId } from '../../protocol/messages/22-init-producer-id.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { ZERO_UUID } from '../../protocol/writer.ts';
 import type { RpcClient } from '../../rpc/rpc-client.ts';
-import { backoffMs } from '../backoff.ts';
 import type { ProducerConfig } from '../client-config.ts';
-import { brokerError, ClientError, connectionError } from '../client-error.ts';
+import { ClientError, connectionError, type Outcome } from '../client-error.ts';
 import type { ClientPorts, Connections } from '../connections.ts';
 import type { Metadata } from '../metadata.ts';
 import type { Accumulator, PartitionQueue } from './accumulator.ts';
-import { nextEpoch, type ProducerIdentity } from './idempotence.ts';
+import { type BatchAnswer, Deliveries } from './deliveries.ts';
+import type { ProducerIdentity } from './idempotence.ts';
 import type { ProducerBatch } from './producer-batch.ts';
+import { ProducerId } from './producer-id.ts';
+import { noMetrics, type SenderMetrics } from './sender-metrics.ts';
 import type { Transactions } from './transactions.ts';
 
 /**
- * Takes ready batches from the accumulator to the leaders of their partitions, and settles them by what comes back.
+ * Takes ready batches from the accumulator to the leaders of their partitions. What becomes of them then is for `Deliveries` to say.
  *
  * Invariants:
  * - At most max.in.flight requests a broker; at most one batch of a partition in a request; with one in flight (and no idempotence) the partition's
  *   queue is muted meanwhile, so that order survives retries. With more and no idempotence a retry goes behind what was sent after it, as in Kafka.
- * - Every batch is settled once: acknowledged, refused, or given up at delivery.timeout.ms. Once an attempt's outcome was unknown, a later failure is too.
  * - `run` is the only place that sends; everything that may make a difference only wakes it. One timer at most.
  */
-export interface SenderMetrics {
-  requestsSent: number;
-  batchesSent: number;
-  batchesRetried: number;
-  batchesSplit: number;
-  recordsAcknowledged: number;
-  recordsFailed: number;
-  bytesSent: number;
-  epochsRaised: number;
-}
-
 /** With acks=0 nothing answers: a broker gets no more while this many bytes wait in its connection. */
 const ONE_WAY_QUEUED_BYTES_MAX = 1024 * 1024;
 
@@ -54,72 +43,24 @@ interface Draining {
   bytes: number;
 }
 
-type PartitionResponse = ResponseOf<typeof Produce>['responses'][number]['partitionResponses'][number];
-
-/** Error codes after which the write may have happened. */
-const UNKNOWN_OUTCOME: ReadonlySet<number> = new Set([
-  ErrorCode.UNKNOWN_SERVER_ERROR,
-  ErrorCode.NOT_LEADER_OR_FOLLOWER,
-  ErrorCode.REQUEST_TIMED_OUT,
-  ErrorCode.NETWORK_EXCEPTION,
-  ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-  ErrorCode.KAFKA_STORAGE_ERROR,
-]);
-
-/** Error codes that show stale metadata. */
-const STALE_METADATA: ReadonlySet<number> = new Set([
-  ErrorCode.NOT_LEADER_OR_FOLLOWER,
-  ErrorCode.LEADER_NOT_AVAILABLE,
-  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  ErrorCode.UNKNOWN_TOPIC_ID,
-  ErrorCode.INCONSISTENT_TOPIC_ID,
-  ErrorCode.FENCED_LEADER_EPOCH,
-  ErrorCode.UNKNOWN_LEADER_EPOCH,
-  ErrorCode.REPLICA_NOT_AVAILABLE,
-  ErrorCode.KAFKA_STORAGE_ERROR,
-  ErrorCode.NETWORK_EXCEPTION,
-]);
-
-/** Codes about the sequence: an idempotent producer retries them, and may have to raise its epoch. */
-const SEQUENCE_ERRORS: ReadonlySet<number> = new Set([
-  ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  ErrorCode.UNKNOWN_PRODUCER_ID,
-  ErrorCode.INVALID_PRODUCER_EPOCH,
-]);
-
 export class Sender {
   private readonly clock: Clock;
-  private readonly ports: ClientPorts;
   private readonly config: ProducerConfig;
   private readonly connections: Connections;
   private readonly metadata: Metadata;
   private readonly accumulator: Accumulator;
-  private readonly queueOf: (topic: string, partition: number) => PartitionQueue;
-  /** Called when memory came free. */
-  private readonly onRelease: () => void;
+  private readonly deliveries: Deliveries;
+  /** Null without idempotence, and where transactions bring the identity. */
+  private readonly producerId: ProducerId | null;
   private readonly nodes = new Map<number, Node>();
   private readonly acks: number;
   private readonly isIdempotent: boolean;
-  private readonly keepsOrderByMuting: boolean;
   private readonly transactions: Transactions | null;
-  private identity: ProducerIdentity | null = null;
-  private identityRequested = false;
-  private identityFailures = 0;
-  private fatal: ClientError | null = null;
   private scheduled = false;
   private timer: Timer | null = null;
   private timerDueMs = Number.POSITIVE_INFINITY;
   private closed = false;
-  readonly metrics: SenderMetrics = {
-    requestsSent: 0,
-    batchesSent: 0,
-    batchesRetried: 0,
-    batchesSplit: 0,
-    recordsAcknowledged: 0,
-    recordsFailed: 0,
-    bytesSent: 0,
-    epochsRaised: 0,
-  };
+  readonly metrics: SenderMetrics = noMetrics();
 
   constructor(
     ports: ClientPorts,
@@ -132,27 +73,29 @@ export class Sender {
     transactions: Transactions | null = null,
   ) {
     this.transactions = transactions;
-    this.ports = ports;
     this.clock = ports.clock;
     this.config = config;
     this.connections = connections;
     this.metadata = metadata;
     this.accumulator = accumulator;
-    this.queueOf = queueOf;
-    this.onRelease = onRelease;
     this.acks = config.acks === 'all' ? -1 : Number(config.acks);
     this.isIdempotent = config['enable.idempotence'];
-    this.keepsOrderByMuting = !this.isIdempotent && config['max.in.flight.requests.per.connection'] === 1;
+    const { metrics } = this;
+    this.deliveries = new Deliveries(ports, config, metadata, accumulator, metrics, queueOf, onRelease, transactions);
+    this.producerId =
+      this.isIdempotent && transactions === null
+        ? new ProducerId(ports, config, connections, accumulator, metrics, this)
+        : null;
     metadata.onUpdate(() => this.wake());
   }
 
   /** The error that ended this producer for good, or null. */
   get fatalError(): ClientError | null {
-    return this.fatal;
+    return this.producerId?.fatal ?? null;
   }
 
-  get producerIdentity(): ProducerIdentity | null {
-    return this.identity;
+  private get identity(): ProducerIdentity | null {
+    return (this.transactions ?? this.producerId)?.identity ?? null;
   }
 
   /** Looks at the end of this tick: whatever was appended until then leaves together. */
@@ -178,30 +121,25 @@ export class Sender {
   }
 
   /** Fails what is left and stops. */
-  close(error: (outcome: 'failed' | 'unknown') => ClientError): void {
+  close(errorFor: (outcome: Outcome) => ClientError): void {
     if (this.closed) return;
     this.closed = true;
     this.timer?.cancel();
     this.timer = null;
-    for (const batch of [...this.accumulator.incomplete]) {
-      this.giveUp(batch, error(batch.outcomeUnknown || batch.isOnWire ? 'unknown' : 'failed'));
-    }
+    this.producerId?.close();
+    this.deliveries.failAll(errorFor);
   }
 
   private run(): void {
     if (this.closed) return;
     const nowMs = this.clock.monotonic();
-    let nextMs = this.expire(nowMs);
-    if (this.fatal !== null) return this.failAll(this.fatal);
-    if (this.transactions !== null) {
-      if (!this.followTransaction(this.transactions)) return this.wakeAt(nextMs);
-    } else if (this.isIdempotent) {
-      if (this.identity === null) {
-        if (this.accumulator.active.size > 0) void this.requestIdentity();
-        return this.wakeAt(nextMs);
-      }
-      this.restartSequences();
+    let nextMs = this.deliveries.expire(nowMs);
+    const { fatalError: fatal } = this;
+    if (fatal !== null) {
+      const { kind, message, code } = fatal;
+      return this.deliveries.failAll((outcome) => new ClientError(kind, message, { code, outcome, cause: fatal }));
     }
+    if (!this.mayWrite()) return this.wakeAt(nextMs);
     for (;;) {
       const requests = new Map<Node, Draining>();
       nextMs = Math.min(nextMs, this.drain(nowMs, requests));
@@ -211,59 +149,31 @@ export class Sender {
     this.wakeAt(nextMs);
   }
 
-  /** Takes over identity and state of the transaction. False when nothing may leave now. */
+  /** Whether identity and transaction let anything leave now. If not, they wake the sender when they do. */
+  private mayWrite(): boolean {
+    if (this.transactions !== null) return this.followTransaction(this.transactions);
+    if (this.producerId === null) return true;
+    if (this.producerId.identity !== null) {
+      this.producerId.restartSequences();
+      return true;
+    }
+    if (this.accumulator.active.size > 0) void this.producerId.request();
+    return false;
+  }
+
+  /** Ends what the transaction has given up, and takes over its identity. */
   private followTransaction(transactions: Transactions): boolean {
-    this.identity = transactions.identity;
+    const { identity } = transactions;
     const reason = transactions.problem ?? (transactions.isAborting ? abortedError() : null);
     if (reason !== null) {
       // What is on the wire is waited for: nothing of this transaction may arrive after its end.
-      for (const batch of [...this.accumulator.incomplete]) {
-        if (batch.isOnWire) continue;
-        if (batch.hasSequence) this.queueOf(batch.topic, batch.partition).sequences.onFailedUnknown(batch);
-        this.giveUp(batch, reason);
-      }
+      this.deliveries.dropUnsent(reason);
       return false;
     }
-    if (this.identity === null) return false;
+    if (identity === null) return false;
     // A new transaction begins under a raised epoch wherever numbers were lost in the one before.
-    for (const { sequences } of this.accumulator.active) if (sequences.needsRestart) sequences.restart(this.identity);
+    for (const { sequences } of this.accumulator.active) if (sequences.needsRestart) sequences.restart(identity);
     return true;
-  }
-
-  /** Gives up what is older than delivery.timeout.ms. Returns when the next one will be. */
-  private expire(nowMs: number): number {
-    const limitMs = this.config['delivery.timeout.ms'];
-    let expired: ProducerBatch[] | null = null;
-    let nextMs = Number.POSITIVE_INFINITY;
-    // Oldest first but for split ones, which are as old as what they came from.
-    for (const batch of this.accumulator.incomplete) {
-      const dueMs = batch.createdAtMs + limitMs;
-      if (dueMs > nowMs) {
-        nextMs = dueMs;
-        break;
-      }
-      (expired ??= []).push(batch);
-    }
-    if (expired !== null) for (const batch of expired) this.expireOne(batch, nowMs);
-    return nextMs;
-  }
-
-  private expireOne(batch: ProducerBatch, nowMs: number): void {
-    const outcome = batch.outcomeUnknown || batch.isOnWire ? 'unknown' : 'failed';
-    const age = Math.round(nowMs - batch.createdAtMs);
-    const place = `${batch.topic}-${batch.partition}`;
-    const last = batch.lastError === null ? '' : `; last: ${batch.lastError.message}`;
-    const message = `${batch.recordCount} records for ${place} were not delivered within ${age} ms${last}`;
-    const queue = this.queueOf(batch.topic, batch.partition);
-    if (batch.hasSequence) {
-      if (outcome === 'unknown') queue.sequences.onFailedUnknown(batch);
-      else queue.sequences.onFailedCertainly(batch);
-    }
-    if (batch.isOnWire) queue.isMuted = false;
-    this.giveUp(
-      batch,
-      new ClientError('TIMEOUT', message, { outcome, retriable: true, cause: batch.lastError ?? undefined }),
-    );
   }
 
   /** Collects at most one batch of each partition. Returns when to look again for those that are not ready. */
@@ -299,7 +209,7 @@ export class Sender {
       if (draining === undefined) requests.set(node, (draining = { batches: [], bytes: 0 }));
       this.accumulator.take(queue);
       if (this.isIdempotent) queue.sequences.onDrain(first, this.identity!);
-      if (this.keepsOrderByMuting) queue.isMuted = true;
+      this.deliveries.onDrain(queue);
       draining.batches.push(first);
       draining.bytes += first.bytes;
       served.push(queue);
@@ -389,10 +299,11 @@ export class Sender {
     try {
       connection.sendOneWay(Produce, body, options);
     } catch (error) {
-      for (const batch of batches) this.onError(batch, connectionError(error, 'produce'), ErrorCode.NETWORK_EXCEPTION);
+      for (const batch of batches)
+        this.deliveries.onFailure(batch, connectionError(error, 'produce'), ErrorCode.NETWORK_EXCEPTION);
       return;
     }
-    for (const batch of batches) this.acknowledge(batch, -1, -1, false);
+    for (const batch of batches) this.deliveries.acknowledge(batch, -1, -1, false);
   }
 
   private onResponse(
@@ -404,7 +315,7 @@ export class Sender {
     node.requestsInFlight--;
     if (this.closed) return;
     if (response.throttleTimeMs > 0) node.throttledUntilMs = this.clock.monotonic() + response.throttleTimeMs;
-    const answers = new Map<string, PartitionResponse>();
+    const answers = new Map<string, BatchAnswer>();
     for (const topic of response.responses) {
       const name = topic.name !== '' ? topic.name : sent.find((each) => each.topicId === topic.topicId)?.name;
       for (const partition of topic.partitionResponses) answers.set(`${name}-${partition.index}`, partition);
@@ -413,8 +324,8 @@ export class Sender {
       const answer = answers.get(`${batch.topic}-${batch.partition}`);
       if (answer === undefined) {
         const error = new ClientError('DISCONNECTED', `the answer left out ${batch.topic}-${batch.partition}`);
-        this.onError(batch, error, ErrorCode.UNKNOWN_SERVER_ERROR);
-      } else this.onAnswer(batch, answer);
+        this.deliveries.onFailure(batch, error, ErrorCode.UNKNOWN_SERVER_ERROR);
+      } else this.deliveries.onAnswer(batch, answer);
     }
     this.wake();
   }
@@ -425,143 +336,8 @@ export class Sender {
     this.metadata.requestUpdate();
     // `failed` here only means that this attempt never left; retrying it is harmless.
     const code = error.outcome === 'unknown' ? ErrorCode.NETWORK_EXCEPTION : ErrorCode.BROKER_NOT_AVAILABLE;
-    for (const batch of batches) this.onError(batch, error, code);
+    for (const batch of batches) this.deliveries.onFailure(batch, error, code);
     this.wake();
-  }
-
-  private onAnswer(batch: ProducerBatch, answer: PartitionResponse): void {
-    const code = answer.errorCode;
-    if (code === ErrorCode.NONE || code === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
-      return this.acknowledge(batch, code === ErrorCode.NONE ? answer.baseOffset : -1, answer.logAppendTimeMs, true);
-    }
-    const detail = answer.recordErrors[0]?.batchIndexErrorMessage ?? answer.errorMessage;
-    this.onError(batch, brokerError(code, `${batch.topic}-${batch.partition}`, 'failed', detail), code);
-  }
-
-  private acknowledge(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number, hasLeft: boolean): void {
-    const queue = this.queueOf(batch.topic, batch.partition);
-    batch.isOnWire = false;
-    if (this.keepsOrderByMuting) queue.isMuted = false;
-    if (batch.isDone) return;
-    if (batch.hasSequence) queue.sequences.onAcked(batch);
-    this.metrics.recordsAcknowledged += batch.recordCount;
-    this.accumulator.release(batch, hasLeft);
-    batch.succeed(baseOffset, logAppendTimeMs);
-    this.onRelease();
-  }
-
-  private onError(batch: ProducerBatch, error: ClientError, code: number): void {
-    const queue = this.queueOf(batch.topic, batch.partition);
-    batch.isOnWire = false;
-    if (this.keepsOrderByMuting) queue.isMuted = false;
-    if (batch.isDone) return;
-    if (UNKNOWN_OUTCOME.has(code)) batch.outcomeUnknown = true;
-    batch.lastError = error;
-    if (STALE_METADATA.has(code)) this.metadata.requestUpdate();
-    const isTooLarge = code === ErrorCode.MESSAGE_TOO_LARGE || code === ErrorCode.RECORD_LIST_TOO_LARGE;
-    if (isTooLarge && batch.recordCount > 1) return this.split(queue, batch);
-    const isSequenceError = this.isIdempotent && SEQUENCE_ERRORS.has(code) && !this.endsTransaction(queue, batch, code);
-    const isRetriable = isSequenceError || code === ErrorCode.BROKER_NOT_AVAILABLE || errorOf(code).retriable;
-    if (isRetriable && batch.attempts < this.config.retries) {
-      if (isSequenceError && this.transactions === null) queue.sequences.onOutOfOrder(batch);
-      const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
-      batch.attempts++;
-      batch.retryAtMs = this.clock.monotonic() + backoffMs(this.ports.random, base, max, batch.attempts);
-      this.metrics.batchesRetried++;
-      return this.accumulator.requeue(queue, batch);
-    }
-    const outcome = batch.outcomeUnknown ? 'unknown' : 'failed';
-    if (batch.hasSequence) {
-      // Retries that ran out tell nothing about the sequence; a refusal does.
-      if (outcome === 'unknown' || isRetriable) queue.sequences.onFailedUnknown(batch);
-      else queue.sequences.onFailedCertainly(batch);
-    }
-    const { kind, retriable } = error;
-    this.giveUp(batch, new ClientError(kind, error.message, { code, retriable, outcome, cause: error }));
-  }
-
-  /** In a transaction numbers never begin anew: what would need that ends it in an abort. */
-  private endsTransaction(queue: PartitionQueue, batch: ProducerBatch, code: number): boolean {
-    if (this.transactions === null) return false;
-    if (code !== ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) return true;
-    queue.sequences.onOutOfOrder(batch);
-    return queue.sequences.needsRestart;
-  }
-
-  private split(queue: PartitionQueue, batch: ProducerBatch): void {
-    const halves = batch.split();
-    queue.sequences.onSplit(batch, halves);
-    this.accumulator.replace(queue, batch, halves);
-    this.metrics.batchesSplit++;
-  }
-
-  private giveUp(batch: ProducerBatch, error: ClientError): void {
-    const queue = this.queueOf(batch.topic, batch.partition);
-    const wasOnWire = batch.isOnWire;
-    this.accumulator.remove(queue, batch);
-    this.metrics.recordsFailed += batch.recordCount;
-    this.accumulator.release(batch, !wasOnWire);
-    batch.fail(error);
-    this.transactions?.onFailed(error, batch.hasSequence);
-    this.onRelease();
-  }
-
-  private failAll(error: ClientError): void {
-    for (const batch of [...this.accumulator.incomplete]) {
-      const outcome = batch.outcomeUnknown || batch.isOnWire ? 'unknown' : 'failed';
-      const { kind, code } = error;
-      this.giveUp(batch, new ClientError(kind, error.message, { code, outcome, cause: error }));
-    }
-  }
-
-  /** Raises the epoch where numbers must begin again and nothing of the partition is on the wire (KIP-360). */
-  private restartSequences(): void {
-    for (const queue of this.accumulator.active) {
-      const { sequences } = queue;
-      if (!sequences.needsRestart || sequences.hasBatchOnWire) continue;
-      const raised = nextEpoch(this.identity!);
-      if (raised === null) {
-        this.identity = null;
-        void this.requestIdentity();
-        return;
-      }
-      this.identity = raised;
-      this.metrics.epochsRaised++;
-      sequences.restart(raised);
-    }
-  }
-
-  /** Never rejects. */
-  private async requestIdentity(): Promise<void> {
-    if (this.identityRequested || this.closed) return;
-    this.identityRequested = true;
-    let retryAfterMs = 0;
-    try {
-      const response = await this.connections
-        .any()
-        .request(InitProducerId, { transactionalId: null, transactionTimeoutMs: 0x7fff_ffff });
-      if (response.errorCode === ErrorCode.NONE) {
-        this.identity = { producerId: response.producerId, epoch: response.producerEpoch };
-        this.identityFailures = 0;
-        for (const queue of this.accumulator.active) {
-          if (queue.sequences.needsRestart) queue.sequences.restart(this.identity);
-        }
-      } else if (errorOf(response.errorCode).retriable) retryAfterMs = this.identityBackoffMs();
-      else this.fatal = brokerError(response.errorCode, 'InitProducerId');
-    } catch (error) {
-      const failure = connectionError(error, 'InitProducerId');
-      if (failure.kind === 'UNSUPPORTED_VERSION') this.fatal = failure;
-      else retryAfterMs = this.identityBackoffMs();
-    }
-    this.identityRequested = false;
-    if (this.closed) return;
-    if (retryAfterMs > 0) this.wakeAt(this.clock.monotonic() + retryAfterMs);
-    else this.wake();
-  }
-
-  private identityBackoffMs(): number {
-    const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
-    return backoffMs(this.ports.random, base, max, ++this.identityFailures);
   }
 }
 
