@@ -9,6 +9,7 @@ import {
   type ElectionType,
   electLeaders,
   electLeadersOn,
+  renewLeaderEpochs,
   type TopicPartitions,
 } from './election.ts';
 import { type FeatureUpdate, type SupportedFeature, updateFeatures } from './feature-decisions.ts';
@@ -111,7 +112,8 @@ export class Controller {
         broker.hasOfflineLogDirs === true && directoryId !== ZERO_UUID && !broker.logDirs.includes(directoryId);
       const resigned = resignInDirectories(this.image, broker.brokerId, isLost);
       const elected = electLeadersOn(this.image, broker.brokerId, isLost);
-      return { records: [record, ...resigned, ...elected], response: brokerEpoch };
+      const renewed = renewLeaderEpochs(this.image, broker.brokerId, isLost);
+      return { records: [record, ...resigned, ...elected, ...renewed], response: brokerEpoch };
     });
   }
 

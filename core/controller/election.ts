@@ -27,6 +27,25 @@ export function electLeadersOn(
   return records;
 }
 
+/**
+ * What `brokerId` leads since its last life it goes on leading, in a new epoch: the log may have lost its end meanwhile, and who read that end must
+ * be able to tell (KIP-320).
+ */
+export function renewLeaderEpochs(
+  image: ClusterImage,
+  brokerId: number,
+  isLost: (directoryId: string) => boolean = () => false,
+): NewMetadataRecord[] {
+  const records: NewMetadataRecord[] = [];
+  for (const { topicId, partitions } of image.topics.values()) {
+    for (const partition of partitions) {
+      if (partition.leader !== brokerId || isLost(directoryIdOf(partition, brokerId))) continue;
+      records.push({ kind: 'partitionChange', partitionId: partition.partition, topicId, leader: brokerId });
+    }
+  }
+  return records;
+}
+
 /** ElectLeaders: the first replica of a partition, or any live one even when it is not in sync (KIP-460). */
 export type ElectionType = 'preferred' | 'unclean';
 
