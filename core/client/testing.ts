@@ -14,7 +14,8 @@ import { type Reply, ServerConnection } from '../rpc/server-connection.ts';
 
 /**
  * For tests: a broker of which only the answers to Produce are real, and those as the test's script wants them. It shows what a producer does after
- * answers that a sound broker gives only in bad moments. Its one partition is a list of values; it checks sequences as a broker does.
+ * answers that a sound broker gives only in bad moments. Its partitions share one list of values; it checks sequences as a broker does, and reads
+ * the first batch of a request.
  */
 export type Verdict =
   /** Append (unless the sequence forbids it) and answer so. */
@@ -44,6 +45,9 @@ export class ScriptedBroker {
   readonly log: string[] = [];
   readonly seen: SeenBatch[] = [];
   producerIds = 0;
+  /** What InitProducerId brings. */
+  producerEpoch = 0;
+  partitionCount = 1;
   private readonly sequences = new Map<string, { next: number; batches: { base: number; offset: number }[] }>();
   private readonly script: (batch: SeenBatch, index: number) => Verdict;
 
@@ -78,37 +82,43 @@ export class ScriptedBroker {
       case ApiVersions.key:
         return versions();
       case Metadata.key:
-        return metadata();
+        return metadata(this.partitionCount);
       case InitProducerId.key:
-        return { throttleTimeMs: 0, errorCode: 0, producerId: 100 + this.producerIds++, producerEpoch: 0 };
+        return {
+          throttleTimeMs: 0,
+          errorCode: 0,
+          producerId: 100 + this.producerIds++,
+          producerEpoch: this.producerEpoch,
+        };
       default:
         return this.produce(request as RequestOf<typeof Produce>);
     }
   }
 
   private produce(request: RequestOf<typeof Produce>): object | 'drop' | 'silence' | 'nothing' {
-    const batch = new RecordBatch(Buffer.from(request.topicData[0]!.partitionData[0]!.records!));
+    const { index, records } = request.topicData[0]!.partitionData[0]!;
+    const batch = new RecordBatch(Buffer.from(records!));
     const values = [...recordsOf(batch)].map((record) => record.value!.toString());
     const { producerId, producerEpoch, baseSequence, bytes } = batch;
     const seen = { values, producerId, producerEpoch, baseSequence, bytes };
     this.seen.push(seen);
     const verdict = this.script(seen, this.seen.length - 1);
     if (verdict === 'drop' || verdict === 'silence') return verdict;
-    const outcome = typeof verdict === 'number' ? { errorCode: verdict, baseOffset: -1 } : this.append(seen);
+    const outcome = typeof verdict === 'number' ? { errorCode: verdict, baseOffset: -1 } : this.append(seen, index);
     if (verdict === 'append-and-drop') return 'drop';
     if (request.acks === 0) return 'nothing';
-    const partitionResponses = [{ index: 0, ...outcome }];
+    const partitionResponses = [{ index, ...outcome }];
     const answer: ResponseInput<typeof Produce> = { responses: [{ name: 't', topicId: TOPIC_ID, partitionResponses }] };
     return answer;
   }
 
-  private append({ values, producerId, producerEpoch, baseSequence }: SeenBatch): {
-    errorCode: number;
-    baseOffset: number;
-  } {
+  private append(
+    { values, producerId, producerEpoch, baseSequence }: SeenBatch,
+    partition: number,
+  ): { errorCode: number; baseOffset: number } {
     const offset = this.log.length;
     if (producerId >= 0) {
-      const key = `${producerId}/${producerEpoch}`;
+      const key = `${producerId}/${producerEpoch}/${partition}`;
       const state = this.sequences.get(key) ?? { next: 0, batches: [] };
       const duplicate = state.batches.find((each) => each.base === baseSequence);
       if (duplicate !== undefined) return { errorCode: 0, baseOffset: duplicate.offset };
@@ -131,9 +141,11 @@ function versions(): ResponseInput<typeof ApiVersions> {
   return { errorCode: 0, apiKeys };
 }
 
-function metadata(): ResponseInput<typeof Metadata> {
-  const partition = { errorCode: 0, partitionIndex: 0, leaderId: 1, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] };
-  const topic = { errorCode: 0, name: 't', topicId: TOPIC_ID, partitions: [partition] };
+function metadata(partitionCount: number): ResponseInput<typeof Metadata> {
+  const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => {
+    return { errorCode: 0, partitionIndex, leaderId: 1, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] };
+  });
+  const topic = { errorCode: 0, name: 't', topicId: TOPIC_ID, partitions };
   return { brokers: [NODE], clusterId: 'c', controllerId: 1, topics: [topic] };
 }
 

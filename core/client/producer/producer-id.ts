@@ -59,18 +59,14 @@ export class ProducerId {
     this.closed = true;
   }
 
-  /** Raises the epoch where numbers must begin again and nothing of the partition is on the wire (KIP-360). */
+  /** Raises the epoch where numbers must begin again and nothing of the partition is on the wire (KIP-360); without one left there is no identity. */
   restartSequences(): void {
-    for (const queue of this.accumulator.active) {
-      const { sequences } = queue;
+    for (const { sequences } of this.accumulator.active) {
+      if (this.identity === null) return;
       if (!sequences.needsRestart || sequences.hasBatchOnWire) continue;
-      const raised = nextEpoch(this.identity!);
-      if (raised === null) {
-        this.identity = null;
-        void this.request();
-        return;
-      }
+      const raised = nextEpoch(this.identity);
       this.identity = raised;
+      if (raised === null) return;
       this.metrics.epochsRaised++;
       sequences.restart(raised);
     }
@@ -88,8 +84,8 @@ export class ProducerId {
       if (response.errorCode === ErrorCode.NONE) {
         this.identity = { producerId: response.producerId, epoch: response.producerEpoch };
         this.failures = 0;
-        for (const queue of this.accumulator.active) {
-          if (queue.sequences.needsRestart) queue.sequences.restart(this.identity);
+        for (const { sequences } of this.accumulator.active) {
+          if (sequences.needsRestart && !sequences.hasBatchOnWire) sequences.restart(this.identity);
         }
       } else if (errorOf(response.errorCode).retriable) retryAfterMs = this.backoffMs();
       else this.fatal = brokerError(response.errorCode, 'InitProducerId');

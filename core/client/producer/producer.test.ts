@@ -283,3 +283,23 @@ test('after close nothing is left to happen', () =>
       expect(world.eventCount - eventCount).toBeLessThan(10);
     },
   ));
+
+test('KIP-360: when the epochs are used up, other partitions wait for the new producer id too', () =>
+  withScriptedBroker(
+    (_batch, index) => (index === 1 ? 45 : 'append'),
+    async (ports, broker) => {
+      broker.producerEpoch = 0x7fff;
+      broker.partitionCount = 2;
+      const producer = new Producer(ports, { ...config, 'max.in.flight.requests.per.connection': 1 });
+      await producer.send({ topic: 't', partition: 0, value: 'first' });
+      const refused = outcome(producer.send({ topic: 't', partition: 0, value: 'refused' }));
+      const behind = new Promise<number | ClientError>((resolve) => {
+        ports.clock.defer(() => resolve(outcome(producer.send({ topic: 't', partition: 1, value: 'behind' }))));
+      });
+      expect(await behind).toBe(1);
+      expect(await refused).toBe(2);
+      expect(broker.producerIds).toBe(2);
+      expect(broker.log).toEqual(['first', 'behind', 'refused']);
+      await producer.close();
+    },
+  ));

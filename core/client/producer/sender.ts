@@ -153,10 +153,8 @@ export class Sender {
   private mayWrite(): boolean {
     if (this.transactions !== null) return this.followTransaction(this.transactions);
     if (this.producerId === null) return true;
-    if (this.producerId.identity !== null) {
-      this.producerId.restartSequences();
-      return true;
-    }
+    this.producerId.restartSequences();
+    if (this.producerId.identity !== null) return true;
     if (this.accumulator.active.size > 0) void this.producerId.request();
     return false;
   }
