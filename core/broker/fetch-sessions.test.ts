@@ -31,7 +31,7 @@ function sessions(slots = 2) {
 
 const ANSWER = { errorCode: 0, highWatermark: 5, logStartOffset: 0, bytes: 0, hasNews: false };
 
-test('epoch 0 makes a session, n goes on with it, −1 ends it', () => {
+test('C32 epoch 0 makes a session, n goes on with it, −1 ends it', () => {
   const { cache, open } = sessions();
   const first = open(0, 0, [partition('t', 0), partition('t', 1)]);
   if (first.kind !== 'full' || first.session === null) throw new Error('a session is expected');
@@ -46,7 +46,7 @@ test('epoch 0 makes a session, n goes on with it, −1 ends it', () => {
   expect(open(id, 3)).toEqual({ kind: 'error', errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND });
 });
 
-test('the epoch wraps from its largest value to 1', () => {
+test('C32 the epoch wraps from its largest value to 1', () => {
   const { open } = sessions();
   const first = open(0, 0, [partition('t', 0)]);
   if (first.kind !== 'full' || first.session === null) throw new Error('a session is expected');
@@ -55,7 +55,7 @@ test('the epoch wraps from its largest value to 1', () => {
   expect(open(first.session.id, 1).kind).toBe('incremental');
 });
 
-test('an incremental answer names what changed; data moves a partition to the end', () => {
+test('C33 an incremental answer names what changed; data moves a partition to the end', () => {
   const { open } = sessions();
   const first = open(0, 0, [partition('t', 0), partition('t', 1)]);
   if (first.kind !== 'full' || first.session === null) throw new Error('a session is expected');
@@ -73,7 +73,7 @@ test('an incremental answer names what changed; data moves a partition to the en
   expect(session.partitions().map((each) => each.partition)).toEqual([1, 0]);
 });
 
-test('the cache is bounded: without a free slot the client gets full fetches', () => {
+test('C32 the cache is bounded: without a free slot the client gets full fetches', () => {
   const { cache, open } = sessions(2);
   for (const wanted of [true, true, false]) {
     const context = open(0, 0, [partition('t', 0)]);

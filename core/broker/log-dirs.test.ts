@@ -40,10 +40,13 @@ async function elect(client: RpcClient, electionType: number, topic: string, par
 
 const leadersOf = async (client: RpcClient, name: string) => {
   const { topics } = await client.send(Metadata, { topics: [{ name }] });
-  return topics[0]!.partitions.map(({ leaderId }) => leaderId);
+  return topics[0]!.partitions.map(({ leaderId, errorCode }) => {
+    expect(errorCode).toBe(leaderId < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE);
+    return leaderId;
+  });
 };
 
-test('C57 a log dir fails while the broker runs: its partitions have no leader, nobody can be elected (80, 83), and the next start mends it', async () => {
+test('C10 C57 a log dir fails while the broker runs: its partitions have no leader, nobody can be elected (80, 83), and the next start mends it', async () => {
   await withBroker({ 'log.dirs': '/a,/b,/c' }, async ({ world, connect, restart, wait }) => {
     const client = await connect();
     await create(client, 't', 3);

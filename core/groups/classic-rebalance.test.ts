@@ -127,7 +127,7 @@ class Driver {
   }
 }
 
-test('45/46: a dynamic member gets its id first (MEMBER_ID_REQUIRED), then joins with it', () => {
+test('C45 C46 a dynamic member gets its id first (MEMBER_ID_REQUIRED), then joins with it', () => {
   const d = new Driver();
   const first = d.join('', { requireKnownMemberId: true });
   expect(first.result).toMatchObject({ errorCode: ErrorCode.MEMBER_ID_REQUIRED, memberId: 'id1' });
@@ -157,7 +157,7 @@ test('a pending member that never comes back is forgotten after its session time
   expect(old.result?.generationId).toBe(2);
 });
 
-test('the initial delay is extended by each new member and bounded by the rebalance time-out', () => {
+test('C46 the initial delay is extended by each new member and bounded by the rebalance time-out', () => {
   const d = new Driver();
   const a = d.join('');
   d.advance(2000);
@@ -168,7 +168,7 @@ test('the initial delay is extended by each new member and bounded by the rebala
   expect(a.result?.members).toHaveLength(2);
 });
 
-test('46: group.max.size is enforced, and mismatched protocols are refused', () => {
+test('C46 group.max.size is enforced, and mismatched protocols are refused', () => {
   const d = new Driver();
   d.stable(null, null, null);
   expect(d.join('').result?.errorCode).toBe(ErrorCode.GROUP_MAX_SIZE_REACHED);
@@ -179,7 +179,7 @@ test('46: group.max.size is enforced, and mismatched protocols are refused', () 
   );
 });
 
-test('47: only the leader sees the members; heartbeats say REBALANCE_IN_PROGRESS while members are awaited', () => {
+test('C47 only the leader sees the members; heartbeats say REBALANCE_IN_PROGRESS while members are awaited', () => {
   const d = new Driver();
   const [leader, follower] = d.stable(null, null) as [string, string];
   const joining = d.join('');
@@ -193,7 +193,7 @@ test('47: only the leader sees the members; heartbeats say REBALANCE_IN_PROGRESS
   expect(heartbeat(d.group, 'nobody', null, 2, d.now)).toBe(ErrorCode.UNKNOWN_MEMBER_ID);
 });
 
-test('47: a member that gives up between join and sync does not wedge the group', () => {
+test('C47 a member that gives up between join and sync does not wedge the group', () => {
   const d = new Driver();
   const [leader, follower] = d.stable(null, null) as [string, string];
   const third = d.join('');
@@ -237,7 +237,7 @@ test('a silent member is removed after its session time-out, and the group becom
   expect(nextDeadline(d.group)).toBeNull();
 });
 
-test('48: a static member that comes back with the same subscription keeps its assignment without a rebalance; the old id is fenced', () => {
+test('C48 a static member that comes back with the same subscription keeps its assignment without a rebalance; the old id is fenced', () => {
   const d = new Driver();
   const [leader, follower] = d.stable('one', 'two') as [string, string];
   const back = d.join('', { groupInstanceId: 'two' });
@@ -258,7 +258,7 @@ test('48: a static member that comes back with the same subscription keeps its a
   expect(d.group.members.has(leader)).toBe(false);
 });
 
-test('48: a static member with another subscription rebalances; one that leaves by instance id is removed', () => {
+test('C48 a static member with another subscription rebalances; one that leaves by instance id is removed', () => {
   const d = new Driver();
   const [leader] = d.stable('one', 'two') as [string];
   const changed = d.join('', {

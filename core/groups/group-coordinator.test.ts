@@ -67,7 +67,7 @@ test('a group lands in the partition where Kafka looks for it', () => {
   expect([0, 1, 2].map((i) => groupPartition(`live:LLHTg_6DT8meWpi4L9c_GQ:${i}`, 3))).toEqual([0, 2, 1]);
 });
 
-test('44: offsets come back with their metadata, also after a restart; too much metadata is refused for that partition only', async () => {
+test('C44 offsets come back with their metadata, also after a restart; too much metadata is refused for that partition only', async () => {
   const { world, groups, start } = open();
   const result = await world.settle(
     groups.offsets.commit('g', NOBODY, [at(0, 7, 'näh'), at(1, 8, 'x'.repeat(17))], COMMIT),
@@ -92,7 +92,7 @@ test('an offset is not visible before its record is committed, and never when it
   expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
 });
 
-test('44: offsets of a group without members expire after their retention, and the group with them', async () => {
+test('C44 offsets of a group without members expire after their retention, and the group with them', async () => {
   const { world, groups, log } = open();
   await world.settle(groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT), { untilTimeMs: 1000 });
   await world.run({ untilTimeMs: 59_000 });
@@ -103,7 +103,7 @@ test('44: offsets of a group without members expire after their retention, and t
   expect(log.records.at(-1)?.value).toBeNull();
 });
 
-test('51: a group with members is not deleted, an empty one is, a missing one is not found', async () => {
+test('C51 a group with members is not deleted, an empty one is, a missing one is not found', async () => {
   const { world, groups } = open();
   void groups.joinGroup('g', joinOf('', 'instance'));
   await world.run({ untilTimeMs: 500 });
@@ -124,7 +124,7 @@ test('51: a group with members is not deleted, an empty one is, a missing one is
   expect(groups.listGroups()).toEqual([]);
 });
 
-test('46: session time-outs outside the bounds are refused with 26; who leads no partition says 16', async () => {
+test('C46 session time-outs outside the bounds are refused with 26; who leads no partition says 16', async () => {
   const { world, groups } = open();
   for (const sessionTimeoutMs of [999, 60_001]) {
     const answer = await world.settle(groups.joinGroup('g', { ...joinOf(''), sessionTimeoutMs }), {
@@ -299,7 +299,7 @@ test('a consumer group whose change could not be stored is as it was before, and
   expect(await beat(groups, 'm3')).toMatchObject({ errorCode: ErrorCode.NONE, memberEpoch: 3 });
 });
 
-test('44: offsets of a consumer group expire after their commit, but for topics that it subscribes to', async () => {
+test('C44 offsets of a consumer group expire after their commit, but for topics that it subscribes to', async () => {
   const { world, groups } = open();
   const settle = <T>(promise: T | Promise<T>, untilTimeMs: number) =>
     world.settle(Promise.resolve(promise), { untilTimeMs });

@@ -58,7 +58,7 @@ test('offsets with a newer one in an open transaction do not expire', () => {
   expect([...store.expired('g', undefined, 10_000, 100)]).toEqual([{ topic: 't', partition: 1 }]);
 });
 
-test('44: offsets of a group that became empty go together, those of one that never had members one by one', () => {
+test('C44 offsets of a group that became empty go together, those of one that never had members one by one', () => {
   const store = new OffsetStore();
   store.apply('g', 't', 0, at(1));
   store.apply('g', 't', 1, { ...at(1), commitTimestampMs: 9000 });

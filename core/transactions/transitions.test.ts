@@ -71,7 +71,7 @@ test('init with the expected epoch (KIP-360): the present one bumps, the last on
   expect(codeOf(ask(idle, init({ producerId: 8, producerEpoch: 3 })))).toBe(ErrorCode.PRODUCER_FENCED);
 });
 
-test('used-up epochs: init and the end of a transaction go over to a new producer id, also when asked again', () => {
+test('C26 C28 used-up epochs: init and the end of a transaction go over to a new producer id, also when asked again', () => {
   const last = open({ producerEpoch: 0x7ffe });
   const idle = open({ producerEpoch: 0x7ffe, state: 'CompleteCommit' });
   expect(ask(idle, init()).kind).toBe('needsProducerId');
@@ -124,7 +124,7 @@ test('older versions: the epoch stays, a retry is told by the state', () => {
   expect(codeOf(ask(open({ state: 'Empty' }), end(3, true, 0)))).toBe(ErrorCode.INVALID_TXN_STATE);
 });
 
-test('a transaction that is too old is aborted: version 2 may find its abort done, not its commit', () => {
+test('C30 a transaction that is too old is aborted: version 2 may find its abort done, not its commit', () => {
   const late = { nowMs: 1101, isPending: false, newProducerId: null };
   expect(decide('tx', open(), { type: 'timeout' }, { ...late, nowMs: 1100 }).kind).toBe('answer');
   const aborted = decide('tx', open(), { type: 'timeout' }, late);

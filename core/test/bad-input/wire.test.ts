@@ -81,7 +81,7 @@ describe('the wire', { timeout: 60_000 }, () => {
     return field;
   };
 
-  test('a frame above socket.request.max.bytes, also one of 2 GiB: closed before its bytes come', async () => {
+  test('C7 a frame above socket.request.max.bytes, also one of 2 GiB: closed before its bytes come', async () => {
     await closes('one byte too many', (other) => other.write(size(frameBytesMax + 1)), refusalMsMax);
     await closes('2 GiB', (other) => other.write(size(0x7fff_ffff)), refusalMsMax);
     await eventually('why', () => broker.stderr().includes(`${frameBytesMax + 1} bytes`));
@@ -110,7 +110,7 @@ describe('the wire', { timeout: 60_000 }, () => {
     }
   });
 
-  test('an unknown key, an unknown version, and counts that lie', async () => {
+  test('C6 an unknown key, an unknown version, and counts that lie', async () => {
     await closes('key', (other) => other.write(framed(headerBytes(4711, 0))), refusalMsMax);
     await closes('version', (other) => other.write(framed(headerBytes(3, 99))), refusalMsMax);
     // Metadata v1 for 2^31−1 topics in a frame of 18 bytes.
@@ -153,7 +153,7 @@ describe('the wire', { timeout: 60_000 }, () => {
     );
   });
 
-  test('a client that says nothing, and one that stops inside a frame, are closed after connections.max.idle.ms', async () => {
+  test('C7 a client that says nothing, and one that stops inside a frame, are closed after connections.max.idle.ms', async () => {
     const began = Date.now();
     await Promise.all([
       closes('silent', () => {}, idleMsMax + 8000),

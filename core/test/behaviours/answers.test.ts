@@ -44,7 +44,7 @@ test('what is named twice is told once', async () => {
   expect(altered.responses.map(({ errorCode }) => errorCode)).toEqual([42, 42]);
 });
 
-test('a special time before its version is 35', async () => {
+test('C41 a special time before its version is 35', async () => {
   const codeOf = async (version: number, timestamp: number) => {
     const partitions = [{ partitionIndex: 0, timestamp }];
     const { topics } = await wire.ask(ListOffsets, version, { replicaId: -1, topics: [{ name: topic, partitions }] });

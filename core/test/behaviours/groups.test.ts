@@ -1,5 +1,6 @@
 // C45–C47, C51: how a classic group forms and ends, as a client on the wire sees it. The rules of time (C46's delays, C47's members that give up, C48) are
 // tested in core/groups, in virtual time. The protocol type is not 'consumer': Kafka reads that one's bytes, and these are not for reading.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OffsetCommit } from '../../protocol/messages/08-offset-commit.ts';
 import { FindCoordinator } from '../../protocol/messages/10-find-coordinator.ts';
@@ -144,6 +145,42 @@ describe('groups', () => {
     });
     expect([left.errorCode, ...left.members.map(({ errorCode }) => errorCode)]).toEqual([0, 0, 25]);
     expect(await heartbeat(wire, { groupId, generationId: 2, memberId: first.memberId })).toBe(27);
+  });
+
+  test('C47 many members at once, each in its own time: all end in one generation, and nobody is told that it is not known', async () => {
+    const groupId = freshName('c47');
+    const members = await Promise.all(Array.from({ length: 5 }, () => Wire.open(broker)));
+    const codes: number[] = [];
+    const generations = new Map<Wire, number>();
+    const isSettled = () => generations.size === members.length && new Set(generations.values()).size === 1;
+    await Promise.all(
+      members.map(async (at, i) => {
+        await sleep(i * 7);
+        let memberId = '';
+        for (const deadline = Date.now() + 20_000; !isSettled() && Date.now() < deadline; ) {
+          const joined = await at.ask(JoinGroup, 9, joinBody(groupId, memberId));
+          codes.push(joined.errorCode);
+          memberId = joined.memberId;
+          if (joined.errorCode !== 0) continue;
+          const { generationId } = joined;
+          const assignments = joined.members.map((each) => ({ memberId: each.memberId, assignment: Buffer.from('a') }));
+          const member = { groupId, generationId, memberId };
+          const body = { ...member, protocolType: 'wire', protocolName: 'range', assignments };
+          let code = (await at.ask(SyncGroup, 5, body)).errorCode;
+          codes.push(code);
+          if (code === 0) generations.set(at, generationId);
+          while (code === 0 && !isSettled() && Date.now() < deadline) {
+            code = await heartbeat(at, member);
+            codes.push(code);
+            await sleep(10);
+          }
+        }
+      }),
+    );
+    expect(isSettled()).toBe(true);
+    // Joined, come with an id, a rebalance has begun: nothing else is said.
+    expect([...new Set(codes)].filter((code) => ![0, 27, 79].includes(code))).toEqual([]);
+    for (const at of members) at.close();
   });
 
   test('C47 commits of another generation, or of nobody: 22 and 25', async () => {
