@@ -96,7 +96,7 @@ function itemOf(broker: BrokerServices, wanted: FetchPartition, call: RequestCal
   if (call.apiVersion >= TOPIC_IDS_SINCE) {
     // Looked up at every request: the topic may have come, or gone, since the session named it.
     const known = broker.image.topicById(wanted.topicId);
-    if (known === undefined) return failed(ErrorCode.UNKNOWN_TOPIC_ID);
+    if (known === undefined) return failed(errorOfGone(broker, topic));
     topic = known.name;
   }
   const partition = broker.replicas.partition(topic, wanted.partition);
@@ -105,6 +105,12 @@ function itemOf(broker: BrokerServices, wanted: FetchPartition, call: RequestCal
     return failed(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE);
   }
   return { wanted, partition, errorCode: ErrorCode.NONE };
+}
+
+/** What there is to say of an id that no topic has: a session that knew its name is told more. */
+function errorOfGone(broker: BrokerServices, name: string): number {
+  if (name === '') return ErrorCode.UNKNOWN_TOPIC_ID;
+  return broker.image.topics.has(name) ? ErrorCode.INCONSISTENT_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 function readAll(items: readonly Item[], isolationLevel: IsolationLevel, bytesMax: number): Reads {
