@@ -59,6 +59,7 @@ export const BROKER_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'group.max.session.timeout.ms', type: 'int', defaultValue: '1800000' },
   { name: 'group.initial.rebalance.delay.ms', type: 'int', defaultValue: '3000' },
   { name: 'group.max.size', type: 'int', defaultValue: '2147483647', min: 1 },
+  { name: 'group.coordinator.rebalance.protocols', type: 'list', defaultValue: 'classic,consumer,streams', oneOf: ['consumer', 'classic', 'share', 'streams'] },
   { name: 'group.consumer.session.timeout.ms', type: 'int', defaultValue: '45000', min: 1 },
   { name: 'group.consumer.min.session.timeout.ms', type: 'int', defaultValue: '45000', min: 1 },
   { name: 'group.consumer.max.session.timeout.ms', type: 'int', defaultValue: '60000', min: 1 },

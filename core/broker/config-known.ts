@@ -94,7 +94,6 @@ export const KNOWN_KAFKA_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'security.inter.broker.protocol', type: 'string', defaultValue: 'PLAINTEXT', oneOf: ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] },
   { name: 'replica.selector.class', type: 'string', defaultValue: null },
   { name: 'follower.fetch.last.tiered.offset.enable', type: 'boolean', defaultValue: 'false' },
-  { name: 'group.coordinator.rebalance.protocols', type: 'list', defaultValue: 'classic,consumer,streams', oneOf: ['consumer', 'classic', 'share', 'streams'] },
   { name: 'group.coordinator.threads', type: 'int', defaultValue: '4', min: 1 },
   { name: 'group.coordinator.background.threads', type: 'int', defaultValue: '2', min: 1 },
   { name: 'group.coordinator.append.linger.ms', type: 'int', defaultValue: '-1', min: -1 },

@@ -38,6 +38,7 @@ test.each([
   [{ 'process.roles': 'controller' }, 'must name broker'],
   [{ 'process.roles': 'butler' }, 'broker, controller'],
   [{ 'authorizer.class.name': 'org.example.Guard' }, 'no authorizer'],
+  [{ 'group.coordinator.rebalance.protocols': 'consumer' }, 'must name classic'],
 ])('%j is refused with %s', (settings, message) => {
   expect(errorsOf(settings)).toContain(message);
 });

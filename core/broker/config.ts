@@ -123,6 +123,7 @@ function checkRules(config: BrokerConfig, errors: string[]): void {
     errors.push(`Invalid value ${config.text('process.roles')} for configuration process.roles: it must name broker`);
   }
   checkGroupLimits(config, errors);
+  checkRebalanceProtocols(config, errors);
   if (config.logDirs.length === 0) errors.push("Invalid value '' for configuration log.dirs: at least one folder");
   if ((config.text('authorizer.class.name') ?? '') !== '') {
     errors.push('Invalid value for configuration authorizer.class.name: this broker has no authorizer; leave it empty');
@@ -137,6 +138,13 @@ function checkRules(config: BrokerConfig, errors: string[]): void {
       if (problem !== null) errors.push(problem.replace(definition.name, name));
     }
   }
+}
+
+/** Kafka starts without any of the protocols but this one. */
+function checkRebalanceProtocols(config: BrokerConfig, errors: string[]): void {
+  const name = 'group.coordinator.rebalance.protocols';
+  if (config.list(name).includes('classic')) return;
+  errors.push(`Invalid value ${config.text(name)} for configuration ${name}: it must name classic`);
 }
 
 /** What Kafka demands of the settings of groups among each other. */

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
+import { ErrorCode } from '../protocol/errors.ts';
 import { OffsetFetch } from '../protocol/messages/09-offset-fetch.ts';
 import { FindCoordinator } from '../protocol/messages/10-find-coordinator.ts';
 import { CreateTopics } from '../protocol/messages/19-create-topics.ts';
 import { DeleteTopics } from '../protocol/messages/20-delete-topics.ts';
 import { ConsumerGroupHeartbeat } from '../protocol/messages/68-consumer-group-heartbeat.ts';
 import { ConsumerGroupDescribe } from '../protocol/messages/69-consumer-group-describe.ts';
+import { ShareGroupHeartbeat } from '../protocol/messages/76-share-group-heartbeat.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
 import type { RpcClient } from '../rpc/rpc-client.ts';
 import { type TestCluster, withBroker } from './testing.ts';
@@ -121,4 +123,28 @@ test('members share, a kill is survived, topics come and go, who is silent loses
 
 test('one seed, one history', async () => {
   expect(await scenario(7)).toBe(await scenario(7));
+});
+
+test('group.coordinator.rebalance.protocols without consumer: the APIs are there, and refuse', async () => {
+  const settings = { ...SETTINGS, 'group.coordinator.rebalance.protocols': 'classic' };
+  await withBroker(settings, async (cluster) => {
+    const client = await connect(cluster, 'g');
+    const member = { groupId: 'g', memberId: 'AAAAAAAAAAAAAAAAAAAAAQ', memberEpoch: 0, rebalanceTimeoutMs: 1000 };
+    const beaten = await client.send(ConsumerGroupHeartbeat, {
+      ...member,
+      subscribedTopicNames: ['t'],
+      topicPartitions: [],
+    });
+    expect(beaten.errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION);
+    const { groups } = await client.send(ConsumerGroupDescribe, {
+      groupIds: ['g'],
+      includeAuthorizedOperations: false,
+    });
+    expect(groups[0]!.errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION);
+    const share = { groupId: 's', memberId: member.memberId, memberEpoch: 0, subscribedTopicNames: ['t'] };
+    const shared = await client.send(ShareGroupHeartbeat, share);
+    expect(shared.errorCode).not.toBe(ErrorCode.UNSUPPORTED_VERSION);
+    expect(client.finalizedFeatures.get('group.version')).toBe(1);
+    client.close();
+  });
 });

@@ -1,20 +1,26 @@
 import { ErrorCode } from '../protocol/errors.ts';
 import { SUPPORTED_FEATURES } from './features.ts';
 import type { Handler } from './handler.ts';
+import type { BrokerServices } from './services.ts';
 
 /**
  * APIs that belong to a feature: while the cluster's level is 0 they answer UNSUPPORTED_VERSION, each in its own words, as Kafka does. They stay in
  * ApiVersions, from which clients also learn the level.
+ *
+ * The broker's own group.coordinator.rebalance.protocols closes the gate of consumer groups as well. As in Kafka 4.3 it hides neither the APIs nor the
+ * feature, and share groups do not ask it: `share` (and `streams`, which is not served here) may stand in the list or not.
  */
 interface Gate {
   readonly feature: string;
+  /** What group.coordinator.rebalance.protocols must name. */
+  readonly protocol?: string;
   // biome-ignore lint/suspicious/noExplicitAny: a request and a response of any of the APIs
   refuse(request: any): any;
 }
 
 const errorCode = ErrorCode.UNSUPPORTED_VERSION;
 const whole = () => ({ errorCode });
-const CONSUMER_GROUPS = 'group.version';
+const CONSUMER_GROUPS = { feature: 'group.version', protocol: 'consumer' };
 const SHARE_GROUPS = 'share.version';
 
 const byGroupId = ({ groupIds }: { groupIds: readonly string[] }) => ({
@@ -30,8 +36,8 @@ const byGroupId = ({ groupIds }: { groupIds: readonly string[] }) => ({
 });
 
 const GATES: ReadonlyMap<number, Gate> = new Map([
-  [68, { feature: CONSUMER_GROUPS, refuse: () => ({ errorCode, memberEpoch: 0, heartbeatIntervalMs: 0 }) }],
-  [69, { feature: CONSUMER_GROUPS, refuse: byGroupId }],
+  [68, { ...CONSUMER_GROUPS, refuse: () => ({ errorCode, memberEpoch: 0, heartbeatIntervalMs: 0 }) }],
+  [69, { ...CONSUMER_GROUPS, refuse: byGroupId }],
   [76, { feature: SHARE_GROUPS, refuse: () => ({ errorCode, memberEpoch: 0, heartbeatIntervalMs: 0 }) }],
   [77, { feature: SHARE_GROUPS, refuse: byGroupId }],
   [
@@ -61,6 +67,11 @@ const GATES: ReadonlyMap<number, Gate> = new Map([
   [92, { feature: SHARE_GROUPS, refuse: () => ({ ...whole(), responses: [] }) }],
 ]);
 
+function isOpen({ feature, protocol }: Gate, { image, config }: BrokerServices): boolean {
+  if ((image.features.get(feature) ?? 0) === 0) return false;
+  return protocol === undefined || config.list('group.coordinator.rebalance.protocols').includes(protocol);
+}
+
 /** The handler, behind its feature. */
 export function gatedByFeature(handler: Handler): Handler {
   const gate = GATES.get(handler.api.key);
@@ -68,6 +79,6 @@ export function gatedByFeature(handler: Handler): Handler {
   return {
     api: handler.api,
     handle: (broker, request, call) =>
-      (broker.image.features.get(gate.feature) ?? 0) > 0 ? handler.handle(broker, request, call) : gate.refuse(request),
+      isOpen(gate, broker) ? handler.handle(broker, request, call) : gate.refuse(request),
   };
 }
