@@ -4,11 +4,13 @@ import { brokerCommand } from './commands/broker.ts';
 import { capacityCommand } from './commands/capacity.ts';
 import { configsCommand } from './commands/configs.ts';
 import { consumeCommand } from './commands/consume.ts';
+import { dumpLogCommand } from './commands/dump-log.ts';
 import { groupsCommand } from './commands/groups.ts';
 import { labCommand } from './commands/lab.ts';
 import { produceCommand } from './commands/produce.ts';
 import { reportCommand } from './commands/report.ts';
 import { topicsCommand } from './commands/topics.ts';
+import { transactionsCommand } from './commands/transactions.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
@@ -32,6 +34,8 @@ const program = new Command('mqlab')
   .addCommand(produceCommand())
   .addCommand(consumeCommand())
   .addCommand(groupsCommand())
+  .addCommand(transactionsCommand())
+  .addCommand(dumpLogCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
   .addCommand(benchCommand())

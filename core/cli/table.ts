@@ -2,7 +2,9 @@
 export function table(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const cells = rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))));
   const isNumeric = head.map(
-    (_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number' || row[i] === null),
+    (_, i) =>
+      rows.some((row) => typeof row[i] === 'number') &&
+      rows.every((row) => typeof row[i] === 'number' || row[i] === null),
   );
   const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
   const line = (row: readonly string[]) =>

@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import type { Admin, GroupDescription } from '../../client/admin/admin.ts';
+import type { PartitionOffset } from '../../client/consumer/offsets.ts';
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from '../../client/consumer/timestamps.ts';
 import { comparePartitions, keyOf, type TopicPartition } from '../../client/consumer/topic-partition.ts';
 import { bootstrapServers, collect } from '../client-options.ts';
 import { table } from '../table.ts';
 import { UsageError, wholeNumber } from '../usage-error.ts';
 
-/** `mqlab groups`: list, describe and delete consumer groups, and move what they have committed. Flags of Kafka's kafka-consumer-groups. */
+/** `mqlab groups`: list, describe and delete groups of every kind, and move what they have committed. Flags of Kafka's kafka-consumer-groups. */
 interface Options {
   readonly bootstrapServer?: string;
   readonly list?: boolean;
@@ -32,7 +33,7 @@ interface Options {
 
 export function groupsCommand(): Command {
   return new Command('groups')
-    .description('list, describe, delete consumer groups; reset their offsets')
+    .description('list, describe, delete groups of every kind; reset their offsets')
     .option('--bootstrap-server <servers>', 'HOST:PORT, several with commas')
     .option('--list', 'the groups, with their states')
     .option('--describe', 'positions and lag; with --members the members, with --state the state')
@@ -103,8 +104,15 @@ async function describe(admin: Admin, groupIds: readonly string[], options: Opti
   const groups = await admin.describeGroups(groupIds);
   const absent = groups.filter((group) => group.state === 'Dead').map((group) => group.groupId);
   if (options.state) {
-    const rows = groups.map((each) => [each.groupId, each.coordinator, each.assignor, each.state, each.members.length]);
-    return show(options, ['GROUP', 'COORDINATOR', 'ASSIGNOR', 'STATE', 'MEMBERS'], rows, 'no groups');
+    const rows = groups.map((each) => [
+      each.groupId,
+      each.type,
+      each.coordinator,
+      each.assignor,
+      each.state,
+      each.members.length,
+    ]);
+    return show(options, ['GROUP', 'TYPE', 'COORDINATOR', 'ASSIGNOR', 'STATE', 'MEMBERS'], rows, 'no groups');
   }
   if (options.members) {
     const rows = groups.flatMap((group) =>
@@ -122,7 +130,8 @@ async function describe(admin: Admin, groupIds: readonly string[], options: Opti
     return show(options, head, rows, `no members in ${groupIds.join(', ')}`);
   }
   const rows: (string | number | null)[][] = [];
-  for (const group of groups) rows.push(...(await positions(admin, group)));
+  for (const group of groups)
+    rows.push(...(group.type === 'Share' ? await sharePositions(admin, group) : await positions(admin, group)));
   for (const group of groups) {
     if (!options.json && group.state === 'Empty')
       process.stderr.write(`group ${group.groupId} has no active members\n`);
@@ -166,6 +175,27 @@ async function positions(admin: Admin, group: GroupDescription): Promise<(string
       owner?.memberId ?? null,
       owner?.host ?? null,
       owner?.clientId ?? null,
+    ];
+  });
+}
+
+/** A record of a share group may be any member's: positions have no owner. */
+async function sharePositions(admin: Admin, group: GroupDescription): Promise<(string | number | null)[][]> {
+  const starts = [...(await admin.listShareGroupOffsets(group.groupId)).values()].sort(comparePartitions);
+  const ends = await endsOf(admin, starts, LATEST_TIMESTAMP);
+  return starts.map((place) => {
+    const { topic, partition, startOffset, lag } = place;
+    const start = startOffset < 0 ? null : startOffset;
+    return [
+      group.groupId,
+      topic,
+      partition,
+      start,
+      ends.get(keyOf(place)) ?? null,
+      lag < 0 ? null : lag,
+      null,
+      null,
+      null,
     ];
   });
 }
@@ -228,7 +258,8 @@ async function reset(admin: Admin, groupId: string, target: ResetTarget, options
   if (group!.state !== 'Empty' && group!.state !== 'Dead') {
     throw new Error(`group ${groupId} is ${group!.state}: offsets can be reset only while it has no members`);
   }
-  const committed = await admin.listGroupOffsets(groupId);
+  const isShare = group!.type === 'Share';
+  const committed = isShare ? await shareStarts(admin, groupId) : await admin.listGroupOffsets(groupId);
   const places = (await chosenPlaces(admin, options, [...committed.values()])).sort(comparePartitions);
   const first = await endsOf(admin, places, EARLIEST_TIMESTAMP);
   const last = await endsOf(admin, places, LATEST_TIMESTAMP);
@@ -239,10 +270,18 @@ async function reset(admin: Admin, groupId: string, target: ResetTarget, options
     const current = committed.get(key)?.offset ?? null;
     return { ...place, current, offset: newOffset(target, current, bounds, atTime.get(key)) };
   });
-  if (options.execute) await admin.alterGroupOffsets(groupId, moves);
+  if (options.execute) {
+    if (isShare) await admin.alterShareGroupOffsets(groupId, moves);
+    else await admin.alterGroupOffsets(groupId, moves);
+  }
   const rows = moves.map((each) => [groupId, each.topic, each.partition, each.current, each.offset]);
   show(options, ['GROUP', 'TOPIC', 'PARTITION', 'OLD-OFFSET', 'NEW-OFFSET'], rows, `nothing to reset in ${groupId}`);
   if (!options.execute && !options.json) process.stderr.write('dry run: nothing was changed; --execute does it\n');
+}
+
+async function shareStarts(admin: Admin, groupId: string): Promise<ReadonlyMap<string, PartitionOffset>> {
+  const starts = await admin.listShareGroupOffsets(groupId);
+  return new Map([...starts].map(([key, each]) => [key, { ...each, offset: Math.max(0, each.startOffset) }]));
 }
 
 async function chosenPlaces(

@@ -13,6 +13,10 @@ interface Flags {
   readonly ifNotExists?: boolean;
   readonly ifExists?: boolean;
   readonly excludeInternal?: boolean;
+  readonly unavailablePartitions?: boolean;
+  readonly underReplicatedPartitions?: boolean;
+  readonly topicsWithOverrides?: boolean;
+  readonly json?: boolean;
   readonly create?: boolean;
   readonly list?: boolean;
   readonly describe?: boolean;
@@ -43,6 +47,10 @@ export function topicsCommand(): Command {
     .option('--if-not-exists', 'no error when the topic exists')
     .option('--if-exists', 'no error when the topic does not exist')
     .option('--exclude-internal', 'leave out the topics of the brokers themselves')
+    .option('--unavailable-partitions', 'with --describe: only partitions without a leader')
+    .option('--under-replicated-partitions', 'with --describe: only partitions with replicas out of sync')
+    .option('--topics-with-overrides', 'with --describe: only topics with settings of their own')
+    .option('--json', 'with --list and --describe: a JSON object for each topic')
     .action(async (flags: Flags) => {
       const asked = ACTIONS.filter((action) => flags[action]);
       if (asked.length !== 1) throw new UsageError(`exactly one of ${ACTIONS.map((each) => `--${each}`).join(', ')}`);
@@ -104,7 +112,8 @@ function parseAssignment(text: string): number[][] {
 }
 
 async function list(admin: Admin, flags: Flags): Promise<void> {
-  for (const name of await admin.listTopics({ includeInternal: !flags.excludeInternal })) console.log(name);
+  for (const name of await admin.listTopics({ includeInternal: !flags.excludeInternal }))
+    console.log(flags.json ? JSON.stringify({ name }) : name);
 }
 
 async function describe(admin: Admin, flags: Flags): Promise<void> {
@@ -118,18 +127,39 @@ async function describe(admin: Admin, flags: Flags): Promise<void> {
   }
   const shown = topics.filter((topic) => !(flags.excludeInternal && topic.isInternal));
   const configs = await admin.describeConfigs(shown.map(({ name }) => ({ type: 'topic', name })));
-  for (const topic of shown) {
-    const own = (configs.get(`topic:${topic.name}`) ?? [])
-      .filter((entry) => entry.source === TOPIC_SOURCE)
-      .map(({ name, value }) => `${name}=${value}`);
-    const replicas = topic.partitions[0]?.replicas.length ?? 0;
-    console.log(
-      `Topic: ${topic.name}\tTopicId: ${topic.topicId}\tPartitionCount: ${topic.partitions.length}\tReplicationFactor: ${replicas}\tConfigs: ${own.join(',')}`,
+  const onlyPartitions = flags.unavailablePartitions || flags.underReplicatedPartitions;
+  for (const { name, topicId, partitions: all } of shown) {
+    const own = (configs.get(`topic:${name}`) ?? []).filter((entry) => entry.source === TOPIC_SOURCE);
+    if (flags.topicsWithOverrides && own.length === 0) continue;
+    const partitions = all.filter(
+      ({ leader, replicas, isr }) =>
+        (!flags.unavailablePartitions || leader < 0) &&
+        (!flags.underReplicatedPartitions || isr.length < replicas.length),
     );
-    for (const { index, leader, replicas: all, isr } of topic.partitions) {
+    if (onlyPartitions && partitions.length === 0) continue;
+    if (flags.json) {
+      const settings = Object.fromEntries(own.map((each) => [each.name, each.value]));
+      const shapes = partitions.map(({ index, leader, leaderEpoch, replicas, isr }) => ({
+        partition: index,
+        leader: leader < 0 ? null : leader,
+        leaderEpoch,
+        replicas,
+        isr,
+      }));
+      console.log(JSON.stringify({ name, topicId, configs: settings, partitions: shapes }));
+      continue;
+    }
+    const replicas = all[0]?.replicas.length ?? 0;
+    const settings = own.map((each) => `${each.name}=${each.value}`).join(',');
+    if (!onlyPartitions)
+      console.log(
+        `Topic: ${name}\tTopicId: ${topicId}\tPartitionCount: ${all.length}\tReplicationFactor: ${replicas}\tConfigs: ${settings}`,
+      );
+    if (flags.topicsWithOverrides) continue;
+    for (const { index, leader, replicas: of, isr } of partitions) {
       const leaderText = leader < 0 ? 'none' : leader;
       console.log(
-        `\tTopic: ${topic.name}\tPartition: ${index}\tLeader: ${leaderText}\tReplicas: ${all.join(',')}\tIsr: ${isr.join(',')}`,
+        `\tTopic: ${name}\tPartition: ${index}\tLeader: ${leaderText}\tReplicas: ${of.join(',')}\tIsr: ${isr.join(',')}`,
       );
     }
   }

@@ -1,30 +1,53 @@
 import { ErrorCode } from '../../protocol/errors.ts';
 import { Metadata as MetadataApi } from '../../protocol/messages/03-metadata.ts';
-import { DescribeGroups } from '../../protocol/messages/15-describe-groups.ts';
-import { ListGroups } from '../../protocol/messages/16-list-groups.ts';
 import { CreateTopics } from '../../protocol/messages/19-create-topics.ts';
 import { DeleteTopics } from '../../protocol/messages/20-delete-topics.ts';
 import { CreatePartitions } from '../../protocol/messages/37-create-partitions.ts';
-import { DeleteGroups } from '../../protocol/messages/42-delete-groups.ts';
 import { ZERO_UUID } from '../../protocol/writer.ts';
 import type { AdminConfigInput } from '../client-config.ts';
-import { brokerError, ClientError, connectionError } from '../client-error.ts';
+import { brokerError, ClientError } from '../client-error.ts';
 import type { ClientPorts } from '../connections.ts';
-import { decodeAssignment } from '../consumer/consumer-protocol.ts';
-import {
-  lookUpOffsets,
-  type OffsetAndMetadata,
-  type OffsetAndTimestamp,
-  type PartitionOffset,
-  type TimeQuery,
-} from '../consumer/offsets.ts';
+import { lookUpOffsets, type OffsetAndTimestamp, type PartitionOffset, type TimeQuery } from '../consumer/offsets.ts';
 import { keyOf, type TopicPartition } from '../consumer/topic-partition.ts';
-import { anonymousCommitter, commitOffsets, fetchOffsets } from '../group-offsets.ts';
 import { Metadata, type TopicMetadata } from '../metadata.ts';
 import { AdminCalls, type ClusterDescription } from './admin-calls.ts';
-import { alterConfigs, type ConfigChanges, type ConfigEntry, type ConfigResource, describeConfigs } from './configs.ts';
+import {
+  alterConfigs,
+  type ConfigChanges,
+  type ConfigEntry,
+  type ConfigResource,
+  describeConfigs,
+  listConfigResources,
+  type ResourceType,
+} from './configs.ts';
+import {
+  alterGroupOffsets,
+  alterShareGroupOffsets,
+  type CommittedOffset,
+  deleteGroups,
+  describeGroups,
+  type GroupDescription,
+  type GroupListing,
+  listGroupOffsets,
+  listGroups,
+  listShareGroupOffsets,
+  type ShareGroupOffset,
+} from './groups.ts';
+import { alterQuotas, describeQuotas, type EntityQuotas, type QuotaEntity, type QuotaFilterPart } from './quotas.ts';
+import {
+  type ActiveProducer,
+  abortTransaction,
+  describeProducers,
+  describeTransaction,
+  listTransactions,
+  type ProducerToAbort,
+  type TransactionDescription,
+  type TransactionFilter,
+  type TransactionListing,
+} from './transactions.ts';
 
-export type { ConfigChanges, ConfigEntry, ConfigResource } from './configs.ts';
+export type { ConfigChange, ConfigChanges, ConfigEntry, ConfigResource } from './configs.ts';
+export type { GroupDescription, GroupListing, GroupMemberDescription } from './groups.ts';
 
 /**
  * Managing topics, configs and groups. Every call retries what a retry can cure within default.api.timeout.ms and rejects with ClientError otherwise;
@@ -38,30 +61,6 @@ export interface NewTopic {
   /** By hand, in place of both: the brokers of each partition. */
   readonly assignments?: readonly (readonly number[])[];
   readonly configs?: Readonly<Record<string, string>>;
-}
-
-export interface GroupListing {
-  readonly groupId: string;
-  readonly protocolType: string;
-  readonly state: string;
-  readonly type: string;
-}
-
-export interface GroupMemberDescription {
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  readonly clientId: string;
-  readonly host: string;
-  readonly partitions: readonly TopicPartition[];
-}
-
-export interface GroupDescription {
-  readonly groupId: string;
-  readonly state: string;
-  readonly protocolType: string;
-  readonly assignor: string;
-  readonly coordinator: number;
-  readonly members: readonly GroupMemberDescription[];
 }
 
 export class Admin {
@@ -198,90 +197,85 @@ export class Admin {
     return this.calls.retrying('describe cluster', () => this.calls.describeCluster());
   }
 
-  // ── groups ──
-
-  async listGroups(): Promise<readonly GroupListing[]> {
-    const { brokers } = await this.describeCluster();
-    const groups = new Map<string, GroupListing>();
-    for (const { nodeId } of brokers) {
-      await this.calls.retrying('list groups', async () => {
-        const response = await this.calls.atBroker(nodeId, ListGroups, {});
-        this.calls.check(response.errorCode, `groups of broker ${nodeId}`);
-        for (const { groupId, protocolType, groupState, groupType } of response.groups) {
-          groups.set(groupId, { groupId, protocolType, state: groupState, type: groupType });
-        }
-      });
-    }
-    return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+  /** Names of the resources of a type that have settings of their own. */
+  listConfigResources(type: ResourceType): Promise<readonly string[]> {
+    return listConfigResources(this.calls, type);
   }
 
-  /** A group that does not exist is described as Dead, without members. */
-  async describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]> {
-    const described: GroupDescription[] = [];
-    for (const groupId of groupIds) {
-      await this.calls.atCoordinator('group', groupId, async (link, nodeId) => {
-        const response = await this.calls.at(link, DescribeGroups, { groups: [groupId] });
-        for (const group of response.groups) {
-          const isAbsent = group.errorCode === ErrorCode.GROUP_ID_NOT_FOUND;
-          if (!isAbsent) this.calls.check(group.errorCode, `group ${groupId}`, group.errorMessage);
-          described.push({
-            groupId,
-            state: isAbsent ? 'Dead' : group.groupState,
-            protocolType: group.protocolType,
-            assignor: group.protocolData,
-            coordinator: nodeId,
-            members: group.members.map((member) => ({
-              memberId: member.memberId,
-              groupInstanceId: member.groupInstanceId,
-              clientId: member.clientId,
-              host: member.clientHost,
-              partitions: group.protocolType === 'consumer' ? decodeAssignment(member.memberAssignment) : [],
-            })),
-          });
-        }
-      });
-    }
-    return described;
+  // ── quotas ──
+
+  describeQuotas(filter: readonly QuotaFilterPart[], strict: boolean): Promise<readonly EntityQuotas[]> {
+    return describeQuotas(this.calls, filter, strict);
+  }
+
+  /** Sets quotas; null takes one away. */
+  alterQuotas(entity: QuotaEntity, changes: Readonly<Record<string, number | null>>): Promise<void> {
+    return alterQuotas(this.calls, entity, changes);
+  }
+
+  // ── groups ──
+
+  listGroups(): Promise<readonly GroupListing[]> {
+    return listGroups(this.calls);
+  }
+
+  /** Classic, consumer and share groups. One that does not exist is described as Dead, without members. */
+  describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]> {
+    return describeGroups(this.calls, groupIds);
   }
 
   /** Only groups without members can be deleted. */
-  async deleteGroups(groupIds: readonly string[]): Promise<void> {
-    for (const groupId of groupIds) {
-      await this.calls.atCoordinator('group', groupId, async (link) => {
-        const response = await this.calls.at(link, DeleteGroups, { groupsNames: [groupId] });
-        for (const each of response.results) this.calls.check(each.errorCode, `group ${each.groupId}`);
-      });
-    }
+  deleteGroups(groupIds: readonly string[]): Promise<void> {
+    return deleteGroups(this.calls, groupIds);
   }
 
   /** The group's committed offsets by `topic-partition`; of these partitions, or of all. */
-  async listGroupOffsets(
+  listGroupOffsets(
     groupId: string,
     partitions: readonly TopicPartition[] | null = null,
-  ): Promise<ReadonlyMap<string, TopicPartition & Required<OffsetAndMetadata>>> {
-    const found = new Map<string, TopicPartition & Required<OffsetAndMetadata>>();
-    await this.calls.atCoordinator('group', groupId, async (link) => {
-      const { errorCode, offsets } = await fetchOffsets(link, groupId, partitions, false).catch((error) => {
-        throw connectionError(error, `offsets of group ${groupId}`);
-      });
-      this.calls.check(errorCode, `offsets of group ${groupId}`);
-      for (const each of offsets) found.set(keyOf(each), each);
-    });
-    return found;
+  ): Promise<ReadonlyMap<string, CommittedOffset>> {
+    return listGroupOffsets(this.calls, groupId, partitions);
   }
 
   /** Sets committed offsets. The group must have no members. */
-  async alterGroupOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
-    await this.calls.atCoordinator('group', groupId, async (link) => {
-      const codes = await commitOffsets(link, anonymousCommitter(groupId), offsets).catch((error) => {
-        throw connectionError(error, `offsets of group ${groupId}`);
-      });
-      for (const [partition, code] of codes) {
-        // The coordinator does not know the caller as a member: that is, it has others.
-        if (code === ErrorCode.UNKNOWN_MEMBER_ID) throw brokerError(ErrorCode.NON_EMPTY_GROUP, `group ${groupId}`);
-        this.calls.check(code, `offset of ${partition}`);
-      }
-    });
+  alterGroupOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
+    return alterGroupOffsets(this.calls, groupId, offsets);
+  }
+
+  /** Where a share group starts in each partition: everything before it is settled. */
+  listShareGroupOffsets(groupId: string): Promise<ReadonlyMap<string, ShareGroupOffset>> {
+    return listShareGroupOffsets(this.calls, groupId);
+  }
+
+  /** Sets start offsets. The group must have no members. */
+  alterShareGroupOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
+    return alterShareGroupOffsets(this.calls, groupId, offsets);
+  }
+
+  // ── transactions ──
+
+  listTransactions(filter: TransactionFilter = {}): Promise<readonly TransactionListing[]> {
+    return listTransactions(this.calls, filter);
+  }
+
+  describeTransaction(transactionalId: string): Promise<TransactionDescription> {
+    return describeTransaction(this.calls, transactionalId);
+  }
+
+  async describeProducers(partition: TopicPartition): Promise<readonly ActiveProducer[]> {
+    return describeProducers(this.calls, partition, await this.leaderOf(partition));
+  }
+
+  /** Writes the abort marker of a transaction that nobody will end any more. */
+  async abortTransaction(partition: TopicPartition, producer: ProducerToAbort): Promise<void> {
+    await abortTransaction(this.calls, partition, await this.leaderOf(partition), producer);
+  }
+
+  private async leaderOf({ topic, partition }: TopicPartition): Promise<number> {
+    const [description] = await this.describeTopics([topic]);
+    const found = description!.partitions.find(({ index }) => index === partition);
+    if (found === undefined) throw brokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `partition ${topic}-${partition}`);
+    return found.leader;
   }
 
   /** Ends all connections; calls under way reject. */

@@ -1,5 +1,6 @@
 import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { IncrementalAlterConfigs } from '../../protocol/messages/44-incremental-alter-configs.ts';
+import { ListConfigResources } from '../../protocol/messages/74-list-config-resources.ts';
 import type { AdminCalls } from './admin-calls.ts';
 
 /** Settings of topics, brokers, groups, subscriptions to client metrics and loggers: read, and changed one by one (KIP-339). */
@@ -99,6 +100,17 @@ export async function alterConfigs(
         calls.check(each.errorCode, `${resource.type} ${resource.name}`, each.errorMessage);
     });
   }
+}
+
+export function listConfigResources(calls: AdminCalls, type: ResourceType): Promise<readonly string[]> {
+  return calls.retrying('list config resources', async () => {
+    const response = await calls.atAny(ListConfigResources, { resourceTypes: [RESOURCE_TYPES[type]] });
+    calls.check(response.errorCode, `resources of type ${type}`);
+    return response.configResources
+      .filter(({ resourceType }) => resourceType === RESOURCE_TYPES[type])
+      .map(({ resourceName }) => resourceName)
+      .sort();
+  });
 }
 
 /** The broker that itself knows these settings; null for those of the cluster. */

@@ -32,6 +32,8 @@ export interface ActiveProducer {
   readonly transactionStartOffset: number;
 }
 
+export type ProducerToAbort = Pick<ActiveProducer, 'producerId' | 'producerEpoch' | 'coordinatorEpoch'>;
+
 export interface TransactionFilter {
   /** Only those open for longer. */
   readonly longerThanMs?: number;
@@ -109,7 +111,7 @@ export async function abortTransaction(
   calls: AdminCalls,
   { topic, partition }: TopicPartition,
   leader: number,
-  producer: Pick<ActiveProducer, 'producerId' | 'producerEpoch' | 'coordinatorEpoch'>,
+  producer: ProducerToAbort,
 ): Promise<void> {
   await calls.retrying('abort transaction', async () => {
     const response = await calls.atBroker(leader, WriteTxnMarkers, {
