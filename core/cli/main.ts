@@ -7,6 +7,7 @@ import { consumeCommand } from './commands/consume.ts';
 import { dumpLogCommand } from './commands/dump-log.ts';
 import { groupsCommand } from './commands/groups.ts';
 import { labCommand } from './commands/lab.ts';
+import { perfCommand } from './commands/perf.ts';
 import { produceCommand } from './commands/produce.ts';
 import { reportCommand } from './commands/report.ts';
 import { topicsCommand } from './commands/topics.ts';
@@ -36,6 +37,7 @@ const program = new Command('mqlab')
   .addCommand(groupsCommand())
   .addCommand(transactionsCommand())
   .addCommand(dumpLogCommand())
+  .addCommand(perfCommand())
   .addCommand(labCommand())
   .addCommand(reportCommand())
   .addCommand(benchCommand())
