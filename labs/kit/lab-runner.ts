@@ -63,7 +63,7 @@ const BUDGET_MS: Readonly<Record<Profile, number>> = { quick: 43_000, full: 900_
 /** What a phase may count on. */
 const SHARES = { search: 0.5, real: 0.2, figures: 0.3 } as const;
 /** How late a campaign in the simulator may still begin a batch: a busy machine. */
-const LATE_BUDGETS = 3;
+const LATE_BUDGETS = 6;
 /** What a job on real processes gets at least. */
 const REAL_MS_MIN = 10_000;
 

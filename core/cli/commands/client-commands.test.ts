@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Producer } from '../../client/producer/producer.ts';
+import { realPorts } from '../../ports/real/ports.ts';
 
 /** `produce`, `consume`, `groups` and `configs` as a script sees them: real processes on a real broker. */
 const MQLAB = fileURLToPath(new URL('../mqlab.js', import.meta.url));
@@ -104,6 +106,90 @@ test('lines go in and come out; a group has positions and lag', async () => {
   expect(configs.stdout).toMatch(/^SETTING +VALUE +FROM/);
 }, 60_000);
 
+const jsonLines = ({ stdout }: Run): Record<string, unknown>[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test('settings and quotas are changed, shown, and taken back', async () => {
+  await on('topics', '--create', '--topic', 'set');
+  const added = await on(
+    'configs',
+    '--alter',
+    '--topic',
+    'set',
+    '--add-config',
+    'retention.ms=1000,cleanup.policy=[compact,delete]',
+  );
+  expect(added.stdout).toBe('changed retention.ms, cleanup.policy of topic set\n');
+  const shown = jsonLines(await on('configs', '--describe', '--topic', 'set', '--json'));
+  expect(shown.map(({ name, value }) => [name, value])).toEqual([
+    ['cleanup.policy', 'compact,delete'],
+    ['retention.ms', '1000'],
+  ]);
+  await on('configs', '--alter', '--topic', 'set', '--delete-config', 'retention.ms,cleanup.policy');
+  expect((await on('configs', '--describe', '--topic', 'set')).stdout).toMatch(/all settings have their defaults/);
+  const refused = await on('configs', '--alter', '--topic', 'set', '--add-config', 'retention=1');
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/INVALID_CONFIG .*retention/) });
+
+  const user = ['--entity-type', 'users', '--entity-name', 'ada', '--entity-type', 'clients', '--entity-default'];
+  await on('configs', '--alter', ...user, '--add-config', 'producer_byte_rate=5000');
+  const quotas = jsonLines(await on('configs', '--describe', ...user, '--json'));
+  const entity = [
+    { type: 'user', name: 'ada' },
+    { type: 'client-id', name: null },
+  ];
+  expect(quotas).toEqual([{ entity: expect.arrayContaining(entity), quotas: { producer_byte_rate: 5000 } }]);
+  await on('configs', '--alter', ...user, '--delete-config', 'producer_byte_rate');
+  expect((await on('configs', '--describe', ...user)).stdout).toBe('no quotas\n');
+}, 60_000);
+
+test('perf says what it measured; dump-log shows the records and sees one broken byte', async () => {
+  await on('topics', '--create', '--topic', 'p', '--partitions', '1');
+  const sent = await on('perf', 'produce', '--topic', 'p', '--num-records', '500', '--record-size', '100', '--json');
+  expect(JSON.parse(sent.stdout)).toMatchObject({ records: 500, failed: 0, latency: { count: 500 } });
+  const read = await on('perf', 'consume', '--topic', 'p', '--num-records', '500', '--json');
+  expect(JSON.parse(read.stdout)).toMatchObject({ records: 500, bytes: 50_000 });
+  const echo = await on('perf', 'end-to-end', '--topic', 'p', '--num-records', '5', '--json');
+  expect(JSON.parse(echo.stdout)).toMatchObject({ count: 5 });
+
+  const partition = join(folder, 'data', 'p-0');
+  const dumped = await mqlab(['dump-log', '--files', partition, '--deep-iteration', '--json']);
+  expect(dumped.code).toBe(0);
+  expect(jsonLines(dumped).filter(({ valueSize }) => valueSize === 100).length).toBe(500);
+  const copy = join(folder, 'broken-0');
+  cpSync(partition, copy, { recursive: true });
+  const log = join(copy, '00000000000000000000.log');
+  const bytes = readFileSync(log);
+  bytes[200]! ^= 1;
+  writeFileSync(log, bytes);
+  const broken = await mqlab(['dump-log', '--files', log]);
+  expect(broken).toMatchObject({ code: 1, stderr: 'mqlab: 1 problem found\n' });
+  expect(broken.stdout).toMatch(/PROBLEM CRC \d+ where the bytes have \d+/);
+}, 60_000);
+
+test('a transaction is listed and described; a hanging one is found by nobody while its coordinator knows it', async () => {
+  const producer = new Producer(realPorts(), { 'bootstrap.servers': server, 'transactional.id': 'cli-tx' });
+  await producer.initTransactions();
+  producer.beginTransaction();
+  await producer.send({ topic: 't', partition: 1, value: 'open' });
+  const [listed] = jsonLines(await on('transactions', 'list', '--json'));
+  expect(listed).toMatchObject({ transactionalId: 'cli-tx', state: 'Ongoing' });
+  const [described] = jsonLines(await on('transactions', 'describe', '--transactional-id', 'cli-tx', '--json'));
+  expect(described).toMatchObject({ state: 'Ongoing', partitions: 't-1', producerId: listed!.producerId });
+  const where = ['--topic', 't', '--partition', '1', '--json'];
+  const producers = jsonLines(await on('transactions', 'describe-producers', ...where));
+  const [open] = producers.filter(({ transactionStart }) => transactionStart !== null);
+  expect(open).toMatchObject({ producerId: listed!.producerId });
+  const hanging = await on('transactions', 'find-hanging', '--topic', 't', '--max-transaction-timeout', '0');
+  expect(hanging.stdout).toBe('no hanging transactions\n');
+  const none = await on('transactions', 'abort', '--topic', 't', '--partition', '1', '--start-offset', '999999');
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/no transaction is open in t-1/) });
+  await producer.abortTransaction();
+  await producer.close();
+}, 60_000);
+
 test('bad input is refused with the flag and what is allowed', async () => {
   const cases: [string[], RegExp][] = [
     [['produce', '--topic', 't'], /--bootstrap-server is needed/],
@@ -124,7 +210,15 @@ test('bad input is refused with the flag and what is allowed', async () => {
       ['groups', '--bootstrap-server', server, '--reset-offsets', '--group', 'g', '--topic', 't'],
       /one of --to-earliest/,
     ],
-    [['configs', '--bootstrap-server', server, '--describe', '--entity-type', 'users'], /allowed are topics, brokers/],
+    [['configs', '--bootstrap-server', server, '--describe', '--entity-type', 'hosts'], /allowed are topics, brokers/],
+    [['configs', '--bootstrap-server', server, '--alter', '--topic', 't'], /--alter needs --add-config/],
+    [
+      ['configs', '--bootstrap-server', server, '--alter', '--topic', 't', '--add-config', 'x'],
+      /--add-config x: allowed/,
+    ],
+    [['transactions', 'describe', '--bootstrap-server', server], /--transactional-id is needed/],
+    [['dump-log', '--files', join(folder, 'nowhere')], /there is no such file/],
+    [['perf', 'produce', '--bootstrap-server', server, '--topic', 't', '--num-records', '0'], /--num-records 0/],
   ];
   for (const [args, message] of cases) {
     const { code, stderr } = await mqlab(args);

@@ -18,7 +18,9 @@ interface Common {
 }
 
 export function perfCommand(): Command {
-  const perf = new Command('perf').description('how fast a producer or a consumer is; latency from end to end');
+  const perf = new Command('perf')
+    .description('how fast a producer or a consumer is; latency from end to end')
+    .option('--bootstrap-server <servers>', 'HOST:PORT, several with commas');
   const add = (name: string, about: string): Command =>
     perf
       .command(name)
@@ -32,16 +34,16 @@ export function perfCommand(): Command {
     .option('--payload-file <file>', 'send its lines in turn, in place of random text')
     .option('--throughput <n>', 'records per second; -1: as fast as they go', '-1')
     .option('--producer-props <name=value...>', 'settings of the producer, such as acks=1', collect, [])
-    .action(produce);
+    .action((_, self: Command) => produce(self.optsWithGlobals()));
   add('consume', 'read records, from the beginning')
     .option('--group <id>', 'the group (default: one of its own)')
     .option('--timeout <ms>', 'end when no record came for so long', '10000')
     .option('--consumer-props <name=value...>', 'settings of the consumer, such as fetch.min.bytes=1000', collect, [])
-    .action(consume);
+    .action((_, self: Command) => consume(self.optsWithGlobals()));
   add('end-to-end', 'one record at a time, from send to receipt')
     .option('--record-size <bytes>', 'of random text (default: 1024)')
     .option('--producer-acks <acks>', 'all, 1 or 0', '1')
-    .action(endToEnd);
+    .action((_, self: Command) => endToEnd(self.optsWithGlobals()));
   return perf;
 }
 
