@@ -12,6 +12,7 @@ import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
 import { SyncGroup } from '../../protocol/messages/14-sync-group.ts';
 import { DeleteTopics } from '../../protocol/messages/20-delete-topics.ts';
 import { OffsetForLeaderEpoch } from '../../protocol/messages/23-offset-for-leader-epoch.ts';
+import { DescribeConfigs } from '../../protocol/messages/32-describe-configs.ts';
 import { DescribeTopicPartitions } from '../../protocol/messages/75-describe-topic-partitions.ts';
 import { recordsOf } from '../../protocol/record.ts';
 import { batchesIn, RecordBatch } from '../../protocol/record-batch.ts';
@@ -69,6 +70,28 @@ describe.skipIf(needsOwned)('edges', { timeout: 60_000 }, () => {
       // C23: nobody but the coordinators writes them.
       expect((await produce(wire, topic, batchOf(['a']))).errorCode).toBe(17);
     }
+  });
+
+  test('C7 C15 C26 C44 C46 C54 the defaults are Kafka’s, and secrets have no value', async () => {
+    const defaults = {
+      'socket.request.max.bytes': '104857600',
+      'connections.max.idle.ms': '600000',
+      'max.request.partition.size.limit': '2000',
+      'transaction.max.timeout.ms': '900000',
+      'offset.metadata.max.bytes': '4096',
+      'offsets.retention.minutes': '10080',
+      'group.initial.rebalance.delay.ms': '3000',
+    };
+    const configurationKeys = [...Object.keys(defaults), 'ssl.keystore.password'];
+    const { brokers } = await wire.ask(Metadata, 12, { topics: [] });
+    const resources = [{ resourceType: 4, resourceName: String(brokers[0]!.nodeId), configurationKeys }];
+    const { results } = await wire.ask(DescribeConfigs, 4, { resources, includeSynonyms: true });
+    const byName = new Map(results[0]!.configs.map((each) => [each.name, each]));
+    for (const [name, value] of Object.entries(defaults)) {
+      const theirs = byName.get(name)!.synonyms.find(({ source }) => source === 5);
+      expect([name, theirs?.value]).toEqual([name, value]);
+    }
+    expect(byName.get('ssl.keystore.password')).toMatchObject({ isSensitive: true, value: null });
   });
 
   test('C9 without the server’s flag no request creates a topic', async () => {
