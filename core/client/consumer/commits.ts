@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { ConsumerConfig } from '../client-config.ts';
 import { ClientError } from '../client-error.ts';
-import type { GroupCoordinator } from './coordinator.ts';
+import type { MemberOffsets } from './member-offsets.ts';
 import type { OffsetAndMetadata, PartitionOffset } from './offsets.ts';
 import type { Retries } from './retries.ts';
 import type { Subscription } from './subscription.ts';
@@ -12,14 +12,14 @@ import { keyOf, placeOf, type TopicPartition } from './topic-partition.ts';
  *
  * Invariants: what auto commit stores are the positions behind the records that earlier polls handed out; a synchronous commit goes after the
  * asynchronous ones before it; an asynchronous one is never repeated, since a later one may have overtaken it.
- * One attempt, and what an answer means for the membership, belong to the coordinator.
+ * One attempt, and what an answer means for the membership, belong to `MemberOffsets`.
  */
 export type CommitCallback = (error: ClientError | null, offsets: readonly PartitionOffset[]) => void;
 
 export class Commits {
   private readonly clock: Clock;
   private readonly config: ConsumerConfig;
-  private readonly coordinator: GroupCoordinator;
+  private readonly offsets: MemberOffsets;
   private readonly subscription: Subscription;
   private readonly retries: Retries;
   /** Told of auto commits that failed for good. */
@@ -30,14 +30,14 @@ export class Commits {
   constructor(
     clock: Clock,
     config: ConsumerConfig,
-    coordinator: GroupCoordinator,
+    offsets: MemberOffsets,
     subscription: Subscription,
     retries: Retries,
     onAutoCommitError: (error: ClientError) => void,
   ) {
     this.clock = clock;
     this.config = config;
-    this.coordinator = coordinator;
+    this.offsets = offsets;
     this.subscription = subscription;
     this.retries = retries;
     this.onAutoCommitError = onAutoCommitError;
@@ -48,7 +48,7 @@ export class Commits {
   async committed(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, Required<OffsetAndMetadata>>> {
     const result = new Map<string, Required<OffsetAndMetadata>>();
     await this.retries.run('committed offsets', this.config['default.api.timeout.ms'], async () => {
-      for (const each of await this.coordinator.fetchCommitted(partitions)) result.set(keyOf(each), each);
+      for (const each of await this.offsets.fetchCommitted(partitions)) result.set(keyOf(each), each);
     });
     return result;
   }
@@ -113,7 +113,7 @@ export class Commits {
   }
 
   private attempt(offsets: readonly PartitionOffset[]): Promise<void> {
-    return this.coordinator.commit(offsets, this.subscription.isAutomatic);
+    return this.offsets.commit(offsets, this.subscription.isAutomatic);
   }
 
   /** What the application throws in a commit callback is its own; it must not become an unhandled rejection. */

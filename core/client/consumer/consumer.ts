@@ -10,10 +10,12 @@ import { ASSIGNORS } from './assignors/assignors.ts';
 import type { AssignorName } from './assignors/names.ts';
 import { type CommitCallback, Commits } from './commits.ts';
 import { GroupCoordinator } from './coordinator.ts';
+import { CoordinatorLink } from './coordinator-link.ts';
 import { closedError, illegalState, timedOut } from './errors.ts';
 import type { ConsumerRecord } from './fetched-partition.ts';
 import { Fetcher } from './fetcher.ts';
 import { LogOffsets } from './log-offsets.ts';
+import { MemberOffsets } from './member-offsets.ts';
 import type { OffsetAndMetadata, OffsetAndTimestamp, PartitionOffset, TimeQuery } from './offsets.ts';
 import { Positions } from './positions.ts';
 import { Rebalancer } from './rebalancer.ts';
@@ -49,6 +51,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
 /** What a consumer with a group.id has besides. */
 interface Group {
   readonly coordinator: GroupCoordinator;
+  readonly offsets: MemberOffsets;
   readonly commits: Commits;
   readonly rebalancer: Rebalancer;
 }
@@ -99,29 +102,31 @@ export class Consumer<K = Buffer, V = Buffer> {
       },
       () => this.signal.ring(),
     );
-    this.group = this.config['group.id'] === null ? null : this.groupOf(ports, options);
+    this.group = this.config['group.id'] === null ? null : this.groupOf(this.config['group.id'], ports, options);
     const { config: parsed, subscription, logOffsets, signal } = this;
-    this.positions = new Positions(ports, parsed, subscription, logOffsets, this.group?.coordinator ?? null, signal);
+    this.positions = new Positions(ports, parsed, subscription, logOffsets, this.group?.offsets ?? null, signal);
     this.metadata.onUpdate(() => {
       this.signal.ring();
       this.group?.rebalancer.onMetadata();
     });
   }
 
-  private groupOf(ports: ClientPorts, options: ConsumerOptions<K, V>): Group {
+  private groupOf(groupId: string, ports: ClientPorts, options: ConsumerOptions<K, V>): Group {
     const { config, connections, subscription, topics, signal } = this;
     const names = config['partition.assignment.strategy'] as readonly AssignorName[];
     const assignors = options.assignors ?? names.map((name) => ASSIGNORS[name]);
-    const coordinator = new GroupCoordinator(ports, config, connections, assignors, {
+    const link = new CoordinatorLink(connections, groupId);
+    const coordinator = new GroupCoordinator(ports, config, link, assignors, {
       topics: () => topics.names(),
       owned: () => this.assignment(),
       partitionCounts: (wanted) => topics.partitionCounts(wanted),
       onChange: () => signal.ring(),
     });
+    const offsets = new MemberOffsets(link, coordinator);
     const onCommitError = options.onCommitError ?? (() => {});
-    const commits = new Commits(ports.clock, config, coordinator, subscription, this.retries, onCommitError);
+    const commits = new Commits(ports.clock, config, offsets, subscription, this.retries, onCommitError);
     const rebalancer = new Rebalancer(coordinator, assignors, subscription, topics, commits, signal);
-    return { coordinator, commits, rebalancer };
+    return { coordinator, offsets, commits, rebalancer };
   }
 
   /** Joins the group for these topics, or for those whose whole name the pattern matches, now and later. */

@@ -1,23 +1,22 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { ErrorCode, errorOf } from '../../protocol/errors.ts';
 import { JoinGroup } from '../../protocol/messages/11-join-group.ts';
-import { Heartbeat } from '../../protocol/messages/12-heartbeat.ts';
 import { LeaveGroup } from '../../protocol/messages/13-leave-group.ts';
 import { SyncGroup } from '../../protocol/messages/14-sync-group.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { backoffMs } from '../backoff.ts';
 import type { ConsumerConfig } from '../client-config.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
-import type { BrokerAddress, ClientPorts, Connections, Link } from '../connections.ts';
-import { findGroupCoordinator } from '../find-coordinator.ts';
-import { type Committer, commitOffsets, type FetchedOffsets, fetchOffsets } from '../group-offsets.ts';
+import type { ClientPorts, Link } from '../connections.ts';
+import type { Committer } from '../group-offsets.ts';
 import type { Assignor, GroupMember } from './assignors/assignor.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './consumer-protocol.ts';
-import type { PartitionOffset } from './offsets.ts';
+import type { CoordinatorLink } from './coordinator-link.ts';
+import { Heartbeats } from './heartbeats.ts';
 import type { TopicPartition } from './topic-partition.ts';
 
 /**
- * A member's side of the classic group protocol: finding the coordinator, join and sync, heartbeats, leaving, and offsets.
+ * A member's side of the classic group protocol: its place in the group, join and sync, leaving, and what heartbeats and refused commits tell of it.
  *
  *     unjoined ── JoinGroup ──→ (leader assigns) ── SyncGroup ──→ stable ── heartbeat 27, a new wish ──→ rejoin
  *         ↑                                                        │
@@ -29,8 +28,6 @@ import type { TopicPartition } from './topic-partition.ts';
  */
 const NO_GENERATION = -1;
 const PROTOCOL_TYPE = 'consumer';
-/** A connection of its own: a fetch's long poll must not hold up heartbeats. */
-const CHANNEL = 'coordinator';
 /** What a JoinGroup may take beyond the rebalance timeout. */
 const JOIN_EXTRA_MS = 5_000;
 
@@ -60,20 +57,15 @@ export class GroupCoordinator {
   private readonly clock: Clock;
   private readonly ports: ClientPorts;
   private readonly config: ConsumerConfig;
-  private readonly connections: Connections;
+  private readonly link: CoordinatorLink;
   private readonly assignors: readonly Assignor[];
   private readonly view: GroupView;
-  private link: Link | null = null;
+  private readonly heartbeats: Heartbeats;
   private member = '';
   private generationId = NO_GENERATION;
   /** The membership that the present records were given to: kept when it is lost, until the next one. */
   private joinedAs: Committer | null = null;
   private joining = false;
-  private heartbeatTimer: Timer | null = null;
-  private heartbeatInFlight = false;
-  private lastHeartbeatMs = 0;
-  private lastPollMs = 0;
-  private isPolling = false;
   private failures = 0;
   private closed = false;
   /** The group must be joined (again) at the next poll. */
@@ -84,33 +76,26 @@ export class GroupCoordinator {
   fatal: ClientError | null = null;
   /** Whether this member leads, and the partition counts that its assignment was made from. */
   leaderSnapshot: ReadonlyMap<string, number> | null = null;
-  rebalances = 0;
   /** What the last assignment was: sticky assignors tell it although it has been given up. */
   private lastAssigned: Pick<Joined, 'partitions' | 'generation'> = { partitions: [], generation: NO_GENERATION };
-  private broker: BrokerAddress | null = null;
+  private pauseTimer: Timer | null = null;
+  private endPause: (() => void) | null = null;
 
   constructor(
     ports: ClientPorts,
     config: ConsumerConfig,
-    connections: Connections,
+    link: CoordinatorLink,
     assignors: readonly Assignor[],
     view: GroupView,
   ) {
     this.ports = ports;
     this.clock = ports.clock;
     this.config = config;
-    this.connections = connections;
+    this.link = link;
+    this.heartbeats = new Heartbeats(ports.clock, config, link, this);
     this.assignors = assignors;
     this.view = view;
-    this.groupId = config['group.id']!;
-  }
-
-  get memberId(): string {
-    return this.member;
-  }
-
-  get generation(): number {
-    return this.generationId;
+    this.groupId = link.groupId;
   }
 
   get isMember(): boolean {
@@ -142,8 +127,7 @@ export class GroupCoordinator {
 
   /** Poll begins or ends: between the two max.poll.interval.ms does not run. */
   polling(isPolling: boolean): void {
-    this.isPolling = isPolling;
-    this.lastPollMs = this.clock.monotonic();
+    this.heartbeats.polling(isPolling);
   }
 
   requestRejoin(): void {
@@ -156,14 +140,14 @@ export class GroupCoordinator {
   async join(): Promise<Joined | null> {
     this.joining = true;
     this.rejoinNeeded = false;
-    this.stopHeartbeats();
+    this.heartbeats.stop();
     let step: JoinStep;
     try {
       step = await this.joinOnce();
     } catch (error) {
       const failure = error instanceof ClientError ? error : connectionError(error, `group ${this.groupId}`);
       if (failure.retriable) {
-        this.forgetCoordinator();
+        this.link.forget();
         step = { kind: 'again', delayMs: this.backoff() };
       } else {
         this.fatal = failure;
@@ -178,13 +162,12 @@ export class GroupCoordinator {
     }
     this.joining = false;
     this.failures = 0;
-    this.rebalances++;
     this.lastAssigned = step.joined;
     return step.joined;
   }
 
   private async joinOnce(): Promise<JoinStep> {
-    const link = await this.coordinator();
+    const link = await this.link.get();
     const topics = this.view.topics();
     const owned = this.view.owned();
     const rebalanceTimeoutMs = this.config['max.poll.interval.ms'];
@@ -215,7 +198,7 @@ export class GroupCoordinator {
     if (response.errorCode !== ErrorCode.NONE) return this.onJoinError(response.errorCode, response.memberId);
     this.member = response.memberId;
     this.generationId = response.generationId;
-    this.startHeartbeats();
+    this.heartbeats.start();
     const assignor = this.assignors.find((each) => each.name === response.protocolName);
     if (assignor === undefined)
       throw new ClientError('INCONSISTENT_GROUP_PROTOCOL', `the group chose ${response.protocolName}`);
@@ -235,7 +218,7 @@ export class GroupCoordinator {
         return { kind: 'again', delayMs: 0 };
       case ErrorCode.COORDINATOR_NOT_AVAILABLE:
       case ErrorCode.NOT_COORDINATOR:
-        this.forgetCoordinator();
+        this.link.forget();
         return { kind: 'again', delayMs: this.backoff() };
       case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
       case ErrorCode.REBALANCE_IN_PROGRESS:
@@ -294,7 +277,7 @@ export class GroupCoordinator {
         return { kind: 'again', delayMs: 0 };
       case ErrorCode.COORDINATOR_NOT_AVAILABLE:
       case ErrorCode.NOT_COORDINATOR:
-        this.forgetCoordinator();
+        this.link.forget();
         return { kind: 'again', delayMs: this.backoff() };
       default:
         if (errorOf(response.errorCode).retriable) return { kind: 'again', delayMs: this.backoff() };
@@ -302,29 +285,10 @@ export class GroupCoordinator {
     }
   }
 
-  /** The link to the coordinator, searched for when unknown. Throws ClientError or RpcError. */
-  async coordinator(): Promise<Link> {
-    if (this.link !== null) return this.link;
-    const { errorCode, broker, detail } = await findGroupCoordinator(this.connections, this.groupId);
-    if (errorCode !== ErrorCode.NONE) {
-      throw brokerError(errorCode, `coordinator of group ${JSON.stringify(this.groupId)}`, 'failed', detail);
-    }
-    this.broker = broker;
-    this.link = this.connections.linkTo(broker, CHANNEL);
-    return this.link;
-  }
-
-  forgetCoordinator(): void {
-    this.link = null;
-  }
-
   private backoff(): number {
     const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
     return backoffMs(this.ports.random, base, max, ++this.failures);
   }
-
-  private pauseTimer: Timer | null = null;
-  private endPause: (() => void) | null = null;
 
   private pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -333,88 +297,49 @@ export class GroupCoordinator {
     });
   }
 
-  private startHeartbeats(): void {
-    this.lastHeartbeatMs = this.clock.monotonic();
-    this.armHeartbeat(this.config['heartbeat.interval.ms']);
-  }
-
-  private stopHeartbeats(): void {
-    this.heartbeatTimer?.cancel();
-    this.heartbeatTimer = null;
-  }
-
-  private armHeartbeat(delayMs: number): void {
-    this.stopHeartbeats();
-    if (this.closed) return;
-    this.heartbeatTimer = this.clock.setTimer(delayMs, () => {
-      this.heartbeatTimer = null;
-      void this.heartbeat();
-    });
-  }
-
-  /** Never rejects. */
-  private async heartbeat(): Promise<void> {
-    if (!this.isMember || this.closed || this.heartbeatInFlight) return;
-    const nowMs = this.clock.monotonic();
-    if (!this.isPolling && nowMs - this.lastPollMs > this.config['max.poll.interval.ms']) {
-      // Too slow: others shall have the partitions. A static member keeps its place until its session ends.
-      const leaving = this.leave('consumer poll timeout has expired.');
-      this.lose(true);
-      this.view.onChange();
-      return leaving;
-    }
-    if (nowMs - this.lastHeartbeatMs > this.config['session.timeout.ms']) this.forgetCoordinator();
-    const generation = this.generationId;
-    let code: number;
-    this.heartbeatInFlight = true;
-    try {
-      const link = await this.coordinator();
-      const response = await link.request(Heartbeat, {
-        groupId: this.groupId,
-        generationId: generation,
-        memberId: this.member,
-        groupInstanceId: this.config['group.instance.id'],
-      });
-      code = response.errorCode;
-      if (code === ErrorCode.NONE || code === ErrorCode.REBALANCE_IN_PROGRESS)
-        this.lastHeartbeatMs = this.clock.monotonic();
-    } catch {
-      code = ErrorCode.COORDINATOR_NOT_AVAILABLE;
-    }
-    this.heartbeatInFlight = false;
-    if (this.closed || this.joining || this.generationId !== generation) {
-      // An answer about a membership that is over; a join that got past its first half still needs its heartbeats.
-      if (this.joining && this.isMember && this.heartbeatTimer === null)
-        this.armHeartbeat(this.config['heartbeat.interval.ms']);
-      return;
-    }
-    this.onHeartbeat(code);
-  }
-
-  private onHeartbeat(code: number): void {
+  /** What a heartbeat's answer means. Returns in how many ms the next one is due; null when the membership is over. */
+  onHeartbeat(code: number): number | null {
     switch (code) {
       case ErrorCode.NONE:
-        return this.armHeartbeat(this.config['heartbeat.interval.ms']);
+        return this.config['heartbeat.interval.ms'];
       case ErrorCode.REBALANCE_IN_PROGRESS:
         this.requestRejoin();
-        return this.armHeartbeat(this.config['heartbeat.interval.ms']);
+        return this.config['heartbeat.interval.ms'];
       case ErrorCode.ILLEGAL_GENERATION:
-        this.lose(false);
-        return this.view.onChange();
+        return this.end(false);
       case ErrorCode.UNKNOWN_MEMBER_ID:
-        this.lose(true);
-        return this.view.onChange();
+        return this.end(true);
       case ErrorCode.FENCED_INSTANCE_ID:
-        this.lose(true);
         this.fatal = brokerError(code, `group ${JSON.stringify(this.groupId)}`);
-        return this.view.onChange();
+        return this.end(true);
       case ErrorCode.COORDINATOR_NOT_AVAILABLE:
       case ErrorCode.NOT_COORDINATOR:
-        this.forgetCoordinator();
-        return this.armHeartbeat(this.config['retry.backoff.ms']);
+        this.link.forget();
+        return this.config['retry.backoff.ms'];
       default:
-        return this.armHeartbeat(this.config['retry.backoff.ms']);
+        return this.config['retry.backoff.ms'];
     }
+  }
+
+  /** Too slow: others shall have the partitions. A static member keeps its place until its session ends. */
+  onPollTimeout(): Promise<void> {
+    const leaving = this.leave('consumer poll timeout has expired.');
+    this.end(true);
+    return leaving;
+  }
+
+  /** A commit of this member was refused; one of an earlier membership says nothing of this one. */
+  onCommitRefused(code: number, committer: Committer): void {
+    if (committer.generation !== this.generationId || committer.memberId !== this.member) return;
+    if (code === ErrorCode.REBALANCE_IN_PROGRESS) return this.requestRejoin();
+    if (committer.generation !== NO_GENERATION && !this.joining) this.end(code === ErrorCode.UNKNOWN_MEMBER_ID);
+  }
+
+  /** The membership ended while nobody was joining: poll must look. */
+  private end(forgetsMember: boolean): null {
+    this.lose(forgetsMember);
+    this.view.onChange();
+    return null;
   }
 
   /** The membership is over. */
@@ -423,16 +348,15 @@ export class GroupCoordinator {
     this.generationId = NO_GENERATION;
     if (forgetsMember) this.member = '';
     this.rejoinNeeded = true;
-    this.stopHeartbeats();
+    this.heartbeats.stop();
   }
 
   /** Tells the coordinator goodbye; a static member says nothing. Never rejects. */
   async leave(reason: string): Promise<void> {
     const { member } = this;
-    if (member === '' || this.config['group.instance.id'] !== null || this.link === null || this.broker === null)
-      return;
-    // Behind a JoinGroup that is not answered nothing else is, on the same connection.
-    const link = this.joining ? this.connections.linkTo(this.broker, 'goodbye') : this.link;
+    if (member === '' || this.config['group.instance.id'] !== null) return;
+    const link = this.link.known(this.joining);
+    if (link === null) return;
     try {
       const members = [{ memberId: member, groupInstanceId: null, reason }];
       await link.request(LeaveGroup, { groupId: this.groupId, memberId: member, members });
@@ -444,7 +368,7 @@ export class GroupCoordinator {
   /** Unsubscribed: leaves and forgets the membership without a loss. */
   async leaveForGood(reason: string): Promise<void> {
     const leaving = this.leave(reason);
-    this.stopHeartbeats();
+    this.heartbeats.stop();
     this.generationId = NO_GENERATION;
     this.member = '';
     this.joinedAs = null;
@@ -454,92 +378,10 @@ export class GroupCoordinator {
     await leaving;
   }
 
-  /** One attempt. `code` 0, or the first error of any partition. Throws ClientError with outcome when the call itself failed. */
-  async commit(offsets: readonly PartitionOffset[], isGroupManaged: boolean): Promise<void> {
-    // Behind a JoinGroup it would wait for the next generation, and be refused for having the old one.
-    if (isGroupManaged && this.joining) throw rebalancing();
-    if (isGroupManaged && !this.isMember) {
-      if (!this.isLost) throw rebalancing();
-      throw commitFailed('this member is no longer part of the group');
-    }
-    const anonymous = { groupId: this.groupId, memberId: '', generation: NO_GENERATION, groupInstanceId: null };
-    const committer = isGroupManaged ? this.committer : anonymous;
-    let codes: ReadonlyMap<string, number>;
-    try {
-      codes = await commitOffsets(await this.coordinator(), committer, offsets);
-    } catch (error) {
-      this.forgetCoordinator();
-      throw connectionError(error, 'offset commit');
-    }
-    for (const [partition, code] of codes) {
-      if (code !== ErrorCode.NONE) throw this.commitError(partition, code, committer);
-    }
-  }
-
-  private commitError(partition: string, code: number, committer: Committer): ClientError {
-    const isCurrent = committer.generation === this.generationId && committer.memberId === this.member;
-    switch (code) {
-      case ErrorCode.COORDINATOR_NOT_AVAILABLE:
-      case ErrorCode.NOT_COORDINATOR:
-      case ErrorCode.REQUEST_TIMED_OUT:
-        this.forgetCoordinator();
-        return brokerError(
-          code,
-          `offset commit of ${partition}`,
-          code === ErrorCode.REQUEST_TIMED_OUT ? 'unknown' : 'failed',
-        );
-      case ErrorCode.REBALANCE_IN_PROGRESS:
-        if (isCurrent) this.requestRejoin();
-        return rebalancing();
-      case ErrorCode.ILLEGAL_GENERATION:
-      case ErrorCode.UNKNOWN_MEMBER_ID:
-        if (isCurrent && committer.generation !== NO_GENERATION && !this.joining) {
-          this.lose(code === ErrorCode.UNKNOWN_MEMBER_ID);
-          this.view.onChange();
-        }
-        return commitFailed(errorOf(code).name);
-      case ErrorCode.FENCED_INSTANCE_ID:
-        return brokerError(code, `offset commit of ${partition}`);
-      default:
-        return brokerError(code, `offset commit of ${partition}`);
-    }
-  }
-
-  /** One attempt. Throws ClientError. */
-  async fetchCommitted(partitions: readonly TopicPartition[]): Promise<FetchedOffsets['offsets']> {
-    let fetched: FetchedOffsets;
-    try {
-      fetched = await fetchOffsets(await this.coordinator(), this.groupId, partitions, true);
-    } catch (error) {
-      this.forgetCoordinator();
-      throw connectionError(error, 'committed offsets');
-    }
-    const { errorCode, offsets } = fetched;
-    if (errorCode === ErrorCode.NONE) return offsets;
-    if (errorCode === ErrorCode.NOT_COORDINATOR || errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE)
-      this.forgetCoordinator();
-    throw brokerError(errorCode, `committed offsets of group ${JSON.stringify(this.groupId)}`);
-  }
-
   close(): void {
     this.closed = true;
-    this.stopHeartbeats();
+    this.heartbeats.close();
     this.pauseTimer?.cancel();
     this.endPause?.();
   }
-}
-
-function rebalancing(): ClientError {
-  return new ClientError(
-    'REBALANCE_IN_PROGRESS',
-    'the group is rebalancing: poll first, then commit what is still yours',
-    {
-      code: ErrorCode.REBALANCE_IN_PROGRESS,
-    },
-  );
-}
-
-function commitFailed(why: string): ClientError {
-  const message = `the offsets cannot be committed (${why}): the group has gone on without this member, because polls came further apart than max.poll.interval.ms or heartbeats failed`;
-  return new ClientError('COMMIT_FAILED', message);
 }

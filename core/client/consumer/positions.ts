@@ -3,12 +3,12 @@ import { backoffMs } from '../backoff.ts';
 import type { ConsumerConfig } from '../client-config.ts';
 import { ClientError } from '../client-error.ts';
 import type { ClientPorts } from '../connections.ts';
-import type { FetchedOffsets } from '../group-offsets.ts';
 import type { LogOffsets } from './log-offsets.ts';
+import type { MemberOffsets } from './member-offsets.ts';
 import type { Signal } from './signal.ts';
 import type { PartitionState, ResetStrategy, Subscription } from './subscription.ts';
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP } from './timestamps.ts';
-import { keyOf, placeOf, type TopicPartition } from './topic-partition.ts';
+import { keyOf, placeOf } from './topic-partition.ts';
 
 /**
  * Finds where assigned partitions begin: what the group has committed, else (or after a seek to an end) what auto.offset.reset says.
@@ -23,7 +23,7 @@ export class Positions {
   private readonly subscription: Subscription;
   private readonly logOffsets: LogOffsets;
   /** Null without a group. */
-  private readonly group: CommittedOffsets | null;
+  private readonly group: MemberOffsets | null;
   private readonly signal: Signal;
   private task: Promise<void> | null = null;
   private failure: ClientError | null = null;
@@ -35,7 +35,7 @@ export class Positions {
     config: ConsumerConfig,
     subscription: Subscription,
     logOffsets: LogOffsets,
-    group: CommittedOffsets | null,
+    group: MemberOffsets | null,
     signal: Signal,
   ) {
     this.ports = ports;
@@ -125,11 +125,6 @@ export class Positions {
   private isWaiting(state: PartitionState): boolean {
     return state.position === null && this.subscription.isCurrent(state);
   }
-}
-
-/** Where committed offsets come from. */
-export interface CommittedOffsets {
-  fetchCommitted(partitions: readonly TopicPartition[]): Promise<FetchedOffsets['offsets']>;
 }
 
 function timestampOf(strategy: ResetStrategy): number {
