@@ -28,6 +28,8 @@ export interface PlanLimits {
   readonly retention: readonly Retention[];
   readonly crashes?: boolean;
   readonly outageMsMin?: number;
+  /** Less than there is between two departures of the traffic that goes on, or nobody ever catches up. */
+  readonly workMs?: readonly number[];
 }
 
 /** Topic settings: small segments, so that retention has something to delete. */
@@ -36,12 +38,17 @@ export const RETENTION_BYTES = 150;
 export const CHECK_MS = 50;
 const OUTAGE_MS_MAX = 1200;
 
-export function planArbitrary({ retention, crashes = false, outageMsMin = 0 }: PlanLimits): fc.Arbitrary<ExpiryPlan> {
+export function planArbitrary({
+  retention,
+  crashes = false,
+  outageMsMin = 0,
+  workMs = [0, 0, 80],
+}: PlanLimits): fc.Arbitrary<ExpiryPlan> {
   return fc.record({
     retention: fc.constantFrom(...retention),
     departures: fc.array(fc.record({ key: fc.nat(1), gapMs: fc.nat(300) }), { minLength: 1, maxLength: 5 }),
     outageMs: fc.integer({ min: outageMsMin, max: OUTAGE_MS_MAX }),
-    workMs: fc.constantFrom(0, 0, 150),
+    workMs: fc.constantFrom(...workMs),
     faults: crashes
       ? faultsArbitrary({
           kinds: ['crash-app'],

@@ -34,7 +34,7 @@ const BY_TIME: PlanLimits = { retention: ['ms'] };
 const BY_SIZE: PlanLimits = { retention: ['bytes'] };
 const BOTH: PlanLimits = { retention: ['ms', 'bytes'] };
 /** On real processes one run must say something: the consumer is always out for long enough. */
-const LONG: PlanLimits = { retention: ['ms'], outageMsMin: 2 * RETENTION_MS };
+const LONG: PlanLimits = { retention: ['ms'], outageMsMin: 2 * RETENTION_MS, workMs: [0] };
 
 export type Parts = Pick<Scenario<ExpiryPlan>, 'title' | 'claims' | 'checks'> & {
   readonly id: string;
@@ -70,7 +70,7 @@ export function scenarioOf(
 
 export const LATEST: Parts = {
   id: 'latest',
-  way: { main: consume },
+  way: { main: consume, isKept: true },
   title: 'the default, latest: what is left after retention',
   claims: ['C63', 'C78'],
   checks: [CONSERVED],
