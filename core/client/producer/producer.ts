@@ -17,6 +17,7 @@ import { Sender } from './sender.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
 import { Transactions } from './transactions.ts';
+import { type WaitingSend, WaitingSends } from './waiting-sends.ts';
 
 /**
  * The producer. A record's way: interceptors → serializers → partitioner → accumulator (a queue of batches a partition) → sender → broker → callback.
@@ -39,9 +40,6 @@ export interface ProducerOptions<K, V> {
   readonly transactionVersionMax?: number;
 }
 
-/** Sends that wait for metadata or memory; further ones fail at once with BUFFER_EXHAUSTED. */
-const WAITING_SENDS_MAX = 100_000;
-
 /** A topic as the hot path needs it. */
 interface Topic {
   readonly name: string;
@@ -50,17 +48,6 @@ interface Topic {
   readonly queues: PartitionQueue[];
   readonly sticky: StickyPartition;
   readonly waiting: WaitingSend[];
-}
-
-interface WaitingSend {
-  readonly record: ProducerRecord;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly callback: DeliveryCallback;
-  readonly deadlineMs: number;
-  isSettled: boolean;
-  /** Called when it went into the accumulator or failed. */
-  onSettled: (() => void) | null;
 }
 
 export class Producer<K = unknown, V = unknown> {
@@ -78,9 +65,7 @@ export class Producer<K = unknown, V = unknown> {
   private readonly sender: Sender;
   private readonly transactions: Transactions | null;
   private readonly topics = new Map<string, Topic>();
-  private readonly waitingForMemory: WaitingSend[] = [];
-  private waitingCount = 0;
-  private blockTimer: Timer | null = null;
+  private readonly waiting: WaitingSends;
   private lastTopic: Topic | null = null;
   private readonly monotonic = () => this.clock.monotonic();
   private state: 'open' | 'closing' | 'closed' = 'open';
@@ -101,6 +86,11 @@ export class Producer<K = unknown, V = unknown> {
       batchBytes: Math.max(1, this.config['batch.size']),
       lingerMs: this.config['linger.ms'],
       memoryBytesMax: this.config['buffer.memory'],
+    });
+    this.waiting = new WaitingSends(ports.clock, this.config['max.block.ms'], this.accumulator, {
+      topics: () => this.topics.values(),
+      metadataTimeout: (topic) => this.metadataTimeout(topic),
+      memoryTimeout: () => this.memoryTimeout(),
     });
     const transactionalId = this.config['transactional.id'];
     this.transactions =
@@ -133,7 +123,7 @@ export class Producer<K = unknown, V = unknown> {
 
   /** Sends that wait for metadata or memory. */
   get waitingSends(): number {
-    return this.waitingCount;
+    return this.waiting.count;
   }
 
   /** Bytes of buffer.memory in use. */
@@ -167,7 +157,7 @@ export class Producer<K = unknown, V = unknown> {
 
   /** Resolves when no send waits for metadata or memory. */
   async ready(): Promise<void> {
-    while (this.waitingCount > 0) await this.settledTail();
+    while (this.waiting.count > 0) await this.waiting.tailSettled();
   }
 
   /** Every record sent before the call leaves without lingering; resolves when each of them is settled, whatever the outcome. */
@@ -175,7 +165,7 @@ export class Producer<K = unknown, V = unknown> {
     this.accumulator.urgency++;
     this.sender.wake();
     try {
-      await this.settledTail();
+      await this.waiting.tailSettled();
       const open = [...this.accumulator.incomplete];
       await Promise.all(open.map((batch) => new Promise<void>((resolve) => batch.whenDone(resolve))));
     } finally {
@@ -220,8 +210,7 @@ export class Producer<K = unknown, V = unknown> {
     transactions.beginEnd('abort');
     const aborted = () =>
       new ClientError('TRANSACTION_ABORTED', 'the transaction was aborted before the record was sent');
-    for (const topic of this.topics.values()) this.failWaiting(topic.waiting, aborted);
-    this.failWaiting(this.waitingForMemory, aborted);
+    this.waiting.failAll(aborted);
     this.sender.wake();
     await this.flush();
     await transactions.end('abort');
@@ -256,11 +245,10 @@ export class Producer<K = unknown, V = unknown> {
     if (timeoutMs > 0) await this.withTimer(this.flush(), timeoutMs);
     if ((this.state as string) === 'closed') return;
     this.state = 'closed';
-    for (const topic of this.topics.values()) this.failWaiting(topic.waiting, closedError);
-    this.failWaiting(this.waitingForMemory, closedError);
+    this.waiting.failAll(closedError);
     this.sender.close((outcome) => new ClientError('CLOSED', 'the producer was closed', { outcome }));
     this.transactions?.close();
-    this.blockTimer?.cancel();
+    this.waiting.close();
     this.metadata.close();
     this.connections.close();
   }
@@ -295,18 +283,11 @@ export class Producer<K = unknown, V = unknown> {
     }
     const topic = this.lastTopic?.name === record.topic ? this.lastTopic : this.topicOf(record.topic);
     this.lastTopic = topic;
-    if (topic.waiting.length === 0 && this.waitingForMemory.length === 0) {
-      if (!this.knows(topic, record)) return this.wait(topic.waiting, record, key, value, callback);
-      if (this.append(topic, record, key, value, callback)) return true;
-      return this.wait(this.waitingForMemory, record, key, value, callback);
-    }
-    return this.wait(
-      topic.waiting.length > 0 || !this.knows(topic, record) ? topic.waiting : this.waitingForMemory,
-      record,
-      key,
-      value,
-      callback,
-    );
+    const { forMemory } = this.waiting;
+    const isKnown = this.knows(topic, record);
+    if (!isKnown || topic.waiting.length > 0) return this.wait(topic.waiting, record, key, value, callback);
+    if (forMemory.length === 0 && this.append(topic, record, key, value, callback)) return true;
+    return this.wait(forMemory, record, key, value, callback);
   }
 
   private checkRecord(record: ProducerRecord): void {
@@ -413,19 +394,9 @@ export class Producer<K = unknown, V = unknown> {
     value: Uint8Array | null,
     callback: DeliveryCallback,
   ): boolean {
-    if (this.waitingCount >= WAITING_SENDS_MAX) {
-      const message = `${this.waitingCount} sends wait for metadata or memory; slow down (await the send, or ready())`;
-      callback(new ClientError('BUFFER_EXHAUSTED', message, { retriable: true }), null);
-      return false;
-    }
-    const deadlineMs = this.clock.monotonic() + this.config['max.block.ms'];
-    line.push({ record, key, value, callback, deadlineMs, isSettled: false, onSettled: null });
-    this.waitingCount++;
-    if (line === this.waitingForMemory) {
-      if (line.length === 1) this.accumulator.urgency++;
-      this.sender.wake();
-    } else this.metadata.requestUpdate();
-    this.armBlockTimer();
+    if (!this.waiting.add(line, record, key, value, callback)) return false;
+    if (line === this.waiting.forMemory) this.sender.wake();
+    else this.metadata.requestUpdate();
     return false;
   }
 
@@ -438,7 +409,7 @@ export class Producer<K = unknown, V = unknown> {
         topic.available = known.partitions.filter((each) => each.leader >= 0).map((each) => each.index);
       }
       const fatal = topic.waiting.length > 0 ? this.topicError(topic.name) : null;
-      if (fatal !== null) this.failWaiting(topic.waiting, () => fatal);
+      if (fatal !== null) this.waiting.fail(topic.waiting, () => fatal);
       this.admit(topic);
     }
   }
@@ -456,82 +427,32 @@ export class Producer<K = unknown, V = unknown> {
     while (topic.waiting.length > 0) {
       const first = topic.waiting[0]!;
       if (!this.knows(topic, first.record)) return this.metadata.requestUpdate();
-      const isBehind = this.waitingForMemory.length > 0;
+      const isBehind = this.waiting.forMemory.length > 0;
       if (isBehind || !this.append(topic, first.record, first.key, first.value, first.callback)) {
-        topic.waiting.shift();
-        this.waitingForMemory.push(first);
-        if (this.waitingForMemory.length === 1) this.accumulator.urgency++;
+        this.waiting.moveToMemory(topic.waiting);
         this.sender.wake();
       } else {
         topic.waiting.shift();
-        this.settle(first);
+        this.waiting.settle(first);
       }
     }
   }
 
   private onMemoryFree(): void {
-    const line = this.waitingForMemory;
+    const line = this.waiting.forMemory;
     let count = 0;
     while (count < line.length) {
       const { record, key, value, callback } = line[count]!;
       if (!this.append(this.topicOf(record.topic), record, key, value, callback)) break;
-      this.settle(line[count++]!);
+      this.waiting.settle(line[count++]!);
     }
-    if (count === 0) return;
-    line.splice(0, count);
-    if (line.length === 0) this.accumulator.urgency--;
+    this.waiting.leaveMemory(count);
   }
 
-  private settle(waiting: WaitingSend): void {
-    this.waitingCount--;
-    waiting.isSettled = true;
-    waiting.onSettled?.();
-    if (this.waitingCount === 0) {
-      this.blockTimer?.cancel();
-      this.blockTimer = null;
-    }
-  }
-
-  private failWaiting(line: WaitingSend[], errorFor: (waiting: WaitingSend) => ClientError): void {
-    const failed = line.splice(0);
-    if (line === this.waitingForMemory && failed.length > 0) this.accumulator.urgency--;
-    for (const waiting of failed) {
-      this.settle(waiting);
-      waiting.callback(errorFor(waiting), null);
-    }
-  }
-
-  /** One timer for all sends that wait: set to the first deadline. */
-  private armBlockTimer(): void {
-    if (this.blockTimer !== null || this.waitingCount === 0) return;
-    let dueMs = this.waitingForMemory[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
-    for (const topic of this.topics.values()) dueMs = Math.min(dueMs, topic.waiting[0]?.deadlineMs ?? dueMs);
-    if (dueMs === Number.POSITIVE_INFINITY) return;
-    this.blockTimer = this.clock.setTimer(Math.max(0, dueMs - this.clock.monotonic()), () => {
-      this.blockTimer = null;
-      this.expireWaiting();
-      this.armBlockTimer();
-    });
-  }
-
-  private expireWaiting(): void {
-    const nowMs = this.clock.monotonic();
-    for (const topic of this.topics.values())
-      this.expireLine(topic.waiting, nowMs, () => this.metadataTimeout(topic.name));
-    this.expireLine(this.waitingForMemory, nowMs, () => {
-      const message = `no room in buffer.memory (${this.config['buffer.memory']} bytes) within max.block.ms (${this.config['max.block.ms']})`;
-      return new ClientError('TIMEOUT', message, { retriable: true });
-    });
-  }
-
-  private expireLine(line: WaitingSend[], nowMs: number, error: () => ClientError): void {
-    let count = 0;
-    while (count < line.length && line[count]!.deadlineMs <= nowMs) count++;
-    if (count === 0) return;
-    const kept = line.splice(count);
-    this.failWaiting(line, error);
-    line.push(...kept);
-    if (line === this.waitingForMemory && kept.length > 0) this.accumulator.urgency++;
+  private memoryTimeout(): ClientError {
+    const { 'buffer.memory': bytes, 'max.block.ms': ms } = this.config;
+    const message = `no room in buffer.memory (${bytes} bytes) within max.block.ms (${ms})`;
+    return new ClientError('TIMEOUT', message, { retriable: true });
   }
 
   private metadataTimeout(topic: string): ClientError {
@@ -540,25 +461,6 @@ export class Producer<K = unknown, V = unknown> {
     const why = last !== null ? last.message : code !== 0 ? errorOf(code).name : 'no answer';
     const message = `no metadata for topic ${JSON.stringify(topic)} within max.block.ms (${this.config['max.block.ms']}); last: ${why}`;
     return new ClientError('TIMEOUT', message, { retriable: true, cause: last ?? undefined });
-  }
-
-  /** Resolves when every send that waits now has left its line. */
-  private settledTail(): Promise<unknown> {
-    const tails = [...this.topics.values()].map((topic) => topic.waiting.at(-1));
-    tails.push(this.waitingForMemory.at(-1));
-    const open = tails.filter((tail): tail is WaitingSend => tail !== undefined && !tail.isSettled);
-    return Promise.all(
-      open.map(
-        (tail) =>
-          new Promise<void>((resolve) => {
-            const previous = tail.onSettled;
-            tail.onSettled = () => {
-              previous?.();
-              resolve();
-            };
-          }),
-      ),
-    );
   }
 
   private async withTimer(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
