@@ -23,7 +23,7 @@ import type { TopicPartition } from './topic-partition.ts';
  *         └──── lost: fenced generation, unknown member, session or poll interval over
  *
  * Invariants: one join at a time; heartbeats go out only between JoinGroup's answer and the next JoinGroup; what the application must hear (revoked,
- * assigned, lost) is never said here but by the consumer inside poll, who asks `joined` and `isLost`.
+ * assigned, lost) is never said here but by the rebalancer inside poll, who asks what `join` came to, and `isLost`.
  * The network errors of a single call never escape: they cost a backoff and, where it helps, another search for the coordinator.
  */
 const NO_GENERATION = -1;
