@@ -40,6 +40,22 @@ export function scanHeaders(
   }
 }
 
+const headerBuffer = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
+
+/**
+ * Whether a batch begins at `position` that can be what an index says: its base offset is not above `offsetMax`. Index files have no checksum, and a
+ * position that is too far would leave out records without a word.
+ */
+export function isBatchStart(file: File, position: number, offsetMax: number): boolean {
+  if (position === 0) return true;
+  if (position < 0 || file.size - position < BATCH_HEADER_BYTES) return false;
+  if (file.readInto(headerBuffer, position) < BATCH_HEADER_BYTES) return false;
+  const batch = new RecordBatch(headerBuffer);
+  const { bytes } = batch;
+  if (batch.magic !== MAGIC_V2 || bytes < BATCH_HEADER_BYTES || bytes > file.size - position) return false;
+  return batch.baseOffset <= offsetMax;
+}
+
 /** Reads the whole batch at `position` into a buffer of its own. */
 export function readBatch(file: File, position: number, bytes: number): RecordBatch {
   const buffer = Buffer.allocUnsafe(bytes);

@@ -146,7 +146,7 @@ async function mapKeys(pass: Pass): Promise<OffsetMap> {
   for (const [index, segment] of dirty.entries()) {
     const endOffset = dirty[index + 1]?.baseOffset ?? firstUncleanableOffset;
     transactions.expect(log.abortedTransactions(Math.max(firstDirtyOffset, segment.baseOffset), endOffset));
-    const hasRoom = await eachChunk(pass, segment, segment.offsetIndex.positionFor(firstDirtyOffset), (chunk) => {
+    const hasRoom = await eachChunk(pass, segment, segment.positionFor(firstDirtyOffset), (chunk) => {
       for (const batch of batchesIn(chunk)) {
         if (!mapBatch(map, batch, firstDirtyOffset, transactions)) return false;
       }

@@ -3,7 +3,7 @@ import { recordsOf } from '../protocol/record.ts';
 import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
 import { WireError } from '../protocol/wire-error.ts';
 import { AbortedIndex } from './aborted-index.ts';
-import { readBatch, scanHeaders } from './batch-scan.ts';
+import { isBatchStart, readBatch, scanHeaders } from './batch-scan.ts';
 import {
   ABORTED_INDEX_SUFFIX,
   DELETED_SUFFIX,
@@ -181,7 +181,13 @@ export class Segment {
 
   /** The batch that holds `offset`, or the first one behind it; null when there is none below `limit`. */
   findBatch(offset: number, limit = this.size): BatchPosition | null {
-    return this.findBatchFrom(this.offsetIndex.positionFor(offset), offset, limit);
+    return this.findBatchFrom(this.positionFor(offset), offset, limit);
+  }
+
+  /** Where a walk to the batch with `offset` may begin: what the index says, unless the log says otherwise. */
+  positionFor(offset: number): number {
+    const position = this.offsetIndex.positionFor(offset);
+    return isBatchStart(this.log, position, offset) ? position : 0;
   }
 
   findBatchFrom(start: number, offset: number, limit = this.size): BatchPosition | null {
@@ -197,7 +203,9 @@ export class Segment {
 
   /** The last batch start at or below `position`, which lies inside the segment: where a read of the bytes before `position` must end. */
   batchBoundaryAtOrBelow(position: number, from: number): BatchBoundary {
-    const start = Math.max(from, this.offsetIndex.batchStartAtOrBelow(position));
+    const indexed = this.offsetIndex.batchStartAtOrBelow(position);
+    const isUseful = indexed > from && isBatchStart(this.log, indexed, Number.MAX_SAFE_INTEGER);
+    const start = isUseful ? indexed : from;
     let boundary: BatchBoundary = { position: start, nextOffset: -1 };
     scanHeaders(this.log, start, this.size, (batch, at, bytes) => {
       boundary = { position: at, nextOffset: batch.baseOffset };
@@ -223,7 +231,7 @@ export class Segment {
   /** The first record at or behind `startOffset` whose timestamp is `timestamp` or later. Decodes the one batch that may hold it. */
   findTimestamp(timestamp: number, startOffset: number): FoundRecord | null {
     const from = Math.max(this.timeIndex.offsetFor(timestamp), startOffset);
-    let position = this.offsetIndex.positionFor(from);
+    let position = this.positionFor(from);
     for (;;) {
       let candidate: { position: number; bytes: number } | null = null;
       scanHeaders(this.log, position, this.size, (batch, at, bytes) => {
@@ -354,6 +362,10 @@ export class Segment {
     if (this.size > 0 && !this.files.exists(timePath)) return 'the time index is missing';
     const offsetProblem = this.offsetIndex.check(sizeOf(this.files, offsetPath), this.size);
     if (offsetProblem !== null) return `offset index: ${offsetProblem}`;
+    const { lastPosition, lastOffset } = this.offsetIndex;
+    if (!isBatchStart(this.log, lastPosition, lastOffset)) {
+      return `offset index: at ${lastPosition} there is no batch with the offset ${lastOffset}`;
+    }
     const timeProblem = this.timeIndex.check(sizeOf(this.files, timePath));
     return timeProblem === null ? null : `time index: ${timeProblem}`;
   }
