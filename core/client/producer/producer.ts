@@ -6,12 +6,13 @@ import { brokerError, ClientError } from '../client-error.ts';
 import { type ClientPorts, Connections } from '../connections.ts';
 import type { PartitionOffset } from '../consumer/offsets.ts';
 import type { Committer } from '../group-offsets.ts';
-import { Metadata, type PartitionMetadata, type TopicMetadata } from '../metadata.ts';
-import { partitionOfKey } from '../murmur2.ts';
-import { Accumulator, PartitionQueue } from './accumulator.ts';
+import { Metadata, type PartitionMetadata } from '../metadata.ts';
+import { Accumulator } from './accumulator.ts';
 import { interceptDelivery, interceptSend, type ProducerInterceptor } from './interceptors.ts';
-import { type Partitioner, StickyPartition } from './partitioner.ts';
+import { PartitionChoice } from './partition-choice.ts';
+import type { Partitioner } from './partitioner.ts';
 import { recordBytesMax } from './producer-batch.ts';
+import { ProducerTopic } from './producer-topic.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
 import { Sender } from './sender.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
@@ -40,23 +41,13 @@ export interface ProducerOptions<K, V> {
   readonly transactionVersionMax?: number;
 }
 
-/** A topic as the hot path needs it. */
-interface Topic {
-  readonly name: string;
-  metadata: TopicMetadata | null;
-  available: readonly number[];
-  readonly queues: PartitionQueue[];
-  readonly sticky: StickyPartition;
-  readonly waiting: WaitingSend[];
-}
-
 export class Producer<K = unknown, V = unknown> {
   readonly config: ProducerConfig;
   private readonly clock: Clock;
   private readonly ports: ClientPorts;
   private readonly keySerializer: Serializer<K>;
   private readonly valueSerializer: Serializer<V>;
-  private readonly partitioner: Partitioner | null;
+  private readonly partitions: PartitionChoice;
   private readonly interceptors: readonly ProducerInterceptor[];
   private readonly onCallbackError: (error: unknown) => void;
   private readonly connections: Connections;
@@ -64,9 +55,9 @@ export class Producer<K = unknown, V = unknown> {
   private readonly accumulator: Accumulator;
   private readonly sender: Sender;
   private readonly transactions: Transactions | null;
-  private readonly topics = new Map<string, Topic>();
+  private readonly topics = new Map<string, ProducerTopic>();
   private readonly waiting: WaitingSends;
-  private lastTopic: Topic | null = null;
+  private lastTopic: ProducerTopic | null = null;
   private readonly monotonic = () => this.clock.monotonic();
   private state: 'open' | 'closing' | 'closed' = 'open';
 
@@ -77,7 +68,7 @@ export class Producer<K = unknown, V = unknown> {
     this.config = parseProducerConfig(config);
     this.keySerializer = options.keySerializer ?? bytesSerializer;
     this.valueSerializer = options.valueSerializer ?? bytesSerializer;
-    this.partitioner = options.partitioner ?? null;
+    this.partitions = new PartitionChoice(options.partitioner ?? null, this.config);
     this.interceptors = options.interceptors ?? [];
     this.onCallbackError = options.onCallbackError ?? (() => {});
     this.connections = new Connections(ports, this.config, this.config['max.in.flight.requests.per.connection'] + 2);
@@ -110,7 +101,7 @@ export class Producer<K = unknown, V = unknown> {
       this.connections,
       this.metadata,
       this.accumulator,
-      (topic, partition) => this.queueOf(this.topicOf(topic), partition),
+      (topic, partition) => this.topicOf(topic).queue(partition),
       () => this.onMemoryFree(),
       this.transactions,
     );
@@ -284,7 +275,7 @@ export class Producer<K = unknown, V = unknown> {
     const topic = this.lastTopic?.name === record.topic ? this.lastTopic : this.topicOf(record.topic);
     this.lastTopic = topic;
     const { forMemory } = this.waiting;
-    const isKnown = this.knows(topic, record);
+    const isKnown = topic.has(record.partition);
     if (!isKnown || topic.waiting.length > 0) return this.wait(topic.waiting, record, key, value, callback);
     if (forMemory.length === 0 && this.append(topic, record, key, value, callback)) return true;
     return this.wait(forMemory, record, key, value, callback);
@@ -316,15 +307,8 @@ export class Producer<K = unknown, V = unknown> {
     }
   }
 
-  /** Whether the topic is known, with the partition that the record names. */
-  private knows(topic: Topic, record: ProducerRecord): boolean {
-    return (
-      topic.metadata !== null && (record.partition === undefined || record.partition < topic.metadata.partitions.length)
-    );
-  }
-
   private append(
-    topic: Topic,
+    topic: ProducerTopic,
     record: ProducerRecord,
     key: Uint8Array | null,
     value: Uint8Array | null,
@@ -332,17 +316,16 @@ export class Producer<K = unknown, V = unknown> {
   ): boolean {
     let partition: number;
     try {
-      partition = record.partition ?? this.choose(topic, record, key, value);
+      partition = this.partitions.choose(topic, record, key, value);
     } catch (error) {
       callback(asSendError(error), null);
       return true;
     }
-    const queue = this.queueOf(topic, partition);
+    const queue = topic.queue(partition);
     const timestamp = record.timestamp ?? this.clock.now();
-    const isSticky = record.partition === undefined && this.partitioner === null && this.ignoresKey(key);
     const result = this.accumulator.append(queue, this.monotonic, timestamp, key, value, record.headers, callback);
     if (result === 'no-memory') return false;
-    if (isSticky) {
+    if (this.partitions.isSticky(record, key)) {
       const bytes = (key?.length ?? 0) + (value?.length ?? 0) + 16;
       topic.sticky.appended(bytes, queue.batches.at(-1)!.isFull || result === 'opened');
     }
@@ -354,37 +337,14 @@ export class Producer<K = unknown, V = unknown> {
     return true;
   }
 
-  private ignoresKey(key: Uint8Array | null): boolean {
-    return key === null || this.config['partitioner.ignore.keys'];
-  }
-
-  private choose(topic: Topic, record: ProducerRecord, key: Uint8Array | null, value: Uint8Array | null): number {
-    const partitionCount = topic.metadata!.partitions.length;
-    if (this.partitioner !== null) {
-      const chosen = this.partitioner({ record, key, value, partitionCount, availablePartitions: topic.available });
-      if (Number.isInteger(chosen) && chosen >= 0 && chosen < partitionCount) return chosen;
-      const message = `the partitioner chose ${chosen} for ${topic.name}; allowed: an integer from 0 to ${partitionCount - 1}`;
-      throw new ClientError('INVALID_PARTITION', message);
-    }
-    if (!this.ignoresKey(key)) return partitionOfKey(key!, partitionCount);
-    return topic.sticky.partition(partitionCount, topic.available, () => {
-      if (!this.config['partitioner.adaptive.partitioning.enable']) return null;
-      return topic.available.map((partition) => topic.queues[partition]?.batches.length ?? 0);
-    });
-  }
-
-  private topicOf(name: string): Topic {
+  private topicOf(name: string): ProducerTopic {
     let topic = this.topics.get(name);
     if (topic !== undefined) return topic;
-    const sticky = new StickyPartition(this.ports.random, this.config['batch.size']);
-    topic = { name, metadata: this.metadata.topic(name) ?? null, available: [], queues: [], sticky, waiting: [] };
+    topic = new ProducerTopic(name, this.ports.random, this.config['batch.size']);
+    topic.update(this.metadata.topic(name));
     this.topics.set(name, topic);
     this.metadata.want(name);
     return topic;
-  }
-
-  private queueOf(topic: Topic, partition: number): PartitionQueue {
-    return (topic.queues[partition] ??= new PartitionQueue(topic.name, partition));
   }
 
   private wait(
@@ -403,11 +363,7 @@ export class Producer<K = unknown, V = unknown> {
   private onMetadata(): void {
     this.metadata.refreshIfOld();
     for (const topic of this.topics.values()) {
-      const known = this.metadata.topic(topic.name);
-      if (known !== undefined && known !== topic.metadata) {
-        topic.metadata = known;
-        topic.available = known.partitions.filter((each) => each.leader >= 0).map((each) => each.index);
-      }
+      topic.update(this.metadata.topic(topic.name));
       const fatal = topic.waiting.length > 0 ? this.topicError(topic.name) : null;
       if (fatal !== null) this.waiting.fail(topic.waiting, () => fatal);
       this.admit(topic);
@@ -423,10 +379,10 @@ export class Producer<K = unknown, V = unknown> {
   }
 
   /** Lets the sends that waited for a topic go on, in order. */
-  private admit(topic: Topic): void {
+  private admit(topic: ProducerTopic): void {
     while (topic.waiting.length > 0) {
       const first = topic.waiting[0]!;
-      if (!this.knows(topic, first.record)) return this.metadata.requestUpdate();
+      if (!topic.has(first.record.partition)) return this.metadata.requestUpdate();
       const isBehind = this.waiting.forMemory.length > 0;
       if (isBehind || !this.append(topic, first.record, first.key, first.value, first.callback)) {
         this.waiting.moveToMemory(topic.waiting);
