@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../protocol/errors.ts';
+import type { Effects, RebalanceLimits } from './classic-effects.ts';
 import { ClassicGroup, type JoinResult, type SyncResult } from './classic-group.ts';
-import {
-  type Effects,
-  heartbeat,
-  type JoinEvent,
-  join,
-  leave,
-  nextDeadline,
-  type RebalanceLimits,
-  sync,
-  tick,
-} from './classic-rebalance.ts';
+import { type JoinEvent, join } from './classic-join.ts';
+import { heartbeat, leave, nextDeadline, sync, tick } from './classic-rebalance.ts';
 
 const LIMITS: RebalanceLimits = {
   initialRebalanceDelayMs: 3000,

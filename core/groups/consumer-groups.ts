@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
+import { failedSync } from './classic-effects.ts';
 import type { SyncResult } from './classic-group.ts';
 import {
   type ClassicJoin,
@@ -9,7 +10,7 @@ import {
   hasToRejoin,
   joinAsClassic,
 } from './classic-members.ts';
-import { failedSync, type LeavingMember, type SyncEvent } from './classic-rebalance.ts';
+import type { LeavingMember, SyncEvent } from './classic-rebalance.ts';
 import { ConsumerGroup, JOIN_EPOCH, LEAVE_EPOCH, LEFT_FOR_A_WHILE_EPOCH } from './consumer-group.ts';
 import { type ConsumerGroupRecord, encodeConsumerGroupRecord } from './consumer-group-records.ts';
 import {

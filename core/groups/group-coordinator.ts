@@ -1,20 +1,11 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
+import { failedJoin, failedSync, type RebalanceLimits } from './classic-effects.ts';
 import type { ClassicGroup, JoinResult, SyncResult } from './classic-group.ts';
+import { type JoinEvent, join } from './classic-join.ts';
 import type { ClassicJoinOutcome } from './classic-members.ts';
-import {
-  failedJoin,
-  failedSync,
-  heartbeat,
-  type JoinEvent,
-  join,
-  type LeavingMember,
-  leave,
-  type RebalanceLimits,
-  type SyncEvent,
-  sync,
-} from './classic-rebalance.ts';
+import { heartbeat, type LeavingMember, leave, type SyncEvent, sync } from './classic-rebalance.ts';
 import { type ConsumerGroupDescription, describe, failedDescription } from './consumer-description.ts';
 import { JOIN_EPOCH } from './consumer-group.ts';
 import {

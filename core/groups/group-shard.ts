@@ -1,16 +1,8 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
+import { type Effects, failedJoin, failedSync, type Now, type RebalanceLimits } from './classic-effects.ts';
 import { ClassicGroup } from './classic-group.ts';
-import {
-  type Effects,
-  failedJoin,
-  failedSync,
-  type Now,
-  nextDeadline,
-  type RebalanceLimits,
-  startRebalance,
-  tick,
-} from './classic-rebalance.ts';
+import { nextDeadline, startRebalance, tick } from './classic-rebalance.ts';
 import { ConsumerGroup } from './consumer-group.ts';
 import { decodeConsumerGroupRecord } from './consumer-group-records.ts';
 import { ConsumerGroups } from './consumer-groups.ts';
