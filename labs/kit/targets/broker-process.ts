@@ -13,10 +13,13 @@ const LOG_LINES_KEPT = 30;
 
 export class BrokerProcess {
   readonly #properties: Readonly<Record<string, string>>;
+  readonly #environment: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
 
-  constructor(properties: Readonly<Record<string, string>>) {
+  /** `environment` on top of this process's own. */
+  constructor(properties: Readonly<Record<string, string>>, environment: Readonly<Record<string, string>> = {}) {
     this.#properties = properties;
+    this.#environment = environment;
   }
 
   get isRunning(): boolean {
@@ -31,7 +34,10 @@ export class BrokerProcess {
     if (this.#child !== null) return;
     const launcher = fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js'));
     const settings = Object.entries(this.#properties).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const child = spawn(process.execPath, [launcher, 'broker', ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [launcher, 'broker', ...settings], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#environment },
+    });
     this.#child = child;
     const log: string[] = [];
     createInterface({ input: child.stderr! }).on('line', (line) => {
