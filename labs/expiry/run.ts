@@ -32,13 +32,15 @@ export interface Way {
   readonly reset?: OffsetReset;
   /** Retention is switched off when the consumer is back: what it jumps over stays, and is not taken for expired later. */
   readonly isKept?: boolean;
+  /** Between two looks at the log's start. */
+  readonly lookMs?: number;
   /** The effect is keyed by the departure's id: the second time it is refused. */
   readonly isUnique?: boolean;
 }
 
 /** Between two departures of the traffic that goes on. */
 const TRAFFIC_MS = 120;
-/** Between two looks at the log's start. */
+/** So that searching is quick. */
 const LOOK_MS = 2 * CHECK_MS;
 /** A supervisor does not start at once what has just ended with an error. */
 const RESTART_MS = 200;
@@ -173,7 +175,7 @@ export async function runExpiry(plan: ExpiryPlan, context: RunContext, way: Way)
         recorder.note('kit', { type: 'fault', kind: 'expire', detail: TOPIC, inFlight: unread.length > 0 });
         known = start;
       }
-      await sleep(clock, LOOK_MS);
+      await sleep(clock, way.lookMs ?? LOOK_MS);
     }
   };
   const produce = async (): Promise<void> => {

@@ -19,6 +19,8 @@ const PLAN: ExpiryPlan = {
   workMs: 0,
   faults: [],
 };
+/** Fine enough to tell what was there when the consumer read again. */
+const LOOK_MS = 4;
 const WAYS: Readonly<Record<string, Parts>> = {
   latest: LATEST,
   earliest: EARLIEST,
@@ -38,7 +40,7 @@ export async function ledgerFigures({ seed, input, options }: FigureContext): Pr
   const figures: Record<string, Figure> = {};
   const charts: Record<string, LineChart> = {};
   for (const [name, parts] of Object.entries(WAYS)) {
-    const scenario = scenarioOf(parts, 'after', 'holds');
+    const scenario = scenarioOf({ ...parts, way: { ...parts.way, lookMs: LOOK_MS } }, 'after', 'holds');
     const made = await runPlan(scenario, PLAN, { target: 'sim', client: 'mqlab', seed, input, options });
     const ledger = ledgerOf(made.history);
     for (const [column, value] of Object.entries(ledger)) {

@@ -17,7 +17,7 @@ import { consumeAndRefill } from '../app/handle-gap.ts';
 import { consume, type Hands } from '../app/hands.ts';
 
 const TOPIC = 'departures';
-const RECORDS = 2000;
+const RECORDS = 6000;
 const BATCH = 200;
 const ROUNDS = { quick: 3, full: 9 } as const;
 
@@ -54,8 +54,14 @@ export async function measurePrice(
       await admin.createTopic(`${TOPIC}-${round}-noted`, 1);
       await rate('plain', counts, () => sendAll(driver, database, `${TOPIC}-${round}`, false));
       await rate('noted', counts, () => sendAll(driver, database, `${TOPIC}-${round}-noted`, true));
-      await rate('earliest', counts, () => consumeAll(driver, `${TOPIC}-${round}`, 'earliest'));
-      await rate('handled', counts, () => consumeAll(driver, `${TOPIC}-${round}-noted`, 'none'));
+      // Both from one topic, and now the one first, now the other.
+      const ways = [
+        ['earliest', 'earliest'],
+        ['handled', 'none'],
+      ] as const;
+      for (const [name, reset] of round % 2 === 0 ? ways : ways.toReversed()) {
+        await rate(name, counts, () => consumeAll(driver, `${TOPIC}-${round}`, reset));
+      }
       await rate('refill', counts, async () => {
         const rows = database
           .prepare('SELECT airport, body FROM departures WHERE queued_at >= ? AND queued_at < ?')

@@ -156,6 +156,6 @@ function folderTable(folder: string): Table {
         const kind = Object.keys(WHAT).find((suffix) => name.endsWith(suffix)) ?? '';
         return [name, statSync(join(folder, name)).size, WHAT[kind] ?? ''];
       }),
-    note: 'Index files of the active segment may be longer than their entries: space is taken ahead.',
+    note: 'The segment that takes appends keeps its indexes in memory until it is sealed or the broker ends in order; after a crash they are made anew.',
   };
 }
