@@ -53,7 +53,9 @@ overrideExits(program);
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  process.exitCode = exitCodeFor(error);
+  const code = exitCodeFor(error);
+  // What a command that failed has left open (clients, brokers of a lab) must not keep it from ending.
+  process.stdout.write('', () => process.exit(code));
 }
 
 function exitCodeFor(error: unknown): number {

@@ -30,6 +30,8 @@ export interface RunSummary {
   readonly goals: readonly string[];
   readonly historyHash: string;
   readonly version: string;
+  /** On real processes, of a run that broke something: it may not happen again. */
+  readonly run?: PlanRun;
 }
 
 export interface CampaignBatch {
@@ -75,7 +77,8 @@ export async function runBatch({ task, from, until }: CampaignBatch): Promise<Ru
       throw new Error(`${where}: ${(error as Error).message}\nplan ${JSON.stringify(plan)}`, { cause: error });
     }
     const { outcome, goals, historyHash, version } = run;
-    summaries.push({ index, planSeed, outcome, goals, historyHash, version });
+    const kept = target !== 'sim' && outcome.violations.length > 0 ? { run } : {};
+    summaries.push({ index, planSeed, outcome, goals, historyHash, version, ...kept });
   }
   return summaries;
 }

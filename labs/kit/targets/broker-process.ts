@@ -11,6 +11,12 @@ import { fileURLToPath } from 'node:url';
 const READY_MS_MAX = 30_000;
 const LOG_LINES_KEPT = 30;
 
+/** Whatever ends this process ends its brokers too: nobody else knows them. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 export class BrokerProcess {
   readonly #properties: Readonly<Record<string, string>>;
   readonly #environment: Readonly<Record<string, string>>;
@@ -39,6 +45,8 @@ export class BrokerProcess {
       env: { ...process.env, ...this.#environment },
     });
     this.#child = child;
+    living.add(child);
+    child.once('exit', () => living.delete(child));
     const log: string[] = [];
     createInterface({ input: child.stderr! }).on('line', (line) => {
       log.push(line);
