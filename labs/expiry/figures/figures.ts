@@ -1,6 +1,8 @@
 /** The lab's figures: one outage drawn and counted, from the simulator; where each client begins and what the cure costs, from real processes. */
 import type { HeatMapChart, Tone } from '@mqlab/reports/chart-spec.ts';
 import { kcatVersion } from '../../auto-commit/table/kcat.ts';
+import { CLIENT_NAMES } from '../../kit/drivers/driver.ts';
+import { clientTitle } from '../../kit/drivers/versions.ts';
 import type { FigureContext, LabFigures } from '../../kit/lab.ts';
 import type { TargetKind } from '../../kit/targets/target.ts';
 import { BROKER_SETTINGS } from '../run.ts';
@@ -53,17 +55,18 @@ function textOf({ began, error }: ResetCell): string {
 }
 
 function resetChart(rows: readonly ResetRow[], kind: TargetKind): HeatMapChart {
+  const clients = [...CLIENT_NAMES.map(clientTitle), kcatVersion() ?? 'no librdkafka'].join(', ');
   return {
     type: 'heatmap',
     title: 'Where a client begins when its offset is of no use',
     caption:
       'End: what is in the log is jumped over. First left: what was deleted is missing. Error: the application decides. None of the first two says anything to the application.',
-    source: `measured, ${kind} target, each client library on a topic and in a group of its own`,
+    source: `measured, ${kind} target, each client on a topic and in a group of its own; ${clients}`,
     x: { name: 'the committed offset', unit: '' },
     y: { name: 'client and setting', unit: '' },
     value: { name: 'begins', unit: '' },
     columns: CASE_TITLES,
-    rows: rows.map(({ client, settings }) => `${client}: ${settings}`),
+    rows: rows.map(({ title }) => title),
     cells: rows.flatMap(({ cells }, row) =>
       CASE_NAMES.map((name, column) => {
         const cell = cells[name];

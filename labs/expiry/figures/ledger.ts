@@ -58,12 +58,12 @@ export async function ledgerFigures({ seed, input, options }: FigureContext): Pr
     columns: [
       { name: 'the consumer’s way' },
       { name: 'produced', align: 'right' },
-      { name: 'consumed from the log', align: 'right' },
+      { name: 'consumed', align: 'right' },
       { name: 'refilled', align: 'right' },
-      { name: 'both: twice', align: 'right' },
-      { name: 'expired unread', align: 'right' },
-      { name: 'of these, told', align: 'right' },
-      { name: 'in the log, jumped over', align: 'right' },
+      { name: 'twice', align: 'right' },
+      { name: 'expired', align: 'right' },
+      { name: 'told', align: 'right' },
+      { name: 'jumped', align: 'right' },
     ],
     rows: Object.entries(WAYS).map(([name, { title }]) => [
       title,
@@ -71,7 +71,7 @@ export async function ledgerFigures({ seed, input, options }: FigureContext): Pr
         figure: `${name}.${column}`,
       })),
     ]),
-    note: 'Simulated, the same plan for each. “Expired unread” has no effect anywhere; what was refilled expired too.',
+    note: 'Simulated, the same plan for each. Consumed: from the log. Twice: refilled and consumed as well. Expired: deleted unread, and no effect anywhere; told: how many of those an alarm had named. Jumped: still in the log when the consumer was back, and never read.',
   };
   return { figures, charts, tables: { ledger: table } };
 }

@@ -18,9 +18,9 @@ import { type FirstSeen, type ResetWay, resetWays } from './reset-ways.ts';
 const GONE = 3;
 const LEFT = 2;
 const CASES = {
-  none: { title: 'no committed offset', committed: null },
-  deleted: { title: 'deleted by retention', committed: 1 },
-  beyond: { title: 'beyond the end', committed: 1000 },
+  none: { title: 'never was', committed: null },
+  deleted: { title: 'expired', committed: 1 },
+  beyond: { title: 'past the end', committed: 1000 },
 } as const;
 export type CaseName = keyof typeof CASES;
 export const CASE_NAMES = Object.keys(CASES) as CaseName[];
@@ -33,8 +33,8 @@ export interface ResetCell {
 }
 
 export interface ResetRow {
-  readonly client: string;
-  readonly settings: string;
+  /** Short, so that it stands whole beside its row. */
+  readonly title: string;
   readonly cells: Readonly<Record<CaseName, ResetCell>>;
 }
 
@@ -75,9 +75,8 @@ export async function measureResets(target: Target, input: readonly InputRecord[
       }),
     );
     const found = await Promise.all(cells.map(({ way, topic }) => beginOne(way, bootstrap, topic, () => send(topic))));
-    return ways.map(({ client, settings }, row) => ({
-      client,
-      settings,
+    return ways.map(({ title }, row) => ({
+      title,
       cells: Object.fromEntries(
         CASE_NAMES.map((name, column) => [name, found[row * CASE_NAMES.length + column]!]),
       ) as ResetRow['cells'],

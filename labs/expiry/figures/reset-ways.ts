@@ -11,7 +11,6 @@ import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import { Consumer as StreamConsumer } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { kcatVersion } from '../../auto-commit/table/kcat.ts';
-import { clientTitle } from '../../kit/drivers/versions.ts';
 
 export type FirstSeen = { readonly offset: number } | { readonly error: string };
 
@@ -21,15 +20,14 @@ export interface Begun {
 }
 
 export interface ResetWay {
-  readonly client: string;
-  readonly settings: string;
+  /** Client and setting. */
+  readonly title: string;
   readonly begin: (bootstrap: string, topic: string, group: string) => Promise<Begun>;
 }
 
 function own(reset: 'latest' | 'earliest' | 'none' | null): ResetWay {
   return {
-    client: clientTitle('mqlab'),
-    settings: reset === null ? 'defaults' : `auto.offset.reset=${reset}`,
+    title: `mqlab: ${reset ?? 'default'}`,
     begin: async (bootstrap, topic, group) => {
       const consumer = new Consumer(realPorts(), {
         'bootstrap.servers': bootstrap,
@@ -64,8 +62,7 @@ function own(reset: 'latest' | 'earliest' | 'none' | null): ResetWay {
 
 function kafkajs(fromBeginning: boolean | null): ResetWay {
   return {
-    client: clientTitle('kafkajs'),
-    settings: fromBeginning === null ? 'defaults' : `fromBeginning: ${fromBeginning}`,
+    title: `kafkajs: ${fromBeginning === null ? 'default' : 'fromBeginning'}`,
     begin: async (bootstrap, topic, group) => {
       const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
       // Its end waits for an open fetch: a short one. Where it begins does not depend on that.
@@ -83,10 +80,9 @@ function kafkajs(fromBeginning: boolean | null): ResetWay {
 type StreamOptions = { readonly mode?: 'committed'; readonly fallbackMode?: 'latest' | 'earliest' | 'fail' };
 
 function stream(options: StreamOptions): ResetWay {
-  const words = Object.entries(options).map(([name, value]) => `${name}: ${value}`);
+  const words = options.fallbackMode ?? options.mode ?? 'default';
   return {
-    client: clientTitle('platformatic'),
-    settings: words.join(', ') || 'defaults',
+    title: `platformatic: ${words}`,
     begin: async (bootstrap, topic, group) => {
       const consumer = new StreamConsumer({ clientId: 'mqlab', bootstrapBrokers: [bootstrap], groupId: group });
       const { promise, resolve } = Promise.withResolvers<FirstSeen>();
@@ -124,8 +120,7 @@ function nameOf(error: unknown): string {
 
 function kcat(reset: 'earliest' | 'error' | null): ResetWay {
   return {
-    client: kcatVersion() ?? 'librdkafka',
-    settings: reset === null ? 'defaults' : `auto.offset.reset=${reset}`,
+    title: `librdkafka: ${reset ?? 'default'}`,
     begin: async (bootstrap, topic, group) => {
       const settings = reset === null ? [] : ['-X', `auto.offset.reset=${reset}`];
       const child = spawn('kcat', ['-b', bootstrap, ...settings, '-u', '-f', '%o\n', '-G', group, topic], {

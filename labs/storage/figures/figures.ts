@@ -152,7 +152,7 @@ function lookupChart(
     type: 'bar',
     title,
     caption: 'The scale is logarithmic: each aid is worth about an order of magnitude or more.',
-    source: of('index').source ?? '',
+    source: (of('index').source ?? '').replace(/^[^;]*segment names and index; /, ''),
     x: { name: 'what the log has for it', unit: '' },
     y: { name, unit, scale: 'log' },
     categories: ways.map((way) => LOOKUP_WAYS[way].title),
