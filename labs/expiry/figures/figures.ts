@@ -8,7 +8,7 @@ import type { TargetKind } from '../../kit/targets/target.ts';
 import { BROKER_SETTINGS } from '../run.ts';
 import { ledgerFigures } from './ledger.ts';
 import { measurePrice } from './price.ts';
-import { type Began, CASE_NAMES, CASE_TITLES, measureResets, type ResetCell, type ResetRow } from './reset-table.ts';
+import { type Began, CASE_NAMES, CASE_TITLES, measureResets, type ResetRow } from './reset-table.ts';
 
 export async function expiryFigures(context: FigureContext): Promise<LabFigures> {
   const { progress, input } = context;
@@ -49,11 +49,6 @@ export async function expiryFigures(context: FigureContext): Promise<LabFigures>
 
 const TONES: Readonly<Record<Began, Tone>> = { end: 'bad', 'first left': 'warn', error: 'good', nothing: 'neutral' };
 
-function textOf({ began, error }: ResetCell): string {
-  if (began !== 'error') return began;
-  return error === 'OFFSET_OUT_OF_RANGE' ? 'out of range' : 'no offset: error';
-}
-
 function resetChart(rows: readonly ResetRow[], kind: TargetKind): HeatMapChart {
   const clients = [...CLIENT_NAMES.map(clientTitle), kcatVersion() ?? 'no librdkafka'].join(', ');
   return {
@@ -70,7 +65,7 @@ function resetChart(rows: readonly ResetRow[], kind: TargetKind): HeatMapChart {
     cells: rows.flatMap(({ cells }, row) =>
       CASE_NAMES.map((name, column) => {
         const cell = cells[name];
-        return { column, row, value: null, text: textOf(cell), tone: TONES[cell.began] };
+        return { column, row, value: null, text: cell.began, tone: TONES[cell.began] };
       }),
     ),
   };
