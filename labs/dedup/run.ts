@@ -8,11 +8,11 @@
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import type { ProducerDriver } from '../kit/drivers/driver.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
+import { flightsOf } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { type Fault, FaultSchedule } from '../kit/plan.ts';
 import type { AppProcess } from '../kit/targets/target.ts';
 import { consume } from './application.ts';
-import { flightsOf } from '../kit/flights.ts';
 import { type EffectKind, linkConsumer, linkStores } from './links.ts';
 import { Member, momentOf, noProgress } from './member.ts';
 import type { DedupPlan } from './plan.ts';
