@@ -92,6 +92,8 @@ export const lab: Lab = {
   clients: CLIENTS,
   code,
   // Loaded when they are taken: a worker of a campaign needs none of it.
+  waitsLong: true,
+  observe: async (context) => (await import('./figures/figures.ts')).observeCommits(context),
   figures: async (context) => (await import('./figures/figures.ts')).autoCommitFigures(context),
   limits: [
     'commitSync and commitAsync are calls of the Java semantics: they are judged with the own client. kafkajs and @platformatic/kafka have one commit call, which returns a promise.',

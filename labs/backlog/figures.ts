@@ -44,7 +44,7 @@ const SIM = {
   pollMs: 5000,
 };
 /** Seconds of real time. */
-const LOCAL = { workMs: 4, awayMs: 0, arrivalsPerSecond: 40, startRecords: 500, tickMs: 25, pollMs: 20 };
+const LOCAL = { workMs: 4, awayMs: 0, arrivalsPerSecond: 40, startRecords: 260, tickMs: 25, pollMs: 20 };
 /** Speed-ups below this are none. */
 const SPEED_UP_MIN = 1.25;
 /** Ten consumers where one can work: noise stays below this, help would be far above it. */
@@ -300,7 +300,7 @@ async function pollSizes(context: FigureContext, target: Target, out: Omit<Out, 
   });
 }
 
-const CPU_RECORDS = 250;
+const CPU_RECORDS = 160;
 const CPU_RECORD_MS = 4;
 const CPU_ROUNDS_TRIED = 1000;
 
@@ -347,7 +347,7 @@ async function processorBound(context: FigureContext, target: Target, figures: R
 }
 
 const PRICE_RECORDS = 3000;
-const PRICE_ROUNDS = 3;
+const PRICE_ROUNDS = 2;
 
 async function dispatchPrice(
   context: FigureContext,

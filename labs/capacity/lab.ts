@@ -21,7 +21,7 @@ import { planCapacity } from './plan.ts';
 import { diskTable, planTable, sweepTable } from './tables.ts';
 
 /** Of the quick profile, before what no verdict needs is left out. */
-const QUICK_MS = 28_000;
+const QUICK_MS = 11_000;
 
 async function takeFigures(context: FigureContext): Promise<LabFigures> {
   const isExternal = context.targets.includes('external');

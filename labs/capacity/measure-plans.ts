@@ -7,13 +7,13 @@ const FRACTIONS = [0.25, 0.5, 0.75, 0.9];
 export const MEASURE_PLANS: Readonly<Record<Profile, MeasurePlan>> = {
   quick: {
     sizes: [
-      { recordBytes: 1024, pairs: 3, fractions: FRACTIONS },
-      { recordBytes: 100, pairs: 1, fractions: [0.5, 0.9] },
+      { recordBytes: 1024, pairs: 2, fractions: [0.25, 0.5, 0.9] },
+      { recordBytes: 100, pairs: 1, fractions: [0.75] },
     ],
-    closed: { warmupMs: 300, measureMs: 400 },
-    open: { warmupMs: 250, measureMs: 700 },
-    manyPartitions: { partitions: 4, pairs: 2 },
-    sweep: [{ acks: '1' }, { acks: '0' }, { partitions: 16 }],
+    closed: { warmupMs: 200, measureMs: 300 },
+    open: { warmupMs: 200, measureMs: 500 },
+    manyPartitions: { partitions: 4, pairs: 1 },
+    sweep: [{ acks: '1' }, { acks: '0' }],
     compressions: ['none', 'zstd', 'lz4'],
     consumers: [1],
     endToEnd: true,

@@ -133,7 +133,7 @@ export const TELL: Parts = {
   limits: BOTH,
   fixes: 'check-first',
   fixesAlso: ['earliest', 'earliest-bytes', 'none-unhandled', 'latest'],
-  runs: { quick: { sim: 200 } },
+  runs: { quick: { sim: 60 } },
 };
 export const REFILL: Parts = {
   id: 'refill',
@@ -144,7 +144,7 @@ export const REFILL: Parts = {
   limits: BOTH,
   fixes: 'refill-by-time',
   fixesAlso: ['check-first', 'earliest', 'earliest-bytes', 'latest'],
-  runs: { quick: { sim: 300 } },
+  runs: { quick: { sim: 80 } },
 };
 export const REFILL_PROCESSES: Parts = {
   ...REFILL,
@@ -164,7 +164,7 @@ export const REFILL_CRASHES: Parts = {
   checks: [CONSERVED, COUNTS, ANNOUNCED, LIVE],
   limits: { ...BOTH, crashes: true },
   fixes: 'refill-plain-crashes',
-  runs: { quick: { sim: 200 } },
+  runs: { quick: { sim: 60 } },
 };
 export const PLAIN_CRASHES: Parts = {
   id: 'refill-plain-crashes',

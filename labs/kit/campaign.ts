@@ -12,11 +12,16 @@ import type { Coverage } from './verdict.ts';
 export type { CampaignTask, RunSummary } from './campaign-worker.ts';
 
 export interface CampaignOptions {
+  /** To aim at. */
   readonly runs: number;
+  /** Promised: done beyond the deadline too, as are more while a goal was not reached; up to `lateDeadline`. Default: `runs`. */
+  readonly runsMin?: number;
   /** 1 runs here, in this thread. */
   readonly workers: number;
-  /** On performance.now()'s scale: no batch begins after it. */
+  /** On performance.now()'s scale: what was not promised does not begin after it. */
   readonly deadline?: number;
+  /** Likewise: nothing begins after it. Default: the deadline. */
+  readonly lateDeadline?: number;
   /** Plans that a worker takes at a time: few where the first violation is expected soon. */
   readonly batchPlans?: number;
   /** Goals to count. */
@@ -74,19 +79,29 @@ export async function runCampaign(task: CampaignTask, options: CampaignOptions):
   const done = new Map<number, readonly RunSummary[]>();
   const batchPlans = task.target === 'sim' ? (options.batchPlans ?? BATCH_PLANS) : 1;
   const batches = Math.ceil(options.runs / batchPlans);
+  const runsMin = options.runsMin ?? options.runs;
+  const lateDeadline = options.lateDeadline ?? deadline;
+  const missing = new Set(options.goals);
   let next = 0;
   let runsDone = 0;
   let firstBroken = Number.POSITIVE_INFINITY;
 
-  const lane = async (): Promise<void> => {
+  const mayBegin = (): boolean => {
+    if (next >= batches || next >= firstBroken) return false;
     // The first batch always runs: a campaign without a run says nothing.
-    while (next < batches && next < firstBroken && (next === 0 || performance.now() < deadline)) {
+    if (next === 0) return true;
+    const isPromised = next * batchPlans < runsMin || missing.size > 0;
+    return performance.now() < (isPromised ? lateDeadline : deadline);
+  };
+  const lane = async (): Promise<void> => {
+    while (mayBegin()) {
       const batch = next++;
       const from = batch * batchPlans;
       const until = Math.min(options.runs, from + batchPlans);
       const summaries = pool === null ? await runBatch({ task, from, until }) : await pool.run(task, from, until);
       done.set(batch, summaries);
       runsDone += summaries.length;
+      for (const { goals } of summaries) for (const goal of goals) missing.delete(goal);
       if (summaries.some((run) => run.outcome.violations.length > 0)) firstBroken = Math.min(firstBroken, batch);
       options.onProgress?.(runsDone);
     }

@@ -88,6 +88,8 @@ export interface FigureContext {
   /** Time by which figures should be done, on performance.now()'s scale. */
   readonly deadline: number;
   readonly progress: (text: string) => void;
+  /** What the lab's `observe` resolved with. */
+  readonly observed?: unknown;
 }
 
 /** Verdict of a claim that is decided by figures and not by search. */
@@ -123,6 +125,11 @@ export interface Lab {
   readonly conclusions: readonly Conclusion[];
   /** `text.en.md` beside the lab: `new URL('./text.en.md', import.meta.url)`. */
   readonly text: Readonly<Record<string, URL>>;
+  /** On real processes it waits for long (for polls or sessions that end): it is searched before others, so that nobody waits for it at the end. */
+  readonly waitsLong?: boolean;
+  /** What mostly waits and does not care who else is busy: runs beside scenarios on real processes, before `figures`. */
+  readonly observe?: (context: FigureContext) => Promise<unknown>;
+  /** Runs alone. */
   readonly figures?: (context: FigureContext) => Promise<LabFigures>;
   readonly clients?: readonly ClientSettings[];
   readonly code?: () => Promise<Readonly<Record<string, CodeExcerpt>>>;

@@ -12,7 +12,7 @@ import { Lanes } from './lanes.ts';
 /** Labs that search at once: while one shrinks a plan, on one core, the other's campaign has the rest. */
 const SEARCH_LANES = 2;
 /** Scenarios on real processes at once. */
-const LOCAL_LANES = 3;
+const LOCAL_LANES = 4;
 
 export async function runLab(name: string, options: RunLabOptions): Promise<LabRun> {
   let only: LabRun | undefined;
@@ -37,8 +37,10 @@ export async function runLabs(
   // A cluster that is somebody's own is not asked for more than one thing at a time.
   const real = new Lanes(options.bootstrap === undefined ? LOCAL_LANES : 1);
   try {
+    // Those with the most to do on real processes search first: what only waits is then done beside the others' searches.
+    const inOrder = runners.toSorted((a, b) => (a.realJobs === b.realJobs ? 0 : b.realJobs - a.realJobs));
     await Promise.all(
-      runners.map(async (runner) => {
+      inOrder.map(async (runner) => {
         await searching.run(() => runner.search(pool));
         await runner.reproduce(real);
       }),

@@ -22,6 +22,8 @@ export const RUNS_DEFAULT: Readonly<Record<Profile, Readonly<Record<TargetKind, 
   quick: { sim: 500, local: 2, external: 2 },
   full: { sim: 5000, local: 20, external: 20 },
 };
+/** In the quick profile a simulated scenario promises so many; more are run while there is time. */
+const QUICK_RUNS_PROMISED = 100;
 /** How often real processes get the chance to show what the simulator found: they are not deterministic. */
 const BATCH_PLANS_SEARCHED = 2;
 const REPRODUCTIONS_MAX = 3;
@@ -41,8 +43,10 @@ export interface ScenarioSettings {
   readonly bootstrap?: string;
   readonly workers: number;
   readonly pool?: CampaignPool;
-  /** On performance.now()'s scale. */
+  /** On performance.now()'s scale: what is not promised ends here. */
   readonly deadline: number;
+  /** What is promised ends here. */
+  readonly lateDeadline: number;
   /** Run before all others: the shrunk plan of the `before` scenario, or what the simulator found. */
   readonly firstPlans?: readonly SeededPlan[];
   readonly progress: (done: number, of: number, phase: 'search' | 'shrink') => void;
@@ -79,6 +83,8 @@ export interface ScenarioResult {
 export async function runScenario(scenario: Scenario, settings: ScenarioSettings): Promise<ScenarioResult> {
   const { lab, target, client } = settings;
   const runs = settings.runs ?? scenario.runs?.[settings.profile]?.[target] ?? RUNS_DEFAULT[settings.profile][target];
+  const isQuickSearch = settings.profile === 'quick' && target === 'sim' && settings.runs === undefined;
+  const promised = isQuickSearch ? Math.min(runs, QUICK_RUNS_PROMISED) : runs;
   const tokenOf = ({ plan, seed }: SeededPlan): string =>
     replayToken({
       lab: lab.name,
@@ -155,8 +161,10 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
 
   const campaign = await runCampaign(task, {
     runs,
+    runsMin: promised,
     workers: settings.workers,
     deadline: settings.deadline,
+    lateDeadline: settings.lateDeadline,
     goals: scenario.exercised,
     ...(scenario.expected === 'violated' ? { batchPlans: BATCH_PLANS_SEARCHED } : {}),
     onProgress: (done) => settings.progress(done, runs, 'search'),
@@ -169,7 +177,7 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     const shown = { plan: planOf(scenario.plan, sample.planSeed), seed: sample.planSeed };
     return {
       ...base,
-      decision: decide(coverage, runs),
+      decision: decide(coverage, promised),
       coverage,
       witness: null,
       replay: tokenOf(shown),
@@ -226,7 +234,7 @@ async function shrunkRun(
     planSeed: seed,
     ...(scenario.smaller === undefined ? {} : { smaller: scenario.smaller }),
     run: async (plan) => (await run({ plan, seed })).outcome,
-    onRun: (runs) => settings.progress(runs, runs, 'shrink'),
+    onRun: (runs) => settings.progress(runs, 0, 'shrink'),
   });
   if (shrunk === null) throw notDeterministic(scenario, tokenOf({ plan: original, seed }));
   const { plan } = shrunk;

@@ -30,6 +30,7 @@ function settings(more: Partial<ScenarioSettings> = {}): ScenarioSettings {
     options: {},
     workers: 1,
     deadline: Number.POSITIVE_INFINITY,
+    lateDeadline: Number.POSITIVE_INFINITY,
     progress: () => {},
     ...more,
   };

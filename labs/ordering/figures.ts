@@ -33,10 +33,10 @@ import {
 
 const HASH_ROUNDS = 300;
 const WAIT_MS = 2;
-const RECORDS: Readonly<Record<WorkKind, number>> = { compute: 320, wait: 120 };
+const RECORDS: Readonly<Record<WorkKind, number>> = { compute: 220, wait: 80 };
 const ROUNDS_MAX = { quick: 3, full: 11 } as const;
 const CELLS_SHARE = 0.55;
-const PAIRS = { quick: 3, full: 9 } as const;
+const PAIRS = { quick: 2, full: 9 } as const;
 const PAIR_LANES = 4;
 const LATENCY_RECORDS = 240;
 /** Of the keyed queues' measured throughput. */
@@ -61,7 +61,7 @@ export async function figures(context: FigureContext): Promise<LabFigures> {
   const inputKeys = input.map(({ key }) => key);
   const all: Record<string, Figure> = {};
   const leftMs = Math.max(0, context.deadline - performance.now());
-  const cellsDeadline = performance.now() + Math.min(leftMs, profile === 'quick' ? 12_000 : 120_000) * CELLS_SHARE;
+  const cellsDeadline = performance.now() + Math.min(leftMs, profile === 'quick' ? 8_000 : 120_000) * CELLS_SHARE;
 
   progress('throughput against the number of queues');
   const threads = await openThreads(HASH_ROUNDS, WAIT_MS);

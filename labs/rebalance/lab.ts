@@ -89,6 +89,7 @@ export const lab: Lab = {
   clients: CLIENTS,
   code,
   // Loaded when they are taken: a worker of a campaign needs none of it.
+  waitsLong: true,
   figures: async (context) => (await import('./figures/figures.ts')).rebalanceFigures(context),
   limits: [
     'kafkajs and @platformatic/kafka tell of a rebalance and do not wait for the application, so settling before partitions go is judged with the own client.',

@@ -13,16 +13,36 @@ import { type FirstCommits, measureFirstCommits } from './first-commit.ts';
 
 const ROUNDS = { quick: 3, full: 9 } as const;
 
+interface Observed {
+  readonly rows: readonly TableRow[];
+  readonly first: FirstCommits;
+}
+
+/** Libraries run on real processes only, whatever the scenarios ran on. */
+function kindOf(context: FigureContext): TargetKind {
+  return context.targets.find((target) => target !== 'sim') ?? 'local';
+}
+
+/** What waits for the clients' intervals of five seconds. */
+export async function observeCommits(context: FigureContext): Promise<Observed> {
+  const target = await context.open(kindOf(context), BROKER_SETTINGS);
+  try {
+    context.progress('truth table, and each client’s first commit');
+    const [rows, first] = await Promise.all([measureTable(target, context.input), measureFirstCommits(target)]);
+    return { rows, first };
+  } finally {
+    await target.close();
+  }
+}
+
 export async function autoCommitFigures(context: FigureContext): Promise<LabFigures> {
-  // Libraries run on real processes only, whatever the scenarios ran on.
-  const kind = context.targets.find((target) => target !== 'sim') ?? 'local';
+  const kind = kindOf(context);
   const { input, profile, progress } = context;
   const target = await context.open(kind, BROKER_SETTINGS);
   try {
-    progress('truth table, and each client’s first commit');
-    const [rows, first] = await Promise.all([measureTable(target, input), measureFirstCommits(target)]);
     progress('price of a commit');
     const price = await measurePrice(target, input, ROUNDS[profile]);
+    const { rows, first } = context.observed as Observed;
     return figuresOf(rows, first, price, kind);
   } finally {
     await target.close();
