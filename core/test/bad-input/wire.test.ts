@@ -189,6 +189,13 @@ describe('the wire', { timeout: 60_000 }, () => {
       if (i % 2 === 0) await sleep(20);
       other.close();
     }
+    // What was sent before the end may still arrive: until nothing more does.
+    let settled = -2;
+    for (let now = -1; now !== settled; ) {
+      settled = now;
+      await sleep(300);
+      now = (await fetch(admin, name, 0)).highWatermark;
+    }
     // Whole batches or none of them.
     const { records, highWatermark } = await fetch(admin, name, 0);
     const batches = [...batchesIn(records ?? Buffer.alloc(0))];

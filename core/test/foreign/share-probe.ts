@@ -21,7 +21,16 @@ export class ShareProbe {
     const at = kafkaClasspath();
     if ('missing' in at) throw new Error(at.missing);
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
-    const args = ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', quiet, '-cp', at.classpath, source];
+    const args = [
+      '-Dfile.encoding=UTF-8',
+      '-Xmx256m',
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      quiet,
+      '-cp',
+      at.classpath,
+      source,
+    ];
     this.#child = spawn('java', args, { stdio: 'pipe' });
     process.once('exit', this.#kill);
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {

@@ -59,6 +59,8 @@ async function compiled(folder: string, classpath: string): Promise<JavaApplicat
     const made = `${classes}.${process.pid}`;
     const args = [
       '-parameters',
+      '-encoding',
+      'UTF-8',
       '-Xlint:all,-processing,-serial,-classfile',
       '-proc:none',
       '-d',
@@ -121,6 +123,8 @@ export function runJava(application: JavaApplication, main: string, args: readon
   if ('missing' in application) throw new Error(application.missing);
   const jvm = [
     '-Xmx384m',
+    // Java 17 takes the place's encoding otherwise, which may be ASCII.
+    '-Dfile.encoding=UTF-8',
     '-XX:TieredStopAtLevel=1',
     '-XX:+UseSerialGC',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
