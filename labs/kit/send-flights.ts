@@ -5,48 +5,12 @@
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import type { AdminDriver } from './drivers/driver.ts';
-import type { InputRecord } from './input.ts';
+import { flightsOf, type PlannedFlight } from './flights.ts';
 import type { RunContext } from './lab.ts';
 import type { PlannedRecord } from './plan.ts';
 
-export interface Flight {
-  readonly key: string;
-  readonly value: string;
-}
-
-const KEYS_MAX = 8;
 const ATTEMPT_MS = 200;
 const ATTEMPTS_MAX = 25;
-const byKey = new WeakMap<readonly InputRecord[], readonly (readonly InputRecord[])[]>();
-
-function keysOf(input: readonly InputRecord[]): readonly (readonly InputRecord[])[] {
-  const known = byKey.get(input);
-  if (known !== undefined) return known;
-  const lists = new Map<string, InputRecord[]>();
-  for (const record of input) {
-    const list = lists.get(record.key);
-    if (list !== undefined) list.push(record);
-    else if (lists.size < KEYS_MAX) lists.set(record.key, [record]);
-  }
-  const made = [...lists.values()];
-  byKey.set(input, made);
-  return made;
-}
-
-export function flightTexts(records: readonly PlannedRecord[], input: readonly InputRecord[]): Flight[] {
-  const keys = keysOf(input);
-  return records.map(({ key }, at) => {
-    const list = keys[key % keys.length]!;
-    const record = list[at % list.length]!;
-    return { key: record.key, value: `v${at} ${shortText(record.value)}` };
-  });
-}
-
-function shortText(json: string): string {
-  const { origin, destination, distance } = JSON.parse(json) as Readonly<Record<string, unknown>>;
-  if (typeof origin !== 'string' || typeof destination !== 'string') return json;
-  return `${origin}→${destination}${typeof distance === 'number' ? ` ${distance} mi` : ''}`;
-}
 
 /** A topic that nobody has used: on the user's cluster the one of the last run goes first, and its group offsets with it. */
 export async function freshTopic(
@@ -72,9 +36,9 @@ export async function sendFlights(
   records: readonly PlannedRecord[],
   context: RunContext,
   topic: string,
-): Promise<{ readonly admin: AdminDriver; readonly flights: readonly Flight[] }> {
+): Promise<{ readonly admin: AdminDriver; readonly flights: readonly PlannedFlight[] }> {
   const { target, recorder, client, input } = context;
-  const flights = flightTexts(records, input);
+  const flights = flightsOf(records, input);
   const driver = target.app('p1').client(client);
   const admin = await driver.admin();
   await freshTopic(admin, context, topic, 1);
