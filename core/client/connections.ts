@@ -1,158 +1,12 @@
-import type { Clock, Timer } from '../ports/clock.ts';
-import type { Address, Network } from '../ports/network.ts';
-import type { Random } from '../ports/random.ts';
-import type { Api, Fields, RequestInput, ResponseOf } from '../protocol/schema.ts';
-import { RpcClient, type SendOptions } from '../rpc/rpc-client.ts';
-import { RpcError } from '../rpc/rpc-error.ts';
-import { backoffMs } from './backoff.ts';
+import type { Address } from '../ports/network.ts';
+import { Link, type LinkOptions, type LinkPorts } from '../rpc/link.ts';
 import { addressOf, type CommonConfig } from './client-config.ts';
 
 /** The ports that a client needs: it has no files. */
-export interface ClientPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly network: Network;
-}
+export type ClientPorts = LinkPorts;
 
 export interface BrokerAddress extends Address {
   readonly nodeId: number;
-}
-
-/** Requests beyond those on the wire, a link; the callers bound themselves far below it. */
-const PENDING_MAX = 10_000;
-
-/**
- * One broker as this client reaches it: at most one connection, made when first needed and made again after it broke.
- *
- * Invariant: after a failed attempt the next one waits for the reconnect backoff (doubled each time, with jitter).
- * A request that was given to a connection is never repeated here: retrying belongs to the caller, who knows whether it may.
- */
-export class Link {
-  readonly address: Address;
-  private readonly ports: ClientPorts;
-  private readonly config: CommonConfig;
-  private readonly inFlightMax: number;
-  private connection: RpcClient | null = null;
-  private attempt: Promise<RpcClient> | null = null;
-  private failures = 0;
-  private retryAtMs = 0;
-  private usedAtMs = 0;
-  private waitTimer: Timer | null = null;
-  private endWait: (() => void) | null = null;
-  private closed = false;
-
-  constructor(ports: ClientPorts, config: CommonConfig, address: Address, inFlightMax: number) {
-    this.ports = ports;
-    this.config = config;
-    this.address = address;
-    this.inFlightMax = inFlightMax;
-  }
-
-  /** The open connection, or null. */
-  get ready(): RpcClient | null {
-    const connection = this.connection;
-    return connection !== null && !connection.isClosed ? connection : null;
-  }
-
-  /** Milliseconds until a new attempt is allowed. */
-  get backoffLeftMs(): number {
-    return Math.max(0, this.retryAtMs - this.ports.clock.monotonic());
-  }
-
-  get openCount(): number {
-    return this.connection?.openCount ?? 0;
-  }
-
-  /** The connection, made if need be. Rejects with RpcError. */
-  connect(): Promise<RpcClient> {
-    const ready = this.fresh();
-    if (ready !== null) return Promise.resolve(ready);
-    this.attempt ??= this.open().finally(() => {
-      this.attempt = null;
-    });
-    return this.attempt;
-  }
-
-  async request<Req extends Fields, Res extends Fields>(
-    api: Api<Req, Res>,
-    body: RequestInput<Api<Req, Res>>,
-    options?: SendOptions,
-  ): Promise<ResponseOf<Api<Req, Res>>> {
-    const connection = this.fresh() ?? (await this.connect());
-    return connection.send(api, body, options);
-  }
-
-  close(): void {
-    this.closed = true;
-    this.waitTimer?.cancel();
-    this.endWait?.();
-    this.connection?.close();
-    this.connection = null;
-  }
-
-  /** The open connection, unless it was idle for so long that the broker may be closing it. */
-  private fresh(): RpcClient | null {
-    const ready = this.ready;
-    if (ready === null) return null;
-    const nowMs = this.ports.clock.monotonic();
-    const idleMaxMs = this.config['connections.max.idle.ms'];
-    if (idleMaxMs >= 0 && ready.openCount === 0 && nowMs - this.usedAtMs > idleMaxMs) {
-      ready.close();
-      this.connection = null;
-      return null;
-    }
-    this.usedAtMs = nowMs;
-    return ready;
-  }
-
-  private async open(): Promise<RpcClient> {
-    if (this.backoffLeftMs > 0) await this.wait(this.backoffLeftMs);
-    if (this.closed) throw this.closedError();
-    const { clock, random } = this.ports;
-    try {
-      const connection = await RpcClient.connect(this.ports, this.address, {
-        clientId: this.config['client.id'],
-        connectTimeoutMs: this.setupTimeoutMs(),
-        requestTimeoutMs: this.config['request.timeout.ms'],
-        inFlightMax: this.inFlightMax,
-        pendingMax: PENDING_MAX,
-      });
-      if (this.closed) {
-        connection.close();
-        throw this.closedError();
-      }
-      this.failures = 0;
-      this.usedAtMs = clock.monotonic();
-      this.connection = connection;
-      // A connection that breaks at once must not become a busy loop: the first attempt after a break waits as well.
-      connection.whenClosed(() => {
-        this.retryAtMs =
-          clock.monotonic() + backoffMs(random, this.config['reconnect.backoff.ms'], Number.MAX_VALUE, 1);
-      });
-      return connection;
-    } catch (error) {
-      this.failures++;
-      const { 'reconnect.backoff.ms': base, 'reconnect.backoff.max.ms': max } = this.config;
-      this.retryAtMs = clock.monotonic() + backoffMs(random, base, max, this.failures);
-      throw error;
-    }
-  }
-
-  private setupTimeoutMs(): number {
-    const { 'socket.connection.setup.timeout.ms': base, 'socket.connection.setup.timeout.max.ms': max } = this.config;
-    return backoffMs(this.ports.random, base, max, this.failures + 1);
-  }
-
-  private wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.endWait = resolve;
-      this.waitTimer = this.ports.clock.setTimer(delayMs, resolve);
-    });
-  }
-
-  private closedError(): RpcError {
-    return new RpcError('closed', 'not-sent', `the client of ${this.address.host}:${this.address.port} was closed`);
-  }
 }
 
 /**
@@ -163,8 +17,7 @@ export class Link {
  */
 export class Connections {
   private readonly ports: ClientPorts;
-  private readonly config: CommonConfig;
-  private readonly inFlightMax: number;
+  private readonly options: LinkOptions;
   private readonly bootstrap: Map<string, Link>;
   private readonly links = new Map<string, Link>();
   private brokers = new Map<number, BrokerAddress>();
@@ -172,8 +25,16 @@ export class Connections {
 
   constructor(ports: ClientPorts, config: CommonConfig, inFlightMax = 100) {
     this.ports = ports;
-    this.config = config;
-    this.inFlightMax = inFlightMax;
+    this.options = {
+      clientId: config['client.id'],
+      inFlightMax,
+      requestTimeoutMs: config['request.timeout.ms'],
+      reconnectBackoffMs: config['reconnect.backoff.ms'],
+      reconnectBackoffMsMax: config['reconnect.backoff.max.ms'],
+      setupTimeoutMs: config['socket.connection.setup.timeout.ms'],
+      setupTimeoutMsMax: config['socket.connection.setup.timeout.max.ms'],
+      idleMsMax: config['connections.max.idle.ms'],
+    };
     this.bootstrap = new Map(config['bootstrap.servers'].map((server) => [server, this.make(addressOf(server))]));
   }
 
@@ -244,6 +105,6 @@ export class Connections {
   }
 
   private make(address: Address): Link {
-    return new Link(this.ports, this.config, address, this.inFlightMax);
+    return new Link(this.ports, address, this.options);
   }
 }

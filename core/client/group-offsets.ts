@@ -1,7 +1,7 @@
 import { ErrorCode } from '../protocol/errors.ts';
 import { OffsetCommit } from '../protocol/messages/08-offset-commit.ts';
 import { OffsetFetch } from '../protocol/messages/09-offset-fetch.ts';
-import type { Link } from './connections.ts';
+import type { Link } from '../rpc/link.ts';
 import type { OffsetAndMetadata, PartitionOffset } from './consumer/offsets.ts';
 import { groupByTopic, keyOf, type TopicPartition } from './consumer/topic-partition.ts';
 

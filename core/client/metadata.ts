@@ -3,7 +3,7 @@ import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { Metadata as MetadataApi } from '../protocol/messages/03-metadata.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from '../rpc/backoff.ts';
 import type { CommonConfig } from './client-config.ts';
 import { ClientError, connectionError } from './client-error.ts';
 import type { ClientPorts, Connections } from './connections.ts';

@@ -2,10 +2,11 @@ import type { Clock, Timer } from '../../ports/clock.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { DescribeCluster } from '../../protocol/messages/60-describe-cluster.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../../protocol/schema.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
+import type { Link } from '../../rpc/link.ts';
 import { type AdminConfig, type AdminConfigInput, parseAdminConfig } from '../client-config.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
-import { type ClientPorts, Connections, type Link } from '../connections.ts';
+import { type ClientPorts, Connections } from '../connections.ts';
 import { findGroupCoordinator, findTransactionCoordinator } from '../find-coordinator.ts';
 import type { BrokerMetadata } from '../metadata.ts';
 

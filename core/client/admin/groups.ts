@@ -6,8 +6,8 @@ import { ConsumerGroupDescribe } from '../../protocol/messages/69-consumer-group
 import { ShareGroupDescribe } from '../../protocol/messages/77-share-group-describe.ts';
 import { DescribeShareGroupOffsets } from '../../protocol/messages/90-describe-share-group-offsets.ts';
 import { AlterShareGroupOffsets } from '../../protocol/messages/91-alter-share-group-offsets.ts';
+import type { Link } from '../../rpc/link.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
-import type { Link } from '../connections.ts';
 import { decodeAssignment } from '../consumer/consumer-protocol.ts';
 import type { OffsetAndMetadata, PartitionOffset } from '../consumer/offsets.ts';
 import { keyOf, type TopicPartition } from '../consumer/topic-partition.ts';

@@ -1,6 +1,7 @@
 import { ErrorCode } from '../../protocol/errors.ts';
+import type { Link } from '../../rpc/link.ts';
 import { brokerError } from '../client-error.ts';
-import type { BrokerAddress, Connections, Link } from '../connections.ts';
+import type { BrokerAddress, Connections } from '../connections.ts';
 import { findGroupCoordinator } from '../find-coordinator.ts';
 
 /** A connection of its own: a fetch's long poll must not hold up heartbeats. */

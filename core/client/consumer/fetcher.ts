@@ -3,7 +3,7 @@ import { ErrorCode } from '../../protocol/errors.ts';
 import { Fetch } from '../../protocol/messages/01-fetch.ts';
 import type { ResponseOf } from '../../protocol/schema.ts';
 import { ZERO_UUID } from '../../protocol/writer.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
 import type { ConsumerConfig } from '../client-config.ts';
 import { brokerError, ClientError } from '../client-error.ts';
 import type { ClientPorts, Connections } from '../connections.ts';

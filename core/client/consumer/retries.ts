@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
 import type { ConsumerConfig } from '../client-config.ts';
 import { ClientError } from '../client-error.ts';
 import type { ClientPorts } from '../connections.ts';

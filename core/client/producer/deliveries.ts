@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import { ErrorCode, errorOf } from '../../protocol/errors.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
 import type { ProducerConfig } from '../client-config.ts';
 import { brokerError, ClientError, type Outcome } from '../client-error.ts';
 import type { ClientPorts } from '../connections.ts';

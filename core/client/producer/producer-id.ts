@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import { ErrorCode, errorOf } from '../../protocol/errors.ts';
 import { InitProducerId } from '../../protocol/messages/22-init-producer-id.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
 import type { ProducerConfig } from '../client-config.ts';
 import { brokerError, type ClientError, connectionError } from '../client-error.ts';
 import type { ClientPorts, Connections } from '../connections.ts';

@@ -5,10 +5,11 @@ import { AddPartitionsToTxn } from '../../protocol/messages/24-add-partitions-to
 import { AddOffsetsToTxn } from '../../protocol/messages/25-add-offsets-to-txn.ts';
 import { EndTxn } from '../../protocol/messages/26-end-txn.ts';
 import { TxnOffsetCommit } from '../../protocol/messages/28-txn-offset-commit.ts';
-import { backoffMs } from '../backoff.ts';
+import { backoffMs } from '../../rpc/backoff.ts';
+import type { Link } from '../../rpc/link.ts';
 import type { ProducerConfig } from '../client-config.ts';
 import { brokerError, ClientError, connectionError } from '../client-error.ts';
-import type { ClientPorts, Connections, Link } from '../connections.ts';
+import type { ClientPorts, Connections } from '../connections.ts';
 import type { PartitionOffset } from '../consumer/offsets.ts';
 import { groupByTopic, partitionKey } from '../consumer/topic-partition.ts';
 import { findGroupCoordinator, findTransactionCoordinator } from '../find-coordinator.ts';
