@@ -1,259 +1,237 @@
-import { Controller, newId } from '../controller/controller.ts';
+import { newId } from '../controller/controller.ts';
 import { ClusterImage } from '../controller/image.ts';
-import { MetadataLog } from '../controller/metadata-log.ts';
-import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC } from '../controller/topic-name.ts';
-import type { MigrationPolicy } from '../groups/consumer-heartbeat.ts';
-import { GroupCoordinator } from '../groups/group-coordinator.ts';
-import { clusterIdOf } from '../log/log-dirs.ts';
+import type { LogDirectory } from '../log/log-directory.ts';
+import { clusterIdOf, type LogDirs, openLogDirs } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
-import type { Address, Connection, Listener } from '../ports/network.ts';
+import type { Address } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
-import { ReplicaManager } from '../replica/replica-manager.ts';
-import { ServerConnection } from '../rpc/server-connection.ts';
-import { localPersister } from '../shares/local-persister.ts';
-import { ShareCoordinator } from '../shares/share-coordinator.ts';
-import { SharePartitions } from '../shares/share-partitions.ts';
-import { ShareSessions } from '../shares/share-sessions.ts';
-import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import { BrokerLifecycle } from './broker-lifecycle.ts';
+import { BrokerRole } from './broker-role.ts';
 import type { BrokerConfig } from './config.ts';
-import { Dispatch } from './dispatch.ts';
-import { gatedByFeature } from './feature-gates.ts';
-import { FINALIZED_FEATURES } from './features.ts';
-import { FetchSessions } from './fetch-sessions.ts';
-import { GroupSettings } from './group-settings.ts';
-import { topicsView } from './groups/request-context.ts';
-import { HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
-import { type EndPoint, isWildcard } from './listeners.ts';
-import { MetadataApplier } from './metadata-applier.ts';
+import type { EndPoint } from './listeners.ts';
+import { MetadataNode } from './metadata-node.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
-import { ProducerIds } from './producer-ids.ts';
-import { Purgatory } from './purgatory.ts';
-import { quorumView } from './quorum.ts';
+import { clusterIdOfVoters, controllerEndPointsOf } from './quorum-config.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
-import { Quotas, windowShape } from './quotas/quotas.ts';
-import { ReplicaDirectories } from './replica-directories.ts';
-import type { BrokerServices } from './services.ts';
-import { brokerConfigRules, Settings } from './settings.ts';
-import { ClientInformation } from './telemetry/client-information.ts';
-import { ClientTelemetry } from './telemetry/client-telemetry.ts';
-import { TopicCreation } from './topic-creation.ts';
-import { LocalMarkers } from './transactions/local-markers.ts';
+import { windowShape } from './quotas/quotas.ts';
+import { Settings } from './settings.ts';
+import { SocketServer } from './socket-server.ts';
 
 /**
- * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
+ * A node of the cluster in one process, with the roles that process.roles gives it: puts the rooms together, starts them from the ground up and stops them
+ * in reverse.
  *
- * Invariant: `start` resolves when clients can connect and every partition is recovered; after `shutdown` resolves nothing of it happens any more and the
- * log directories carry the mark of a clean end. It reaches the world only through its ports, so it runs in the simulator as it is.
+ * Invariant: `start` resolves when clients can connect, and of a broker when it is unfenced and every partition is recovered; after `shutdown` resolves
+ * nothing of it happens any more and the log directories carry the mark of a clean end. It reaches the world only through its ports, so it runs in the
+ * simulator as it is.
  */
 export interface BrokerOptions {
   readonly ports: Ports;
   readonly config: BrokerConfig;
   /** What people should know: recovery, failed disks, connections refused. */
   readonly onLog?: (message: string) => void;
+  /** The node cannot go on; default: it shuts down. */
+  readonly onFatal?: (error: Error) => void;
 }
-
-/** Bytes that may wait in a connection before its next request is looked at. */
-const SEND_QUEUE_BYTES_MAX = 1024 * 1024;
-const LOCALHOST = 'localhost';
-/** Beyond this many, a connection over the rate of its address is closed without waiting. */
-const THROTTLED_CONNECTIONS_MAX = 10_000;
-const THROTTLED = 'throttled';
-/** How long connections may take to read what is queued for them when the broker stops. */
-const SHUTDOWN_SEND_MS_MAX = 2000;
 
 export class Broker {
   readonly metrics: BrokerMetrics = newBrokerMetrics();
   private readonly ports: Ports;
   private readonly config: BrokerConfig;
   private readonly onLog: (message: string) => void;
+  private readonly onFatal: (error: Error) => void;
   private readonly image = new ClusterImage();
-  private readonly connections = new Set<ServerConnection>();
   private readonly settings: Settings;
-  private readonly connectionQuota: ConnectionQuota;
-  /** Connections over the rate of their address, which wait to be closed. */
-  private throttledConnections = 0;
-  private readonly listeners: Listener[] = [];
+  private readonly sockets: SocketServer;
   private readonly endPoints: EndPoint[] = [];
-  private metadataLog: MetadataLog | null = null;
+  private readonly controllerEndPoints: EndPoint[] = [];
+  private node: MetadataNode | null = null;
+  private role: BrokerRole | null = null;
+  private lifecycle: BrokerLifecycle | null = null;
   private logManager: LogManager | null = null;
-  private services: BrokerServices | null = null;
-  private replicaDirectories: ReplicaDirectories | null = null;
-  private dispatch: Dispatch | null = null;
-  private nextConnectionId = 0;
+  /** Of a node that is a controller only. */
+  private metadataDirectory: LogDirectory | null = null;
   private state: 'new' | 'started' | 'stopped' = 'new';
-  private whenReady: Promise<void> | null = null;
+  private readonly whenControllerReady = new Gate();
+  private readonly whenBrokerReady = new Gate();
 
   constructor(options: BrokerOptions) {
     this.ports = options.ports;
     this.config = options.config;
     this.onLog = options.onLog ?? (() => {});
+    this.onFatal =
+      options.onFatal ??
+      ((error) => {
+        this.onLog(`this node cannot go on: ${error.message}`);
+        void this.shutdown();
+      });
     this.settings = new Settings(this.config, this.image);
+    const { clock, network } = this.ports;
     const shape = windowShape(this.config, 'quota.window');
-    this.connectionQuota = new ConnectionQuota(this.image.clientQuotas, shape, () => this.settings.connectionLimits());
+    this.sockets = new SocketServer({
+      clock,
+      network,
+      config: this.config,
+      quota: new ConnectionQuota(this.image.clientQuotas, shape, () => this.settings.connectionLimits()),
+      metrics: this.metrics,
+      onLog: this.onLog,
+    });
   }
 
-  /** Where clients of the first listener connect. */
+  /** Where clients of the first listener connect; of a node that is a controller only, other nodes. */
   get address(): Address {
-    const first = this.endPoints[0];
+    const first = this.endPoints[0] ?? this.controllerEndPoints[0];
     if (first === undefined) throw new Error('the broker is not started');
     return { host: first.host, port: first.port };
   }
 
-  /** Rejects with LogDirectoryError (folder in use, or another's), NetworkError (port taken) or FilesError. */
+  /** Rejects with LogDirectoryError (folder in use, or another's), NetworkError (port taken), RegistrationError or FilesError. */
   async start(): Promise<Address> {
     if (this.state !== 'new') throw new Error('a broker is started once');
     this.state = 'started';
-    let ready = (): void => {};
-    this.whenReady = new Promise((resolve) => {
-      ready = resolve;
-    });
     try {
-      await this.startRooms();
+      // Before recovery: a port that is taken should be told at once.
+      await this.listen();
+      if (this.config.isBroker) await this.startBroker();
+      else await this.startController();
     } catch (error) {
       await this.shutdown();
       throw error;
     }
-    ready();
-    this.whenReady = null;
+    this.whenBrokerReady.open();
     return this.address;
   }
 
-  private async startRooms(): Promise<void> {
-    const { ports, config, image, settings } = this;
-    const { clock, random, files } = ports;
-    const nodeId = config.nodeId;
-    const { logDirs, metadataLogDir } = config;
-    const clusterId = clusterIdOf(files, [metadataLogDir, ...logDirs]) ?? newId(random);
-    const onProblem = this.onLog;
-    // Before recovery: a port that is taken should be told at once.
-    await this.listen();
-    let metadataDirectoryId = '';
+  private async listen(): Promise<void> {
+    for (const endPoint of this.config.endPoints) {
+      const { name } = endPoint;
+      this.endPoints.push(
+        await this.sockets.listen({
+          endPoint,
+          advertised: this.config.advertised.get(name),
+          whenReady: () => this.whenBrokerReady.wait,
+          handle: (frame, from) => this.role!.dispatch.handle(frame, from, name),
+        }),
+      );
+    }
+    if (!this.config.isController) return;
+    for (const endPoint of controllerEndPointsOf(this.config)) {
+      this.controllerEndPoints.push(
+        await this.sockets.listen({
+          endPoint,
+          advertised: undefined,
+          whenReady: () => this.whenControllerReady.wait,
+          handle: (frame, from) => this.node!.dispatch.handle(frame, from, endPoint.name),
+        }),
+      );
+    }
+  }
+
+  private async startController(): Promise<void> {
+    const { files, random } = this.ports;
+    const { nodeId, metadataLogDir } = this.config;
+    const clusterId = this.clusterId();
+    const dirs = await openLogDirs({
+      files,
+      random,
+      logDirs: [metadataLogDir],
+      metadataLogDir,
+      nodeId,
+      clusterId,
+      onProblem: this.onLog,
+    });
+    this.metadataDirectory = dirs.metadata;
+    this.openNode(dirs, clusterId);
+  }
+
+  private async startBroker(): Promise<void> {
+    const { ports, config, settings } = this;
+    const { files, clock, random } = ports;
+    const clusterId = this.clusterId();
     const logManager = await LogManager.open({
       files,
       clock,
       random,
-      logDirs,
-      metadataLogDir,
-      nodeId,
+      logDirs: config.logDirs,
+      metadataLogDir: config.metadataLogDir,
+      nodeId: config.nodeId,
       clusterId,
       configOf: (topic) => settings.logConfigOf(topic),
-      onProblem,
-      whenLocked: ({ path, wasClean, directoryId }) => {
-        metadataDirectoryId = directoryId;
-        this.metadataLog = new MetadataLog({ files, clock, random, logDir: path, isClean: wasClean, onProblem }, image);
-      },
+      onProblem: this.onLog,
+      whenLocked: (dirs) => this.enterCluster(dirs, clusterId),
       intervals: this.intervals(),
       cleanerSettings: () => settings.cleanerSettings(),
       moveBytesPerSecondMax: () => settings.number('replica.alter.log.dirs.io.max.bytes.per.second'),
-      onMoved: (log) => this.replicaDirectories?.moved(log),
-      onDirectoryFailed: (directory) => this.replicaDirectories?.failed(directory),
+      onMoved: (log) => this.role?.directories.moved(log),
+      onDirectoryFailed: () => this.role?.directories.failed(),
     });
     this.logManager = logManager;
-    const metadataLog = this.metadataLog!;
-    const controller = new Controller(image, metadataLog, random, brokerConfigRules(settings));
-    const replicas = new ReplicaManager(nodeId, {
-      open: (topic, partition, topicId, logConfig, directoryId) =>
-        logManager.getOrCreate(topic, partition, topicId, logConfig, directoryId),
-      remove: (log) => logManager.delete(log.topic, log.partition),
-    });
-    const shares = new ShareCoordinator({
+    const node = this.node!;
+    const lifecycle = this.lifecycle!;
+    const role = new BrokerRole({ ports, node, logManager, lifecycle, onProblem: this.onLog });
+    this.role = role;
+    role.removeStrayLogs(this.onLog);
+    role.apply();
+    node.whenReplayed(() => role.apply());
+    logManager.resumeMoves();
+    await lifecycle.becomeReady();
+    await node.until(() => this.image.brokers.get(config.nodeId)?.isFenced === false || this.state === 'stopped');
+  }
+
+  /** The metadata as far as this broker's registration: what its logs are opened by. */
+  private async enterCluster(dirs: LogDirs, clusterId: string): Promise<void> {
+    const { clock, random } = this.ports;
+    const { config } = this;
+    const node = this.openNode(dirs, clusterId);
+    const lifecycle = new BrokerLifecycle({
       clock,
-      config: this.shareConfig(),
-      partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
-    });
-    const sharePartitions = new SharePartitions();
-    const topicCreation = new TopicCreation(image, controller, config);
-    const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
-    const { groupConfig } = new GroupSettings(image, settings);
-    const groups = new GroupCoordinator({
-      clock,
-      random,
-      config: this.groupConfig(),
-      topics: topicsView(image),
-      configOf: groupConfig,
-      shareStates: sharePersister,
-    });
-    const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
-    const markers = new LocalMarkers({ image, replicas, groups, clock });
-    const transactions = new TransactionCoordinator({
-      clock,
-      config: this.transactionConfig(),
-      markers,
-      takeProducerId: () => producerIds.take(),
-    });
-    const services: BrokerServices = {
-      nodeId,
+      gateway: node.gateway,
+      nodeId: config.nodeId,
       clusterId,
-      clock,
+      incarnationId: newId(random),
+      rack: config.text('broker.rack'),
+      endPoints: () => this.endPoints,
+      logDirs: () => dirs.directories.map((each) => each.directoryId),
+      offlineLogDirs: () => dirs.directories.filter((each) => each.offline !== null).map((each) => each.directoryId),
+      metadataOffset: () => node.quorum.lastAppliedOffset - 1,
+      heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
+      sessionTimeoutMs: config.number('broker.session.timeout.ms'),
+      registrationTimeoutMs: config.number('initial.broker.registration.timeout.ms'),
+      onLog: this.onLog,
+    });
+    this.lifecycle = lifecycle;
+    const brokerEpoch = await lifecycle.register();
+    await node.quorum.whenApplied(brokerEpoch + 1);
+  }
+
+  private openNode(dirs: LogDirs, clusterId: string): MetadataNode {
+    const { ports, config, settings, image, metrics } = this;
+    const { path, directoryId, wasClean } = dirs.metadata;
+    const node = new MetadataNode({
+      ports,
       config,
       settings,
       image,
-      controller,
-      quorum: quorumView({
-        metadataLog,
-        directoryId: metadataDirectoryId,
-        controllerNames: config.list('controller.listener.names'),
-        listeners: config.list('listeners'),
-        endPoints: () => this.endPoints,
-      }),
-      replicas,
-      logManager,
-      groups,
-      groupConfig,
-      transactions,
-      markers,
-      shares,
-      sharePersister,
-      sharePartitions,
-      shareSessions: new ShareSessions(() => config.number('group.share.max.share.sessions')),
-      purgatory: new Purgatory(clock),
-      quotas: new Quotas(clock, image.clientQuotas, config),
-      telemetry: new ClientTelemetry(image, clock, random, config.number('telemetry.max.bytes')),
-      clientInformation: new ClientInformation(),
-      fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
-      producerIds,
-      topicCreation,
-      metrics: this.metrics,
-      apis: HANDLERS.filter((handler) => !UNADVERTISED_APIS.has(handler.api.key)).map((handler) => handler.api),
-      endPointOf: (brokerId, listenerName) => {
-        const found = image.brokers.get(brokerId)?.endPoints.find((each) => each.name === listenerName);
-        return found === undefined ? null : { name: found.name, host: found.host, port: found.port };
-      },
-    };
-    this.services = services;
-    await controller.bootstrap(FINALIZED_FEATURES);
-    await controller.registerBroker({
-      brokerId: nodeId,
-      incarnationId: newId(random),
-      endPoints: this.endPoints,
-      rack: config.text('broker.rack'),
-      logDirs: logManager.directories.filter((each) => each.offline === null).map((each) => each.directoryId),
-      hasOfflineLogDirs:
-        logManager.directories.length < logDirs.length || logManager.directories.some((each) => each.offline !== null),
+      metrics,
+      clusterId,
+      directoryId,
+      logDir: path,
+      isClean: wasClean,
+      endPoints: () => (this.controllerEndPoints.length > 0 ? this.controllerEndPoints : this.endPoints.slice(0, 1)),
+      onProblem: this.onLog,
+      onFatal: this.onFatal,
     });
-    this.removeStrayLogs(logManager);
-    const applier = new MetadataApplier({
-      image,
-      nodeId,
-      replicas,
-      groups,
-      transactions,
-      shares,
-      sharePartitions,
-      settings,
-      clock,
-      onProblem,
-    });
-    const directories = new ReplicaDirectories({ image, nodeId, controller, replicas, logManager, onProblem });
-    this.replicaDirectories = directories;
-    applier.apply();
-    directories.assign();
-    metadataLog.whenReplayed(() => {
-      applier.apply();
-      directories.assign();
-    });
-    logManager.resumeMoves();
-    this.dispatch = new Dispatch(services, HANDLERS.map(gatedByFeature));
+    this.node = node;
+    node.start();
+    this.whenControllerReady.open();
+    return node;
+  }
+
+  private clusterId(): string {
+    const { files, random } = this.ports;
+    const { metadataLogDir, logDirs } = this.config;
+    const known = clusterIdOf(files, [metadataLogDir, ...(this.config.isBroker ? logDirs : [])]);
+    return known ?? clusterIdOfVoters(this.config) ?? newId(random);
   }
 
   private intervals() {
@@ -270,172 +248,47 @@ export class Broker {
     };
   }
 
-  private groupConfig() {
-    const { config } = this;
-    const existing = this.image.topics.get(CONSUMER_OFFSETS_TOPIC)?.partitions.length;
-    return {
-      sessionTimeoutMinMs: config.number('group.min.session.timeout.ms'),
-      sessionTimeoutMaxMs: config.number('group.max.session.timeout.ms'),
-      initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
-      sizeMax: config.number('group.max.size'),
-      // A topic that exists keeps its partitions, whatever the setting says now: groups are found by them.
-      offsetsPartitions: existing ?? config.number('offsets.topic.num.partitions'),
-      offsetMetadataLengthMax: config.number('offset.metadata.max.bytes'),
-      offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
-      offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
-      consumer: {
-        sessionTimeoutMs: config.number('group.consumer.session.timeout.ms'),
-        heartbeatIntervalMs: config.number('group.consumer.heartbeat.interval.ms'),
-        assignmentIntervalMs: config.number('group.consumer.assignment.interval.ms'),
-        sizeMax: config.number('group.consumer.max.size'),
-        assignors: config.list('group.consumer.assignors'),
-        migrationPolicy: config.text('group.consumer.migration.policy') as MigrationPolicy,
-      },
-      share: {
-        sizeMax: config.number('group.share.max.size'),
-        initializeRetryMs: config.number('group.share.initialize.retry.interval.ms'),
-      },
-    };
-  }
-
-  private shareConfig() {
-    const { config } = this;
-    const existing = this.image.topics.get(SHARE_GROUP_STATE_TOPIC)?.partitions.length;
-    return {
-      statePartitions: existing ?? config.number('share.coordinator.state.topic.num.partitions'),
-      updatesPerSnapshot: config.number('share.coordinator.snapshot.update.records.per.snapshot'),
-      pruneIntervalMs: config.number('share.coordinator.state.topic.prune.interval.ms'),
-      coldSnapshotIntervalMs: config.number('share.coordinator.cold.partition.snapshot.interval.ms'),
-    };
-  }
-
-  private transactionConfig() {
-    const { config } = this;
-    return {
-      statePartitions: config.number('transaction.state.log.num.partitions'),
-      timeoutMsMax: config.number('transaction.max.timeout.ms'),
-      abortIntervalMs: config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
-      expirationMs: config.number('transactional.id.expiration.ms'),
-      expirationCheckIntervalMs: config.number('transaction.remove.expired.transaction.cleanup.interval.ms'),
-      transactionVersion: () => this.image.features.get('transaction.version') ?? 0,
-    };
-  }
-
-  /** Folders of topics that were deleted while their broker was down. */
-  private removeStrayLogs(logManager: LogManager): void {
-    for (const log of [...logManager.logs()]) {
-      const topicId = logManager.topicId(log.topic, log.partition);
-      const topic = this.image.topics.get(log.topic);
-      if (topic !== undefined && (topicId === null || topicId === topic.topicId)) continue;
-      this.onLog(`${log.directory}: no topic of the cluster has it; it is removed`);
-      logManager.delete(log.topic, log.partition);
-    }
-  }
-
-  private async listen(): Promise<void> {
-    for (const endPoint of this.config.endPoints) {
-      const listener = await this.ports.network.listen(
-        { host: isWildcard(endPoint.host) ? '0.0.0.0' : endPoint.host, port: endPoint.port },
-        (connection) => this.accept(connection, endPoint.name),
-      );
-      this.listeners.push(listener);
-      const advertised = this.config.advertised.get(endPoint.name);
-      const host = isWildcard(endPoint.host) ? LOCALHOST : endPoint.host;
-      const port = advertised?.port || listener.address.port;
-      this.endPoints.push({ name: endPoint.name, host: advertised?.host ?? host, port });
-    }
-  }
-
-  private accept(connection: Connection, listenerName: string): void {
-    const { clock } = this.ports;
-    const ip = ipOf(connection.remote);
-    const admission = this.connectionQuota.admit(ip, clock.monotonic());
-    const isRefused = admission.kind === 'refuse';
-    if (isRefused) this.onLog(`${ip}: refused, ${admission.reason}`);
-    const mayWait = this.throttledConnections < THROTTLED_CONNECTIONS_MAX;
-    if (this.state === 'stopped' || (isRefused && (admission.waitMs === 0 || !mayWait))) {
-      if (!isRefused) this.connectionQuota.closed(ip);
-      connection.destroy();
-      return;
-    }
-    if (isRefused) this.throttledConnections++;
-    else this.metrics.connectionsAccepted++;
-    const limits = {
-      frameBytesMax: this.config.number('socket.request.max.bytes'),
-      idleMsMax: this.config.number('connections.max.idle.ms'),
-      sendQueueBytesMax: SEND_QUEUE_BYTES_MAX,
-    };
-    const id = this.nextConnectionId++;
-    const server = new ServerConnection(
-      id,
-      connection,
-      clock,
-      limits,
-      (frame, from) => {
-        if (this.whenReady === null) return this.dispatch!.handle(frame, from, listenerName);
-        const kept = Buffer.from(frame);
-        return this.whenReady.then(() => this.dispatch!.handle(kept, from, listenerName));
-      },
-      {
-        onClose: (closed, reason) => {
-          if (isRefused) this.throttledConnections--;
-          else this.connectionQuota.closed(ip);
-          this.onClosed(closed, reason);
-        },
-      },
-    );
-    if (server.isClosed) return;
-    this.connections.add(server);
-    if (admission.waitMs === 0) return;
-    // One that is refused is closed a moment before it would be read.
-    if (isRefused) clock.setTimer(admission.waitMs, () => server.close(THROTTLED));
-    server.mute(admission.waitMs);
-  }
-
-  private onClosed(connection: ServerConnection, reason: string): void {
-    this.connections.delete(connection);
-    this.metrics.connectionsClosed++;
-    if (!isOrdinary(reason)) this.onLog(`${connection.remote.host}:${connection.remote.port}: closed: ${reason}`);
-  }
-
-  /** Answers who is parked, ends the connections, closes every log cleanly. Idempotent. */
+  /** What it leads goes to others, whoever is parked is answered, connections end, every log is closed cleanly. Idempotent. */
   async shutdown(): Promise<void> {
     if (this.state === 'stopped') return;
+    const wasReady = this.whenBrokerReady.isOpen;
     this.state = 'stopped';
-    for (const listener of this.listeners) await listener.close();
-    this.services?.groups.close();
-    this.services?.transactions.close();
-    this.services?.sharePartitions.close();
-    this.services?.shares.close();
-    this.services?.purgatory.close();
-    await this.drainConnections();
-    await this.metadataLog?.close();
-    await this.logManager?.close();
-  }
-
-  private async drainConnections(): Promise<void> {
-    const { clock } = this.ports;
-    const deadlineMs = clock.monotonic() + SHUTDOWN_SEND_MS_MAX;
-    // One turn, so that answers which were released just now are queued.
-    await new Promise<void>((resolve) => clock.defer(resolve));
-    while ([...this.connections].some((each) => each.queuedBytes > 0) && clock.monotonic() < deadlineMs) {
-      await new Promise<void>((resolve) => clock.setTimer(10, resolve));
+    if (wasReady && this.config.boolean('controlled.shutdown.enable') && this.hasOthers()) {
+      await this.lifecycle?.controlledShutdown();
     }
-    for (const connection of [...this.connections]) connection.end('the broker stops');
+    await this.sockets.stopListening();
+    this.lifecycle?.close();
+    this.role?.stop();
+    await this.sockets.drain();
+    await this.node?.close();
+    await this.logManager?.close();
+    await this.metadataDirectory?.close(true);
+  }
+
+  /** Somebody could take over. */
+  private hasOthers(): boolean {
+    return this.image.liveBrokers().some((each) => each.brokerId !== this.config.nodeId);
   }
 }
 
-function isOrdinary(reason: string): boolean {
-  return (
-    reason === 'closed by the peer' ||
-    reason === 'the broker stops' ||
-    reason === THROTTLED ||
-    reason === 'ECONNRESET' ||
-    reason === 'EPIPE'
-  );
-}
+/** Closed until it is opened, once. */
+class Gate {
+  /** Null once it is open. */
+  wait: Promise<void> | null;
+  private resolve: () => void = () => {};
 
-/** An IPv4 client of an IPv6 socket is the same client. */
-function ipOf({ host }: Address): string {
-  return host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host;
+  constructor() {
+    this.wait = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.wait === null;
+  }
+
+  open(): void {
+    this.wait = null;
+    this.resolve();
+  }
 }

@@ -1,15 +1,17 @@
 import { ErrorCode } from '../protocol/errors.ts';
-import { readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
+import { type RequestHeader, readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
 import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
 import { Reader } from '../protocol/reader.ts';
 import { encodeResponse } from '../rpc/request-codec.ts';
-import type { Reply, ServerConnection } from '../rpc/server-connection.ts';
-import { type Handler, NoResponse } from './handler.ts';
+import type { Reply } from '../rpc/server-connection.ts';
+import { type Caller, type Handler, NoResponse, type RequestCall } from './handler.ts';
 import { RequestThrottle } from './quotas/quotas.ts';
-import type { BrokerServices } from './services.ts';
+import type { NodeServices } from './services.ts';
 
 /** Array elements of one request, all together: a frame of 100 MiB could hold so many that the objects would fill the heap. */
 const ELEMENTS_MAX = 500_000;
+const NONE: ReadonlySet<number> = new Set();
+const SIZE_BYTES = 4;
 
 /**
  * From frame to handler to frame.
@@ -20,17 +22,22 @@ const ELEMENTS_MAX = 500_000;
  * - Every answer says for how long its client is throttled, if it is, and the connection is not read for so long after it.
  * - Bytes that cannot be read close the connection (WireError). Bytes behind the request are not looked at, as in Kafka: librdkafka 2.16 sends three of them
  *   with Metadata v13.
+ * - What only the controller decides goes to the active one, and its answer back as it is; where none answers in time, this node's own inactive
+ *   controller says so (NOT_CONTROLLER).
  */
-export class Dispatch {
-  private readonly broker: BrokerServices;
-  private readonly handlers: ReadonlyMap<number, Handler>;
+export class Dispatch<Services extends NodeServices> {
+  private readonly node: Services;
+  private readonly handlers: ReadonlyMap<number, Handler<Services>>;
+  private readonly forwarded: ReadonlySet<number>;
 
-  constructor(broker: BrokerServices, handlers: readonly Handler[]) {
-    this.broker = broker;
+  /** `forwarded`: the keys that the active controller answers. */
+  constructor(node: Services, handlers: readonly Handler<Services>[], forwarded: ReadonlySet<number> = NONE) {
+    this.node = node;
     this.handlers = new Map(handlers.map((each) => [each.api.key, each]));
+    this.forwarded = forwarded;
   }
 
-  handle(frame: Buffer, connection: ServerConnection, listenerName: string): Reply | Promise<Reply> {
+  handle(frame: Buffer, connection: Caller, listenerName: string): Reply | Promise<Reply> {
     const reader = new Reader(frame);
     const header = readRequestHeader(reader, (apiKey, apiVersion) => {
       const api = this.handlers.get(apiKey)?.api;
@@ -48,17 +55,32 @@ export class Dispatch {
     reader.elementsLeft = ELEMENTS_MAX;
     const request = api.request.read(reader, apiVersion);
     this.count(api.name);
-    this.broker.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
-    const { clock, quotas } = this.broker;
-    const throttle = new RequestThrottle(quotas, clock, header.clientId);
-    const answer = handler.handle(this.broker, request, {
-      apiVersion,
-      clientId: header.clientId,
-      connection,
-      listenerName,
-      frameBytes: frame.length,
-      throttle,
-    });
+    this.node.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
+    if (this.forwarded.has(apiKey) && !this.node.gateway.isActiveHere) {
+      return this.forward(Buffer.from(frame), handler, connection, listenerName);
+    }
+    return this.answer(handler, request, header, { connection, listenerName, frameBytes: frame.length });
+  }
+
+  private async forward(frame: Buffer, handler: Handler<Services>, from: Caller, listenerName: string): Promise<Reply> {
+    const answer = await this.node.gateway.forward(frame, handler.api, from);
+    if (answer !== null) return { kind: 'send', parts: [withSize(answer)] };
+    const reader = new Reader(frame);
+    const header = readRequestHeader(reader, (_, version) => requestHeaderVersion(handler.api, version));
+    const request = handler.api.request.read(reader, header.apiVersion);
+    return this.answer(handler, request, header, { connection: from, listenerName, frameBytes: frame.length });
+  }
+
+  private answer(
+    handler: Handler<Services>,
+    request: unknown,
+    { apiVersion, correlationId, clientId }: RequestHeader,
+    from: Pick<RequestCall, 'connection' | 'listenerName' | 'frameBytes'>,
+  ): Reply | Promise<Reply> {
+    const { api } = handler;
+    const { clock, quotas } = this.node;
+    const throttle = new RequestThrottle(quotas, clock, clientId);
+    const answer = handler.handle(this.node, request, { apiVersion, clientId, ...from, throttle });
     const reply = (body: unknown): Reply => {
       throttle.chargeTime();
       const muteMs = throttle.throttleMs;
@@ -74,12 +96,12 @@ export class Dispatch {
   }
 
   private count(name: string): void {
-    const { requests } = this.broker.metrics;
+    const { requests } = this.node.metrics;
     requests.set(name, (requests.get(name) ?? 0) + 1);
   }
 
   private refuse(reason: string): Reply {
-    this.broker.metrics.requestsRefused++;
+    this.node.metrics.requestsRefused++;
     return { kind: 'close', reason };
   }
 }
@@ -90,4 +112,11 @@ function unsupportedApiVersions(correlationId: number) {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: [{ apiKey: key, minVersion: request.versionMin, maxVersion: request.versionMax }],
   });
+}
+
+function withSize(answer: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(SIZE_BYTES + answer.length);
+  frame.writeInt32BE(answer.length, 0);
+  answer.copy(frame, SIZE_BYTES);
+  return frame;
 }

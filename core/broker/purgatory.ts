@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { ServerConnection } from '../rpc/server-connection.ts';
+import type { Caller } from './handler.ts';
 
 /**
  * Requests that wait for partitions to advance: fetches for bytes, produces for the high watermark.
@@ -18,7 +18,7 @@ export interface Watched {
 export interface Parking {
   readonly partitions: readonly Watched[];
   readonly timeoutMs: number;
-  readonly connection: ServerConnection;
+  readonly connection: Caller;
   isSatisfied(): boolean;
 }
 

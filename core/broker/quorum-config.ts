@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Address } from '../ports/network.ts';
 import type { BrokerConfig } from './config.ts';
 import { type EndPoint, parseEndPoint } from './listeners.ts';
@@ -13,6 +14,7 @@ export interface VoterAddress extends Address {
 
 const FORM = /^(\d+)@(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)$/;
 const PORT_MAX = 65535;
+const UUID_BYTES = 16;
 const VOTERS = 'controller.quorum.voters';
 
 /** null = not of the form ID@HOST:PORT. */
@@ -87,4 +89,20 @@ export function checkQuorum(config: BrokerConfig, errors: string[]): void {
       `Invalid value ${config.text('listeners')} for configuration listeners: ${own[0]!.name} is a controller's, and process.roles=${roles}`,
     );
   }
+}
+
+/**
+ * The id of a new cluster of several nodes: the same for all who name the same voters, so that their folders need no formatting first. Null: this node
+ * is a quorum of its own, and takes a random one.
+ */
+export function clusterIdOfVoters(config: BrokerConfig): string | null {
+  const voters = votersOf(config);
+  if (voters.length === 0) return null;
+  const text = voters
+    .map(({ nodeId, host, port }) => `${nodeId}@${host}:${port}`)
+    .sort()
+    .join(',');
+  const id = createHash('sha256').update(text).digest().subarray(0, UUID_BYTES).toString('base64url');
+  // Command lines would take it for an option.
+  return id.startsWith('-') ? `A${id.slice(1)}` : id;
 }

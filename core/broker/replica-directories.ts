@@ -1,10 +1,11 @@
-import type { Controller } from '../controller/controller.ts';
 import type { ReplicaPlacement } from '../controller/directory-decisions.ts';
 import { type ClusterImage, directoryIdOf } from '../controller/image.ts';
 import type { Log } from '../log/log.ts';
-import type { LogDirectory } from '../log/log-directory.ts';
 import type { LogManager } from '../log/log-manager.ts';
+import { ErrorCode, errorOf } from '../protocol/errors.ts';
+import { AssignReplicasToDirs } from '../protocol/messages/73-assign-replicas-to-dirs.ts';
 import type { ReplicaManager } from '../replica/replica-manager.ts';
+import type { ControllerGateway } from './controller-gateway.ts';
 
 /**
  * Keeps the metadata and this broker's log dirs in step (KIP-858): which partition lies where, and which log dir failed.
@@ -12,10 +13,15 @@ import type { ReplicaManager } from '../replica/replica-manager.ts';
  * Invariant: what the metadata says of a partition's log dir is where its log was at some time, and soon where it is; a change that finds its way to
  * the metadata late is found again at the next change, since the whole is compared.
  */
+/** Assignments of one request. */
+const PLACEMENTS_MAX = 2_250;
+
 export class ReplicaDirectories {
   private readonly image: ClusterImage;
   private readonly nodeId: number;
-  private readonly controller: Controller;
+  private readonly gateway: ControllerGateway;
+  private readonly brokerEpoch: () => number;
+  private readonly onDirectoryFailed: () => void;
   private readonly replicas: ReplicaManager;
   private readonly logManager: LogManager;
   private readonly onProblem: (message: string) => void;
@@ -24,14 +30,19 @@ export class ReplicaDirectories {
   constructor(parts: {
     readonly image: ClusterImage;
     readonly nodeId: number;
-    readonly controller: Controller;
+    readonly gateway: ControllerGateway;
+    readonly brokerEpoch: () => number;
+    /** The controller hears of it with the next heartbeat, which should come soon. */
+    readonly onDirectoryFailed: () => void;
     readonly replicas: ReplicaManager;
     readonly logManager: LogManager;
     readonly onProblem: (message: string) => void;
   }) {
     this.image = parts.image;
     this.nodeId = parts.nodeId;
-    this.controller = parts.controller;
+    this.gateway = parts.gateway;
+    this.brokerEpoch = parts.brokerEpoch;
+    this.onDirectoryFailed = parts.onDirectoryFailed;
     this.replicas = parts.replicas;
     this.logManager = parts.logManager;
     this.onProblem = parts.onProblem;
@@ -44,12 +55,29 @@ export class ReplicaDirectories {
     const placements = this.misplaced();
     if (placements.length === 0) return;
     this.isAssigning = true;
-    this.controller
-      .assignDirectories(this.nodeId, placements)
+    this.tell(placements)
       .catch((error: unknown) => this.onProblem(`log dirs could not be assigned: ${String(error)}`))
       .finally(() => {
         this.isAssigning = false;
       });
+  }
+
+  private async tell(placements: readonly ReplicaPlacement[]): Promise<void> {
+    const directories = new Map<string, Map<string, { partitionIndex: number }[]>>();
+    for (const { topicId, partition, directoryId } of placements.slice(0, PLACEMENTS_MAX)) {
+      const topics = directories.get(directoryId) ?? new Map<string, { partitionIndex: number }[]>();
+      directories.set(directoryId, topics);
+      topics.set(topicId, [...(topics.get(topicId) ?? []), { partitionIndex: partition }]);
+    }
+    const { errorCode } = await this.gateway.askUntil(AssignReplicasToDirs, {
+      brokerId: this.nodeId,
+      brokerEpoch: this.brokerEpoch(),
+      directories: [...directories].map(([id, topics]) => ({
+        id,
+        topics: [...topics].map(([topicId, partitions]) => ({ topicId, partitions })),
+      })),
+    });
+    if (errorCode !== ErrorCode.NONE) throw new Error(errorOf(errorCode).name);
   }
 
   private misplaced(): ReplicaPlacement[] {
@@ -71,10 +99,8 @@ export class ReplicaDirectories {
     this.assign();
   }
 
-  failed(directory: LogDirectory): void {
+  failed(): void {
     for (const partition of this.replicas.all()) if (partition.log.offline !== null) partition.logFailed();
-    this.controller.directoryFailed(this.nodeId, directory.directoryId).catch((error: unknown) => {
-      this.onProblem(`${directory.path}: its failure could not be noted: ${String(error)}`);
-    });
+    this.onDirectoryFailed();
   }
 }

@@ -1,5 +1,5 @@
 import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
-import type { ServerConnection } from '../rpc/server-connection.ts';
+import type { Caller } from './handler.ts';
 
 /**
  * Which client asked which API at which version. It says who has proven an API (core/APIS.md is made from it), and costs nothing where nobody wants to know:
@@ -17,7 +17,7 @@ export interface TallyEntry {
 
 export class RequestTally {
   private readonly onFirst: (entry: TallyEntry) => void;
-  private readonly software = new WeakMap<ServerConnection, string>();
+  private readonly software = new WeakMap<Caller, string>();
   private readonly seen = new Set<string>();
 
   constructor(onFirst: (entry: TallyEntry) => void) {
@@ -28,7 +28,7 @@ export class RequestTally {
     apiKey: number,
     apiVersion: number,
     clientId: string | null,
-    connection: ServerConnection,
+    connection: Caller,
     request: object,
   ): void {
     if (apiKey === ApiVersions.key && apiVersion >= 3) {

@@ -40,8 +40,8 @@ export interface LogManagerOptions {
   /** The settings of a topic that lies in log.dirs at the start. */
   readonly configOf: (topic: string) => LogConfig;
   readonly onProblem: (message: string) => void;
-  /** Called when the folders are locked and before any log is opened: here the metadata log is read, which `configOf` needs. */
-  readonly whenLocked?: (metadata: LogDirectory) => void;
+  /** Called when the folders are locked; no log is opened before it resolves: here the metadata is caught up with, which `configOf` needs. */
+  readonly whenLocked?: (dirs: LogDirs) => void | Promise<void>;
   readonly intervals?: Partial<LogManagerIntervals>;
   /** Asked whenever the cleaner looks for work. */
   readonly cleanerSettings?: () => CleanerSettings;
@@ -139,7 +139,7 @@ export class LogManager {
   static async open(options: LogManagerOptions): Promise<LogManager> {
     const dirs = await openLogDirs(options);
     try {
-      options.whenLocked?.(dirs.metadata);
+      await options.whenLocked?.(dirs);
     } catch (error) {
       for (const directory of new Set([...dirs.directories, dirs.metadata])) await directory.close(false);
       throw error;

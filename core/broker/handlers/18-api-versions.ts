@@ -1,7 +1,7 @@
 import { ErrorCode } from '../../protocol/errors.ts';
 import { ApiVersions } from '../../protocol/messages/18-api-versions.ts';
 import { SUPPORTED_FEATURES } from '../features.ts';
-import { handlerOf } from '../handler.ts';
+import { nodeHandlerOf } from '../handler.ts';
 
 /**
  * ApiVersions 0–4: the APIs that have a handler, and the features. A version that is unknown is answered by the dispatch.
@@ -9,16 +9,16 @@ import { handlerOf } from '../handler.ts';
  */
 const SOFTWARE_PATTERN = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
 
-export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call) => {
+export const apiVersionsHandler = nodeHandlerOf(ApiVersions, (node, request, call) => {
   const isNamed =
     SOFTWARE_PATTERN.test(request.clientSoftwareName) && SOFTWARE_PATTERN.test(request.clientSoftwareVersion);
   if (call.apiVersion >= 3 && isNamed) {
-    broker.clientInformation.told(call, request.clientSoftwareName, request.clientSoftwareVersion);
+    node.clientInformation.told(call, request.clientSoftwareName, request.clientSoftwareVersion);
   }
   if (call.apiVersion >= 3 && !isNamed) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };
   return {
     errorCode: ErrorCode.NONE,
-    apiKeys: broker.apis.map(({ key, advertisedVersionMin, request: message }) => ({
+    apiKeys: node.apis.map(({ key, advertisedVersionMin, request: message }) => ({
       apiKey: key,
       minVersion: advertisedVersionMin,
       maxVersion: message.versionMax,
@@ -26,8 +26,8 @@ export const apiVersionsHandler = handlerOf(ApiVersions, (broker, request, call)
     // Clients of v3 cannot read a range that begins with 0 (KAFKA-17011).
     supportedFeatures: SUPPORTED_FEATURES.filter(({ minVersion }) => call.apiVersion > 3 || minVersion > 0),
     // Rises with every change: clients believe the newest that they have seen.
-    finalizedFeaturesEpoch: broker.quorum.logEndOffset() - 1,
-    finalizedFeatures: [...broker.image.features].map(([name, level]) => ({
+    finalizedFeaturesEpoch: Math.max(0, node.quorum.lastAppliedOffset - 1),
+    finalizedFeatures: [...node.image.features].map(([name, level]) => ({
       name,
       maxVersionLevel: level,
       minVersionLevel: level,

@@ -3,14 +3,14 @@ import type { CreatedTopic } from '../../controller/topic-decisions.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { CreateTopics } from '../../protocol/messages/19-create-topics.ts';
 import { topicConfigEntry } from '../config-entries.ts';
-import { handlerOf } from '../handler.ts';
-import type { BrokerServices } from '../services.ts';
+import { nodeHandlerOf } from '../handler.ts';
+import type { NodeServices } from '../services.ts';
 
 /** CreateTopics 2–7: v5+ answers counts and settings, v6+ knows THROTTLING_QUOTA_EXCEEDED, v7 answers the id. The decision is the controller's. */
-export const createTopicsHandler = handlerOf(CreateTopics, async (broker, request, call) => {
+export const createTopicsHandler = nodeHandlerOf(CreateTopics, async (node, request, call) => {
   const defaults = {
-    partitionCount: broker.config.number('num.partitions'),
-    replicationFactor: broker.config.number('default.replication.factor'),
+    partitionCount: node.config.number('num.partitions'),
+    replicationFactor: node.config.number('default.replication.factor'),
   };
   const topics = request.topics.map((topic) => ({
     name: topic.name,
@@ -20,8 +20,8 @@ export const createTopicsHandler = handlerOf(CreateTopics, async (broker, reques
     configs: topic.configs,
   }));
   const { validateOnly } = request;
-  const mutations = broker.quotas.mutations.open(call.throttle.holder, call.apiVersion >= 6);
-  const created = await broker.controller.createTopics(topics, defaults, { validateOnly, mutations: mutations.gate });
+  const mutations = node.quotas.mutations.open(call.throttle.holder, call.apiVersion >= 6);
+  const created = await node.controller.createTopics(topics, defaults, { validateOnly, mutations: mutations.gate });
   call.throttle.atLeast(mutations.throttleMs());
   return {
     topics: created.map((topic) => ({
@@ -31,15 +31,15 @@ export const createTopicsHandler = handlerOf(CreateTopics, async (broker, reques
       errorMessage: topic.errorMessage,
       numPartitions: topic.partitionCount,
       replicationFactor: topic.replicationFactor,
-      configs: call.apiVersion >= 5 && topic.errorCode === ErrorCode.NONE ? configsOf(broker, topic) : [],
+      configs: call.apiVersion >= 5 && topic.errorCode === ErrorCode.NONE ? configsOf(node, topic) : [],
     })),
   };
 });
 
-function configsOf(broker: BrokerServices, topic: CreatedTopic) {
+function configsOf(node: NodeServices, topic: CreatedTopic) {
   return [...TOPIC_CONFIGS.values()].map((definition) => {
     const { name, value, readOnly, configSource, isSensitive } = topicConfigEntry(
-      broker.settings,
+      node.settings,
       definition,
       topic.configs,
     );

@@ -1,7 +1,7 @@
 import type { ElectionType } from '../../controller/election.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { ElectLeaders } from '../../protocol/messages/43-elect-leaders.ts';
-import { handlerOf } from '../handler.ts';
+import { nodeHandlerOf } from '../handler.ts';
 
 /**
  * ElectLeaders 0–2: makes the preferred replica the leader, or with type 1 (v1+) any live one of a partition without leader. null means all partitions, and
@@ -12,7 +12,7 @@ const TYPES: ReadonlyMap<number, ElectionType> = new Map([
   [1, 'unclean'],
 ]);
 
-export const electLeadersHandler = handlerOf(ElectLeaders, async (broker, request, call) => {
+export const electLeadersHandler = nodeHandlerOf(ElectLeaders, async (node, request, call) => {
   const { electionType, topicPartitions } = request;
   const type = TYPES.get(call.apiVersion === 0 ? 0 : electionType);
   if (type === undefined) {
@@ -25,7 +25,7 @@ export const electLeadersHandler = handlerOf(ElectLeaders, async (broker, reques
       })),
     };
   }
-  const elected = await broker.controller.electLeaders(type, topicPartitions);
+  const elected = await node.controller.electLeaders(type, topicPartitions);
   return {
     errorCode: ErrorCode.NONE,
     replicaElectionResults: elected.map(({ topic, partitions }) => ({

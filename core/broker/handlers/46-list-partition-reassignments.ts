@@ -1,15 +1,15 @@
 import type { PartitionImage } from '../../controller/image.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { ListPartitionReassignments } from '../../protocol/messages/46-list-partition-reassignments.ts';
-import { handlerOf } from '../handler.ts';
+import { nodeHandlerOf } from '../handler.ts';
 
 /** ListPartitionReassignments 0: those under way, of the named partitions or (null) of all. What is unknown or at rest is left out. */
-export const listPartitionReassignmentsHandler = handlerOf(ListPartitionReassignments, (broker, request) => {
+export const listPartitionReassignmentsHandler = nodeHandlerOf(ListPartitionReassignments, (node, request) => {
   const asked = request.topics?.map(({ name, partitionIndexes }) => ({
     name,
-    partitions: partitionIndexes.flatMap((index) => broker.image.topics.get(name)?.partitions[index] ?? []),
+    partitions: partitionIndexes.flatMap((index) => node.image.topics.get(name)?.partitions[index] ?? []),
   }));
-  const topics = (asked ?? [...broker.image.topics.values()]).map(({ name, partitions }) => ({
+  const topics = (asked ?? [...node.image.topics.values()]).map(({ name, partitions }) => ({
     name,
     partitions: partitions.filter(isMoving).map((each) => ({
       partitionIndex: each.partition,

@@ -1,25 +1,15 @@
 import { ErrorCode } from '../../protocol/errors.ts';
 import { DescribeCluster } from '../../protocol/messages/60-describe-cluster.ts';
 import { CLUSTER_OPERATIONS } from '../authorized-operations.ts';
-import { handlerOf } from '../handler.ts';
+import { handlerOf, nodeHandlerOf } from '../handler.ts';
 
-/** DescribeCluster 0–2: v1 may ask for controllers, which have no listener of their own here. */
+/** DescribeCluster 0–2: brokers from brokers, controllers (v1+) from controllers (KIP-919). v2 may include fenced brokers. */
 const BROKERS = 1;
 const CONTROLLERS = 2;
 
 export const describeClusterHandler = handlerOf(DescribeCluster, (broker, request, call) => {
   const { endpointType } = request;
-  if (endpointType !== BROKERS) {
-    const isKnown = endpointType === CONTROLLERS;
-    return {
-      errorCode: isKnown ? ErrorCode.MISMATCHED_ENDPOINT_TYPE : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
-      errorMessage: isKnown
-        ? 'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER'
-        : `Unsupported endpoint type ${endpointType}`,
-      clusterId: '',
-      brokers: [],
-    };
-  }
+  if (endpointType !== BROKERS) return refusal(endpointType, 'BROKER', 'CONTROLLER');
   const listed = request.includeFencedBrokers ? [...broker.image.brokers.values()] : broker.image.liveBrokers();
   return {
     errorCode: ErrorCode.NONE,
@@ -33,3 +23,28 @@ export const describeClusterHandler = handlerOf(DescribeCluster, (broker, reques
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : undefined,
   };
 });
+
+export const controllerDescribeClusterHandler = nodeHandlerOf(DescribeCluster, (node, request) => {
+  const { endpointType } = request;
+  if (endpointType !== CONTROLLERS) return refusal(endpointType, 'CONTROLLER', 'BROKER');
+  return {
+    errorCode: ErrorCode.NONE,
+    endpointType,
+    clusterId: node.clusterId,
+    controllerId: node.quorum.leader.leaderId,
+    brokers: node.controllers().map(({ nodeId, host, port }) => ({ brokerId: nodeId, host, port, rack: null, isFenced: false })),
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : undefined,
+  };
+});
+
+function refusal(endpointType: number, here: string, wanted: string) {
+  const isKnown = endpointType === CONTROLLERS || endpointType === BROKERS;
+  return {
+    errorCode: isKnown ? ErrorCode.MISMATCHED_ENDPOINT_TYPE : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+    errorMessage: isKnown
+      ? `The request was sent to an endpoint of type ${here}, but we wanted an endpoint of type ${wanted}`
+      : `Unsupported endpoint type ${endpointType}`,
+    clusterId: '',
+    brokers: [],
+  };
+}

@@ -1,8 +1,8 @@
 import { UnregisterBroker } from '../../protocol/messages/64-unregister-broker.ts';
-import { handlerOf } from '../handler.ts';
+import { nodeHandlerOf } from '../handler.ts';
 
 /** UnregisterBroker 0: a broker is no part of the cluster any more. One that unregisters itself is back after its next start. */
-export const unregisterBrokerHandler = handlerOf(UnregisterBroker, async (broker, { brokerId }) => {
-  const { errorCode, errorMessage } = await broker.controller.unregisterBroker(brokerId);
+export const unregisterBrokerHandler = nodeHandlerOf(UnregisterBroker, async (node, { brokerId }) => {
+  const { errorCode, errorMessage } = await node.controller.unregisterBroker(brokerId);
   return { errorCode, errorMessage: errorMessage ?? '' };
 });

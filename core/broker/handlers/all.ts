@@ -1,5 +1,7 @@
 import type { Handler } from '../handler.ts';
+import type { NodeServices } from '../services.ts';
 import { produceHandler } from './00-produce.ts';
+import { controllerFetchHandler } from './01-controller-fetch.ts';
 import { fetchHandler } from './01-fetch.ts';
 import { listOffsetsHandler } from './02-list-offsets.ts';
 import { metadataHandler } from './03-metadata.ts';
@@ -39,7 +41,7 @@ import { expireDelegationTokenHandler } from './40-expire-delegation-token.ts';
 import { describeDelegationTokenHandler } from './41-describe-delegation-token.ts';
 import { deleteGroupsHandler } from './42-delete-groups.ts';
 import { electLeadersHandler } from './43-elect-leaders.ts';
-import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts';
+import { controllerIncrementalAlterConfigsHandler, incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts';
 import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.ts';
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts';
 import { offsetDeleteHandler } from './47-offset-delete.ts';
@@ -47,17 +49,28 @@ import { describeClientQuotasHandler } from './48-describe-client-quotas.ts';
 import { alterClientQuotasHandler } from './49-alter-client-quotas.ts';
 import { describeUserScramCredentialsHandler } from './50-describe-user-scram-credentials.ts';
 import { alterUserScramCredentialsHandler } from './51-alter-user-scram-credentials.ts';
+import { voteHandler } from './52-vote.ts';
+import { beginQuorumEpochHandler } from './53-begin-quorum-epoch.ts';
+import { endQuorumEpochHandler } from './54-end-quorum-epoch.ts';
 import { describeQuorumHandler } from './55-describe-quorum.ts';
+import { alterPartitionHandler } from './56-alter-partition.ts';
 import { updateFeaturesHandler } from './57-update-features.ts';
-import { describeClusterHandler } from './60-describe-cluster.ts';
+import { envelopeHandler } from './58-envelope.ts';
+import { fetchSnapshotHandler } from './59-fetch-snapshot.ts';
+import { controllerDescribeClusterHandler, describeClusterHandler } from './60-describe-cluster.ts';
 import { describeProducersHandler } from './61-describe-producers.ts';
+import { brokerRegistrationHandler } from './62-broker-registration.ts';
+import { brokerHeartbeatHandler } from './63-broker-heartbeat.ts';
 import { unregisterBrokerHandler } from './64-unregister-broker.ts';
 import { describeTransactionsHandler } from './65-describe-transactions.ts';
 import { listTransactionsHandler } from './66-list-transactions.ts';
+import { allocateProducerIdsHandler } from './67-allocate-producer-ids.ts';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.ts';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.ts';
+import { controllerRegistrationHandler } from './70-controller-registration.ts';
 import { getTelemetrySubscriptionsHandler } from './71-get-telemetry-subscriptions.ts';
 import { pushTelemetryHandler } from './72-push-telemetry.ts';
+import { assignReplicasToDirsHandler } from './73-assign-replicas-to-dirs.ts';
 import { listConfigResourcesHandler } from './74-list-config-resources.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 import { shareGroupHeartbeatHandler } from './76-share-group-heartbeat.ts';
@@ -148,6 +161,56 @@ export const HANDLERS: readonly Handler[] = [
   describeShareGroupOffsetsHandler,
   alterShareGroupOffsetsHandler,
   deleteShareGroupOffsetsHandler,
+];
+
+/** What a broker has the active controller answer (KIP-590). IncrementalAlterConfigs does so itself: loggers are its own affair. */
+export const FORWARDED_APIS: ReadonlySet<number> = new Set(
+  [
+    createTopicsHandler,
+    deleteTopicsHandler,
+    alterConfigsHandler,
+    createPartitionsHandler,
+    electLeadersHandler,
+    alterPartitionReassignmentsHandler,
+    listPartitionReassignmentsHandler,
+    alterClientQuotasHandler,
+    alterUserScramCredentialsHandler,
+    describeQuorumHandler,
+    updateFeaturesHandler,
+    unregisterBrokerHandler,
+  ].map(({ api }) => api.key),
+);
+
+/** Every API that a controller serves on its own listeners, by key: to other nodes, to tools, and out of envelopes. */
+export const CONTROLLER_HANDLERS: readonly Handler<NodeServices>[] = [
+  controllerFetchHandler,
+  saslHandshakeHandler,
+  apiVersionsHandler,
+  createTopicsHandler,
+  deleteTopicsHandler,
+  alterConfigsHandler,
+  createPartitionsHandler,
+  electLeadersHandler,
+  controllerIncrementalAlterConfigsHandler,
+  alterPartitionReassignmentsHandler,
+  listPartitionReassignmentsHandler,
+  alterClientQuotasHandler,
+  alterUserScramCredentialsHandler,
+  voteHandler,
+  beginQuorumEpochHandler,
+  endQuorumEpochHandler,
+  describeQuorumHandler,
+  alterPartitionHandler,
+  updateFeaturesHandler,
+  envelopeHandler,
+  fetchSnapshotHandler,
+  controllerDescribeClusterHandler,
+  brokerRegistrationHandler,
+  brokerHeartbeatHandler,
+  unregisterBrokerHandler,
+  allocateProducerIdsHandler,
+  controllerRegistrationHandler,
+  assignReplicasToDirsHandler,
 ];
 
 /** Answered, but not named in ApiVersions: telemetry without a receiver for it, as in Kafka. */

@@ -1,0 +1,220 @@
+import { newId } from '../controller/controller.ts';
+import { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { LogManager } from '../log/log-manager.ts';
+import type { Ports } from '../ports/ports.ts';
+import { ReplicaManager } from '../replica/replica-manager.ts';
+import { NodeLinks } from '../rpc/node-links.ts';
+import { ShareCoordinator } from '../shares/share-coordinator.ts';
+import { SharePartitions } from '../shares/share-partitions.ts';
+import { ShareSessions } from '../shares/share-sessions.ts';
+import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import { AlterPartitionChannel } from './alter-partition-channel.ts';
+import type { BrokerLifecycle } from './broker-lifecycle.ts';
+import { groupConfigOf, shareConfigOf, transactionConfigOf } from './coordinator-config.ts';
+import { Dispatch } from './dispatch.ts';
+import { gatedByFeature } from './feature-gates.ts';
+import { FetchSessions } from './fetch-sessions.ts';
+import { GroupSettings } from './group-settings.ts';
+import { topicsView } from './groups/request-context.ts';
+import { FORWARDED_APIS, HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
+import { MetadataApplier } from './metadata-applier.ts';
+import type { MetadataNode } from './metadata-node.ts';
+import { ProducerIds } from './producer-ids.ts';
+import { Purgatory } from './purgatory.ts';
+import { ReplicaDirectories } from './replica-directories.ts';
+import type { BrokerServices } from './services.ts';
+import { ClientTelemetry } from './telemetry/client-telemetry.ts';
+import { TopicCreation } from './topic-creation.ts';
+
+/**
+ * What a node with the broker's role has: logs and replicas, coordinators, parked requests, and the handlers of clients' requests.
+ *
+ * Invariant: after `apply` it is what the image says; `close` leaves nothing behind that could still act.
+ */
+export interface BrokerRoleParts {
+  readonly ports: Ports;
+  readonly node: MetadataNode;
+  readonly logManager: LogManager;
+  readonly lifecycle: BrokerLifecycle;
+  readonly onProblem: (message: string) => void;
+}
+
+export class BrokerRole {
+  readonly services: BrokerServices;
+  readonly dispatch: Dispatch<BrokerServices>;
+  readonly replicas: ReplicaManager;
+  readonly directories: ReplicaDirectories;
+  private readonly applier: MetadataApplier;
+  private readonly links: NodeLinks;
+  private readonly changes: AlterPartitionChannel;
+  private readonly logManager: LogManager;
+
+  constructor({ ports, node, logManager, lifecycle, onProblem }: BrokerRoleParts) {
+    const { clock, random } = ports;
+    const { image, gateway } = node;
+    const { nodeId, config, settings, metrics } = node.services;
+    const brokerEpoch = (): number => lifecycle.brokerEpoch;
+    this.logManager = logManager;
+    const endPointOf = (brokerId: number, listenerName: string): EndPoint | null =>
+      image.brokers.get(brokerId)?.endPoints.find((each) => each.name === listenerName) ?? null;
+    this.links = new NodeLinks(ports, {
+      clientId: `broker-${nodeId}`,
+      addressOf: (brokerId) => endPointOf(brokerId, config.interBrokerListener),
+      requestTimeoutMs: config.number('replica.socket.timeout.ms'),
+    });
+    const { links } = this;
+    this.changes = new AlterPartitionChannel({ clock, gateway, nodeId, brokerEpoch });
+    const replicas = new ReplicaManager(
+      nodeId,
+      {
+        open: (topic, partition, topicId, logConfig, directoryId) =>
+          logManager.getOrCreate(topic, partition, topicId, logConfig, directoryId),
+        remove: (log) => logManager.delete(log.topic, log.partition),
+      },
+      {
+        clock,
+        fetchers: new ReplicaFetchers({
+          clock,
+          nodeId,
+          brokerEpoch,
+          send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
+          settings: fetcherSettingsOf(config),
+          fetchersPerBroker: config.number('num.replica.fetchers'),
+          onProblem,
+        }),
+        brokers: brokersView(image),
+        changer: this.changes,
+        brokerEpoch,
+        lagTimeMaxMs: () => config.number('replica.lag.time.max.ms'),
+        onProblem,
+      },
+    );
+    this.replicas = replicas;
+    const calls: BrokerCalls = { send: (brokerId, api, body, options) => links.send(brokerId, api, body, options) };
+    const shares = new ShareCoordinator({
+      clock,
+      config: shareConfigOf(config, image),
+      partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
+    });
+    const sharePartitions = new SharePartitions();
+    const topicCreation = new TopicCreation(image, new TopicCreator(node), config);
+    const sharePersister = clusterPersister({ coordinator: shares, image, calls, nodeId, ensureTopic: () => topicCreation.ensureShareStateTopic() });
+    const { groupConfig } = new GroupSettings(image, settings);
+    const groups = new GroupCoordinator({
+      clock,
+      random,
+      config: groupConfigOf(config, image),
+      topics: topicsView(image),
+      configOf: groupConfig,
+      shareStates: sharePersister,
+    });
+    const producerIds = new ProducerIds(clock, () => nextProducerIdBlock(node, brokerEpoch()));
+    const markers = new LocalMarkers({ image, replicas, groups, clock });
+    const transactions = new TransactionCoordinator({
+      clock,
+      config: transactionConfigOf(config, image),
+      markers: new ClusterMarkers({ local: markers, image, nodeId, calls, clock }),
+      takeProducerId: () => producerIds.take(),
+    });
+    this.services = {
+      ...node.services,
+      replicas,
+      logManager,
+      groups,
+      groupConfig,
+      transactions,
+      markers,
+      shares,
+      sharePersister,
+      sharePartitions,
+      shareSessions: new ShareSessions(() => config.number('group.share.max.share.sessions')),
+      purgatory: new Purgatory(clock),
+      telemetry: new ClientTelemetry(image, clock, random, config.number('telemetry.max.bytes')),
+      fetchSessions: new FetchSessions(clock, random, config.number('max.incremental.fetch.session.cache.slots')),
+      producerIds,
+      topicCreation,
+      metrics,
+      apis: HANDLERS.filter(({ api }) => !UNADVERTISED_APIS.has(api.key)).map(({ api }) => api),
+      endPointOf,
+    };
+    this.applier = new MetadataApplier({
+      image,
+      nodeId,
+      replicas,
+      groups,
+      transactions,
+      shares,
+      sharePartitions,
+      settings,
+      clock,
+      onProblem,
+    });
+    this.directories = new ReplicaDirectories({
+      image,
+      nodeId,
+      gateway,
+      brokerEpoch,
+      replicas,
+      logManager,
+      onDirectoryFailed: () => lifecycle.hurry(),
+      onProblem,
+    });
+    this.dispatch = new Dispatch(this.services, HANDLERS.map(gatedByFeature), FORWARDED_APIS);
+  }
+
+  /** Folders of partitions that went elsewhere while this broker was down. */
+  removeStrayLogs(onLog: (message: string) => void): void {
+    const { image, nodeId } = this.services;
+    for (const log of [...this.logManager.logs()]) {
+      const topicId = this.logManager.topicId(log.topic, log.partition);
+      const topic = image.topics.get(log.topic);
+      const isThere = topic !== undefined && (topicId === null || topicId === topic.topicId);
+      if (isThere && topic.partitions[log.partition]?.replicas.includes(nodeId)) continue;
+      onLog(`${log.directory}: ${isThere ? 'the partition lies on other brokers' : 'no topic of the cluster has it'}; it is removed`);
+      this.logManager.delete(log.topic, log.partition);
+    }
+  }
+
+  /** Becomes what the image says. */
+  apply(): void {
+    this.applier.apply();
+    this.directories.assign();
+  }
+
+  /** Nobody is coordinated, followed or parked any more: whoever waits is answered. */
+  stop(): void {
+    const { groups, transactions, sharePartitions, shares, purgatory } = this.services;
+    this.replicas.close();
+    this.changes.close();
+    groups.close();
+    transactions.close();
+    sharePartitions.close();
+    shares.close();
+    purgatory.close();
+    this.links.close();
+  }
+}
+
+function brokersView(image: ClusterImage): BrokersView {
+  return {
+    liveEpochOf: (brokerId) => {
+      const broker = image.brokers.get(brokerId);
+      return broker === undefined || broker.isFenced ? null : broker.brokerEpoch;
+    },
+    isEligible: (brokerId, brokerEpoch) => {
+      const broker = image.brokers.get(brokerId);
+      return broker !== undefined && image.isActive(brokerId) && (brokerEpoch < 0 || broker.brokerEpoch === brokerEpoch);
+    },
+  };
+}
+
+function fetcherSettingsOf(config: BrokerConfig): FetcherSettings {
+  return {
+    fetchWaitMsMax: config.number('replica.fetch.wait.max.ms'),
+    fetchMinBytes: config.number('replica.fetch.min.bytes'),
+    fetchBytesMax: config.number('replica.fetch.max.bytes'),
+    responseBytesMax: config.number('replica.fetch.response.max.bytes'),
+    backoffMs: config.number('replica.fetch.backoff.ms'),
+    requestTimeoutMs: config.number('replica.socket.timeout.ms'),
+  };
+}

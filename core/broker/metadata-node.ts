@@ -1,0 +1,235 @@
+import { Controller } from '../controller/controller.ts';
+import type { ClusterImage } from '../controller/image.ts';
+import { decodeMetadataRecord, encodeMetadataRecord, type NewMetadataRecord } from '../controller/records/metadata-record.ts';
+import type { Ports } from '../ports/ports.ts';
+import { type CommittedBatch, type LeaderAndEpoch, MetadataQuorum } from '../quorum/metadata-quorum.ts';
+import { NodeLinks } from '../rpc/node-links.ts';
+import type { BrokerConfig } from './config.ts';
+import { ControllerGateway } from './controller-gateway.ts';
+import { Dispatch } from './dispatch.ts';
+import { frameOf } from './envelope.ts';
+import { FINALIZED_FEATURES } from './features.ts';
+import type { Caller } from './handler.ts';
+import type { EndPoint } from './listeners.ts';
+import { CONTROLLER_HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import { votersOf } from './quorum-config.ts';
+import { Quotas } from './quotas/quotas.ts';
+import type { NodeServices } from './services.ts';
+import { brokerConfigRules, type Settings } from './settings.ts';
+import { ClientInformation } from './telemetry/client-information.ts';
+
+/**
+ * What every node of the cluster has, whatever its roles: its member of the metadata quorum, the image that the committed records give, a controller
+ * that decides while this node leads the quorum, and the way to the one that does.
+ *
+ * Invariant: the image holds exactly the records below `quorum.lastAppliedOffset`; listeners hear of each change after it is whole.
+ */
+export interface MetadataNodeParts {
+  readonly ports: Ports;
+  readonly config: BrokerConfig;
+  readonly settings: Settings;
+  readonly image: ClusterImage;
+  readonly metrics: BrokerMetrics;
+  readonly clusterId: string;
+  /** Of the log dir with the metadata log. */
+  readonly directoryId: string;
+  readonly logDir: string;
+  readonly isClean: boolean;
+  readonly onProblem: (message: string) => void;
+  /** Where controllers are reached, as far as this node knows of itself. */
+  readonly endPoints: () => readonly EndPoint[];
+  /** The metadata cannot be kept or carried out any more: this node must end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+const LOOPBACK = { host: '127.0.0.1', port: 0 };
+/** This node asks its own controller. */
+const SELF: Caller = { remote: LOOPBACK, local: LOOPBACK, whenClosed: () => () => {} };
+const OWN_LISTENER = 'CONTROLLER';
+
+export class MetadataNode {
+  readonly image: ClusterImage;
+  readonly quorum: MetadataQuorum;
+  readonly controller: Controller;
+  readonly gateway: ControllerGateway;
+  readonly services: NodeServices;
+  readonly dispatch: Dispatch<NodeServices>;
+  private readonly links: NodeLinks;
+  private readonly onProblem: (message: string) => void;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(parts: MetadataNodeParts) {
+    const { ports, config, settings, image, clusterId, directoryId } = parts;
+    const { clock, random, files } = ports;
+    const { nodeId } = config;
+    this.image = image;
+    this.onProblem = parts.onProblem;
+    const voters = votersOf(config);
+    this.links = new NodeLinks(ports, {
+      clientId: `mqlab-node-${nodeId}`,
+      addressOf: (id) => voters.find((each) => each.nodeId === id) ?? null,
+      requestTimeoutMs: config.number('controller.socket.timeout.ms'),
+    });
+    const isAlone = voters.length === 0;
+    this.quorum = MetadataQuorum.open({
+      clock,
+      random,
+      files,
+      logDir: parts.logDir,
+      isClean: parts.isClean,
+      nodeId,
+      clusterId,
+      directoryId,
+      voters: isAlone ? [{ nodeId, address: null }] : voters.map(({ nodeId: id, host, port }) => ({ nodeId: id, address: { host, port } })),
+      settings: quorumSettingsOf(config),
+      send: (peer, api, body, options) => this.links.send(peer, api, body, options),
+      stateMachine: {
+        apply: (batch) => this.apply(batch),
+        reset: () => this.image.reset(),
+        snapshot: () => this.snapshot(),
+        leaderChanged: (leader, isLeader) => this.leaderChanged(leader, isLeader),
+      },
+      onProblem: parts.onProblem,
+      onFatal: parts.onFatal,
+    });
+    const { quorum } = this;
+    this.controller = new Controller({
+      image,
+      log: {
+        append: (records: readonly NewMetadataRecord[]) => quorum.append(records.map(encodeMetadataRecord)),
+        get logEndOffset() {
+          return quorum.logEndOffset;
+        },
+      },
+      clock,
+      random,
+      clusterId,
+      rules: brokerConfigRules(settings),
+      settings: controllerSettingsOf(config, isAlone),
+      onProblem: parts.onProblem,
+    });
+    const { controller } = this;
+    this.gateway = new ControllerGateway({
+      clock,
+      nodeId,
+      leader: () => quorum.leader,
+      isActiveHere: () => controller.isActive,
+      handleHere: (frame) => this.handleHere(frame),
+      links: this.links,
+    });
+    this.services = {
+      nodeId,
+      clusterId,
+      clock,
+      config,
+      settings,
+      image,
+      controller,
+      quorum,
+      gateway: this.gateway,
+      controllers: () => {
+        const [own] = parts.endPoints();
+        if (isAlone) return own === undefined ? [] : [{ nodeId, ...own }];
+        const name = config.list('controller.listener.names')[0] ?? OWN_LISTENER;
+        return voters.map((voter) => ({ name, ...voter }));
+      },
+      handleForwarded: async (frame, from) => this.dispatch.handle(frame, from, OWN_LISTENER),
+      quotas: new Quotas(clock, image.clientQuotas, config),
+      clientInformation: new ClientInformation(),
+      metrics: parts.metrics,
+      apis: CONTROLLER_HANDLERS.filter(({ api }) => !UNADVERTISED_APIS.has(api.key)).map(({ api }) => api),
+    };
+    this.dispatch = new Dispatch(this.services, CONTROLLER_HANDLERS);
+  }
+
+  start(): void {
+    this.quorum.start();
+  }
+
+  /** Resolves when it is so after some change of the image. */
+  until(isSo: () => boolean): Promise<void> {
+    if (isSo()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!isSo()) return;
+        this.listeners.delete(look);
+        resolve();
+      };
+      this.listeners.add(look);
+    });
+  }
+
+  /** Told after each change of the image. */
+  whenReplayed(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  async close(): Promise<void> {
+    this.controller.deactivate();
+    await this.quorum.close();
+    this.links.close();
+  }
+
+  /** A frame to the controller of this node, and the frame of its answer. */
+  private async handleHere(frame: Buffer): Promise<Buffer> {
+    const reply = await this.dispatch.handle(frame, SELF, OWN_LISTENER);
+    if (reply.kind !== 'send') throw new Error(`the controller did not answer: ${reply.kind}`);
+    return frameOf(reply.parts);
+  }
+
+  private apply({ values }: CommittedBatch): void {
+    let isChange = false;
+    for (const value of values) {
+      const record = decodeMetadataRecord(value);
+      if (record === null || record.kind === 'noOp') continue;
+      this.image.replay(record);
+      isChange = true;
+    }
+    if (isChange) for (const listener of [...this.listeners]) listener();
+  }
+
+  private *snapshot(): Generator<Buffer> {
+    for (const record of this.image.toRecords()) yield encodeMetadataRecord(record);
+  }
+
+  private leaderChanged({ leaderId, epoch }: LeaderAndEpoch, isLeader: boolean): void {
+    if (!isLeader) {
+      this.controller.deactivate();
+      return;
+    }
+    this.onProblem(`controller ${leaderId} is active in epoch ${epoch}`);
+    this.controller.activate();
+    this.controller.bootstrap(FINALIZED_FEATURES).catch(() => {}); // Leadership ended meanwhile: the next controller does it.
+  }
+}
+
+function quorumSettingsOf(config: BrokerConfig) {
+  const number = (name: string): number => config.number(name);
+  return {
+    electionTimeoutMs: number('controller.quorum.election.timeout.ms'),
+    fetchTimeoutMs: number('controller.quorum.fetch.timeout.ms'),
+    electionBackoffMsMax: number('controller.quorum.election.backoff.max.ms'),
+    requestTimeoutMs: number('controller.quorum.request.timeout.ms'),
+    retryBackoffMs: number('controller.quorum.retry.backoff.ms'),
+    fetchBytesMax: number('controller.quorum.fetch.max.bytes'),
+    fetchSnapshotBytesMax: number('controller.quorum.fetch.snapshot.max.bytes'),
+    snapshotBytes: number('metadata.log.max.record.bytes.between.snapshots'),
+    snapshotIntervalMs: number('metadata.log.max.snapshot.interval.ms'),
+    segmentBytes: number('metadata.log.segment.bytes'),
+    segmentMs: number('metadata.log.segment.ms'),
+    retentionBytes: number('metadata.max.retention.bytes'),
+    retentionMs: number('metadata.max.retention.ms'),
+  };
+}
+
+function controllerSettingsOf(config: BrokerConfig, isAlone: boolean) {
+  return {
+    sessionTimeoutMs: config.number('broker.session.timeout.ms'),
+    isLeaderRebalanceEnabled: config.boolean('auto.leader.rebalance.enable'),
+    leaderImbalanceCheckIntervalMs: config.number('leader.imbalance.check.interval.seconds') * 1000,
+    uncleanElectionIntervalMs: config.number('unclean.leader.election.interval.ms'),
+    // A node alone need not say that it is there.
+    idleIntervalMs: isAlone ? 0 : config.number('metadata.max.idle.interval.ms'),
+  };
+}
