@@ -1,4 +1,5 @@
 import { Controller, newId } from '../controller/controller.ts';
+import { IDLE_CONTROLLER } from '../controller/controller-settings.ts';
 import { ClusterImage } from '../controller/image.ts';
 import { MetadataLog } from '../controller/metadata-log.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC } from '../controller/topic-name.ts';
@@ -150,7 +151,17 @@ export class Broker {
     });
     this.logManager = logManager;
     const metadataLog = this.metadataLog!;
-    const controller = new Controller(image, metadataLog, random, brokerConfigRules(settings));
+    const controller = new Controller({
+      image,
+      log: metadataLog,
+      clock,
+      random,
+      rules: brokerConfigRules(settings),
+      clusterId,
+      settings: IDLE_CONTROLLER,
+      onProblem,
+    });
+    controller.activate();
     const replicas = new ReplicaManager(nodeId, {
       open: (topic, partition, topicId, logConfig, directoryId) =>
         logManager.getOrCreate(topic, partition, topicId, logConfig, directoryId),
@@ -222,7 +233,7 @@ export class Broker {
     };
     this.services = services;
     await controller.bootstrap(FINALIZED_FEATURES);
-    await controller.registerBroker({
+    const { brokerEpoch } = await controller.registerBroker({
       brokerId: nodeId,
       incarnationId: newId(random),
       endPoints: this.endPoints,
@@ -230,6 +241,14 @@ export class Broker {
       logDirs: logManager.directories.filter((each) => each.offline === null).map((each) => each.directoryId),
       hasOfflineLogDirs:
         logManager.directories.length < logDirs.length || logManager.directories.some((each) => each.offline !== null),
+    });
+    await controller.heartbeat({
+      brokerId: nodeId,
+      brokerEpoch,
+      currentMetadataOffset: metadataLog.logEndOffset - 1,
+      wantFence: false,
+      wantShutDown: false,
+      offlineLogDirs: [],
     });
     this.removeStrayLogs(logManager);
     const applier = new MetadataApplier({
