@@ -45,6 +45,11 @@ export class ClientQuotas {
     return this.byEntity.get(entityKey(entity))?.values ?? NO_QUOTAS;
   }
 
+  reset(): void {
+    this.changes++;
+    this.byEntity.clear();
+  }
+
   replay(change: ClientQuotaChange): void {
     this.changes++;
     const entity = new Map(change.entity.map(({ entityType, entityName }) => [entityType, entityName]));

@@ -1,22 +1,50 @@
+import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import { ZERO_UUID } from '../protocol/writer.ts';
-import { unregisterBroker } from './broker-decisions.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import { type AlteredPartitions, alterPartitions, type PartitionsToAlter } from './alter-partition-decisions.ts';
+import { type UncleanAllowed, uncleanAllowed } from './broker-facts.ts';
 import { type AlteredResource, alterConfigs, type BrokerConfigRules, type ResourceChange } from './config-decisions.ts';
-import type { Decision, MutationGate, Outcome } from './decision.ts';
-import { assignDirectories, failDirectory, type ReplicaPlacement, resignInDirectories } from './directory-decisions.ts';
+import type { ControllerSettings } from './controller-settings.ts';
+import { ControllerTasks } from './controller-tasks.ts';
+import { type Decision, type MutationGate, type Outcome, refused } from './decision.ts';
+import { DecisionQueue, type MetadataLogWriter, NotControllerError } from './decision-queue.ts';
 import {
+  type AssignedDirectories,
+  assignDirectories,
+  assignReplicasToDirs,
+  type DirectoriesToAssign,
+  failDirectory,
+  type ReplicaPlacement,
+} from './directory-decisions.ts';
+import {
+  balanceLeaders,
   type ElectedTopic,
   type ElectionType,
   electLeaders,
-  electLeadersOn,
-  renewLeaderEpochs,
+  electUncleanLeaders,
   type TopicPartitions,
 } from './election.ts';
 import { type FeatureUpdate, type SupportedFeature, updateFeatures } from './feature-decisions.ts';
+import {
+  fenceBroker,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  heartbeat,
+  refusedHeartbeat,
+} from './heartbeat-decisions.ts';
+import { Heartbeats } from './heartbeats.ts';
 import type { ClusterImage } from './image.ts';
 import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';
 import { type PartitionToReassign, type ReassignedPartition, reassignPartitions } from './reassignment-decisions.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
+import {
+  type BrokerToRegister,
+  type ControllerToRegister,
+  type RegisteredBroker,
+  registerBroker,
+  registerController,
+  unregisterBroker,
+} from './registration-decisions.ts';
 import { type AlteredUser, alterScramCredentials, type ScramDeletion, type ScramUpsertion } from './scram-decisions.ts';
 import {
   type CreatedTopic,
@@ -32,52 +60,87 @@ import {
 } from './topic-decisions.ts';
 
 /**
- * The active controller: asks the pure decisions, has the records they give committed and replayed into the image, and answers then.
+ * The controller of this node: while it is active (its node leads the metadata quorum) it asks the pure decisions, has the records they give committed and
+ * replayed into the image, and answers then. It also knows who was heard of, and acts when somebody was not.
  *
- * Invariant: decisions are made one after another, each on an image that has all records of the one before.
+ * Invariant: decisions are made one after another, each on an image that has all records of the one before. When the node is not the leader, or stops being it
+ * before the records are committed, what nodes ask is answered with NOT_CONTROLLER, and what clients ask rejects with NotControllerError: whoever sent that asks the
+ * new controller.
  */
-export interface MetadataLogWriter {
-  /** Resolves once the records, one batch, are committed and replayed into the image. Rejects when the disk fails. */
-  append(records: readonly NewMetadataRecord[]): Promise<void>;
+export interface ControllerOptions {
+  readonly image: ClusterImage;
+  readonly log: MetadataLogWriter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rules: BrokerConfigRules;
+  /** null: brokers of any cluster may register; there is one, and it is this node. */
+  readonly clusterId: string | null;
+  readonly settings: ControllerSettings;
+  readonly onProblem?: (message: string) => void;
 }
 
 /** Kafka's size of the blocks in which producer ids are handed to brokers. */
 const PRODUCER_ID_BLOCK = 1000;
+const PRODUCER_ID_MAX = Number.MAX_SAFE_INTEGER;
 
 export interface ProducerIdBlock {
   readonly first: number;
   readonly count: number;
 }
 
-export interface BrokerToRegister {
-  readonly brokerId: number;
-  readonly incarnationId: string;
-  readonly endPoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
-  readonly rack: string | null;
-  /** The ids of its log dirs that it can use. */
-  readonly logDirs: readonly string[];
-  /** Some of its log dirs could not be opened: what lies in unknown ones is lost for now, not to be made anew. */
-  readonly hasOfflineLogDirs?: boolean;
-}
-
-const PLAINTEXT_PROTOCOL = 0;
+export type { MetadataLogWriter } from './decision-queue.ts';
+export { NotControllerError } from './decision-queue.ts';
 
 export class Controller {
   private readonly image: ClusterImage;
   private readonly log: MetadataLogWriter;
-  private readonly draws: Draws;
+  private readonly clock: Clock;
+  private readonly clusterId: string | null;
   private readonly rules: BrokerConfigRules;
-  /** The decision before the next one. */
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly uncleanAllowed: UncleanAllowed;
+  private readonly draws: Draws;
+  private readonly heartbeats: Heartbeats;
+  private readonly tasks: ControllerTasks;
+  private readonly queue: DecisionQueue;
+  private readonly onProblem: (message: string) => void;
 
-  constructor(image: ClusterImage, log: MetadataLogWriter, random: Random, rules: BrokerConfigRules) {
+  constructor(options: ControllerOptions) {
+    const { image, clock, random, rules, settings } = options;
     this.image = image;
-    this.log = log;
+    this.log = options.log;
+    this.clock = clock;
+    this.clusterId = options.clusterId;
     this.rules = rules;
-    this.draws = {
-      topicId: () => newId(random),
-      start: (bound) => random.integer(bound),
-    };
+    this.uncleanAllowed = uncleanAllowed(image, rules);
+    this.onProblem = options.onProblem ?? (() => {});
+    this.draws = { topicId: () => newId(random), integer: (bound) => random.integer(bound) };
+    this.heartbeats = new Heartbeats(settings.brokerSessionTimeoutMs);
+    this.queue = new DecisionQueue(options.log, () => this.tasks.appended());
+    this.tasks = new ControllerTasks(clock, settings, {
+      nextExpiryMs: () => this.heartbeats.nextExpiryMs(image, clock.monotonic()),
+      renewSessions: () => this.renewSessions(),
+      fenceSilentBrokers: () => this.fenceSilentBrokers(),
+      balanceLeaders: () => this.byItself(() => balanceLeaders(image, settings.leaderImbalancePercentageMax)),
+      electUncleanLeaders: () => this.byItself(() => electUncleanLeaders(image, this.uncleanAllowed)),
+      writeNoOp: () => this.byItself(() => ({ records: [{ kind: 'noOp' }], response: undefined })),
+    });
+  }
+
+  get isActive(): boolean {
+    return this.queue.isActive;
+  }
+
+  /** The node leads the quorum, and the image has everything that was committed before. Every broker gets a whole session. */
+  activate(): void {
+    this.queue.open();
+    this.heartbeats.activate(this.image, this.clock.monotonic());
+    this.tasks.start();
+  }
+
+  /** What waits is refused. */
+  deactivate(): void {
+    this.queue.close();
+    this.tasks.stop();
   }
 
   /** First records of a new cluster's log, or nothing when the log has some. */
@@ -93,32 +156,72 @@ export class Controller {
     });
   }
 
-  /** The broker's new life: its address and incarnation from now on; it leads what had no leader without it. Returns its epoch. */
-  registerBroker(broker: BrokerToRegister): Promise<number> {
-    return this.commit(() => {
-      const brokerEpoch = (this.image.brokers.get(broker.brokerId)?.brokerEpoch ?? -1) + 1;
-      const record: NewMetadataRecord = {
-        kind: 'registerBroker',
-        brokerId: broker.brokerId,
-        incarnationId: broker.incarnationId,
-        brokerEpoch,
-        endPoints: broker.endPoints.map((each) => ({ ...each, securityProtocol: PLAINTEXT_PROTOCOL })),
-        features: [],
-        rack: broker.rack,
-        fenced: false,
-        logDirs: broker.logDirs,
-      };
-      const isLost = (directoryId: string) =>
-        broker.hasOfflineLogDirs === true && directoryId !== ZERO_UUID && !broker.logDirs.includes(directoryId);
-      const resigned = resignInDirectories(this.image, broker.brokerId, isLost);
-      const elected = electLeadersOn(this.image, broker.brokerId, isLost);
-      const renewed = renewLeaderEpochs(this.image, broker.brokerId, isLost);
-      return { records: [record, ...resigned, ...elected, ...renewed], response: brokerEpoch };
+  /** The broker's new life, fenced at first; what the last one led is led by others, or by nobody until this one is unfenced. */
+  registerBroker(broker: BrokerToRegister): Promise<RegisteredBroker> {
+    const { brokerId } = broker;
+    const registered = this.commit(() =>
+      registerBroker(this.image, this.uncleanAllowed, broker, {
+        clusterId: this.clusterId,
+        nextEpoch: this.log.logEndOffset,
+        hasSession: this.heartbeats.hasSession(brokerId, this.clock.monotonic()),
+      }),
+    ).then((response) => {
+      if (response.errorCode === 0) this.heartbeats.heard(brokerId, response.brokerEpoch, this.clock.monotonic());
+      return response;
     });
+    return orNotController(registered, (outcome) => ({ ...outcome, brokerEpoch: -1 }));
   }
 
-  unregisterBroker(brokerId: number): Promise<Outcome> {
-    return this.commit(() => unregisterBroker(this.image, brokerId));
+  /** The broker is alive; it wants to serve, to be fenced, or to stop, and learns what it is now. */
+  heartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
+    const { brokerId, brokerEpoch } = request;
+    // At once: it is no silence of the broker's when decisions have to wait.
+    if (this.isActive && this.image.brokers.get(brokerId)?.brokerEpoch === brokerEpoch) {
+      this.heartbeats.heard(brokerId, brokerEpoch, this.clock.monotonic());
+    }
+    return orNotController(this.decideHeartbeat(request), ({ errorCode }) => refusedHeartbeat(errorCode));
+  }
+
+  private async decideHeartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
+    const { brokerId } = request;
+    const { response, lastOffset } = await this.queue.commit((isContinued) =>
+      heartbeat(this.image, this.uncleanAllowed, request, {
+        lowestActiveOffset: this.heartbeats.lowestActiveOffset(this.image),
+        shutdownOffset: this.heartbeats.shutdownOffset(brokerId),
+        isContinued,
+      }),
+    );
+    if (response.errorCode !== 0) return response;
+    this.heartbeats.applied(brokerId, request.currentMetadataOffset);
+    if (response.shouldShutDown) this.heartbeats.forget(brokerId);
+    else if (this.image.brokers.get(brokerId)?.isInControlledShutdown === true) {
+      const isKnown = this.heartbeats.shutdownOffset(brokerId) !== null;
+      if (lastOffset !== null || !isKnown) {
+        this.heartbeats.setShutdownOffset(brokerId, lastOffset ?? this.log.logEndOffset - 1);
+      }
+    }
+    return response;
+  }
+
+  async unregisterBroker(brokerId: number): Promise<Outcome> {
+    const outcome = await this.commit(() => unregisterBroker(this.image, this.uncleanAllowed, brokerId));
+    if (outcome.errorCode === 0) this.heartbeats.forget(brokerId);
+    return outcome;
+  }
+
+  registerController(controller: ControllerToRegister): Promise<Outcome> {
+    return orNotController(
+      this.commit(() => registerController(controller)),
+      (outcome) => outcome,
+    );
+  }
+
+  /** A leader says who is in sync. */
+  alterPartitions(request: PartitionsToAlter): Promise<AlteredPartitions> {
+    return orNotController(
+      this.commit(() => alterPartitions(this.image, this.uncleanAllowed, request)),
+      ({ errorCode }) => ({ errorCode, topics: [] }),
+    );
   }
 
   electLeaders(type: ElectionType, partitions: readonly TopicPartitions[] | null): Promise<readonly ElectedTopic[]> {
@@ -129,7 +232,10 @@ export class Controller {
     partitions: readonly PartitionToReassign[],
     options: { readonly allowReplicationFactorChange: boolean },
   ): Promise<readonly ReassignedPartition[]> {
-    return this.commit(() => reassignPartitions(this.image, partitions, options.allowReplicationFactorChange));
+    const { allowReplicationFactorChange } = options;
+    return this.commit(() =>
+      reassignPartitions(this.image, this.uncleanAllowed, partitions, allowReplicationFactorChange),
+    );
   }
 
   updateFeatures(
@@ -141,14 +247,22 @@ export class Controller {
     return this.commit(() => updateFeatures(this.image, controllerId, supported, updates), options.validateOnly);
   }
 
-  /** The broker chose log dirs for its replicas, or moved them. */
-  assignDirectories(brokerId: number, placements: readonly ReplicaPlacement[]): Promise<void> {
-    return this.commit(() => assignDirectories(this.image, brokerId, placements));
+  /** The broker chose log dirs for its replicas, or moved them: as AssignReplicasToDirs says it. */
+  assignReplicasToDirs(request: DirectoriesToAssign): Promise<AssignedDirectories> {
+    return orNotController(
+      this.commit(() => assignReplicasToDirs(this.image, this.uncleanAllowed, request)),
+      ({ errorCode }) => ({ errorCode, directories: [] }),
+    );
+  }
+
+  /** The same for a broker of this node. */
+  async assignDirectories(brokerId: number, placements: readonly ReplicaPlacement[]): Promise<void> {
+    await this.commit(() => assignDirectories(this.image, this.uncleanAllowed, brokerId, placements));
   }
 
   /** A log dir of the broker failed. */
   directoryFailed(brokerId: number, directoryId: string): Promise<void> {
-    return this.commit(() => failDirectory(this.image, brokerId, directoryId));
+    return this.commit(() => failDirectory(this.image, this.uncleanAllowed, brokerId, directoryId));
   }
 
   createTopics(
@@ -172,12 +286,18 @@ export class Controller {
     return this.commit(() => createPartitions(this.image, topics, this.draws, mutations), validateOnly);
   }
 
-  alterConfigs(
+  async alterConfigs(
     resources: readonly ResourceChange[],
     mode: 'incremental' | 'replace',
     options: { readonly validateOnly: boolean },
   ): Promise<readonly AlteredResource[]> {
-    return this.commit(() => alterConfigs(this.image, resources, this.rules, mode), options.validateOnly);
+    const altered = await this.commit(
+      () => alterConfigs(this.image, resources, this.rules, mode),
+      options.validateOnly,
+    );
+    // A topic that had nobody to lead it may have somebody now.
+    if (!options.validateOnly) await this.byItself(() => electUncleanLeaders(this.image, this.uncleanAllowed));
+    return altered;
   }
 
   alterClientQuotas(
@@ -194,27 +314,69 @@ export class Controller {
     return this.commit(() => alterScramCredentials(this.image.scramCredentials, deletions, upsertions));
   }
 
-  /** Producer ids that no other broker gets. */
-  allocateProducerIds(brokerId: number): Promise<ProducerIdBlock> {
-    return this.commit(() => {
+  /** Producer ids that no other broker gets. Without an epoch the broker is of this node. */
+  allocateProducerIds(
+    brokerId: number,
+    brokerEpoch?: number,
+  ): Promise<ProducerIdBlock & { readonly errorCode: number }> {
+    const none = (errorCode: number) => ({ errorCode, first: 0, count: 0 });
+    const allocated = this.commit<ProducerIdBlock & { readonly errorCode: number }>(() => {
       const first = this.image.nextProducerId;
-      const brokerEpoch = this.image.brokers.get(brokerId)?.brokerEpoch ?? -1;
+      const epoch = this.image.brokers.get(brokerId)?.brokerEpoch ?? -1;
+      if (brokerEpoch !== undefined && (epoch !== brokerEpoch || epoch === -1)) {
+        return { records: [], response: none(ErrorCode.STALE_BROKER_EPOCH) };
+      }
+      if (first > PRODUCER_ID_MAX - PRODUCER_ID_BLOCK) {
+        return { records: [], response: none(ErrorCode.UNKNOWN_SERVER_ERROR) };
+      }
+      const nextProducerId = first + PRODUCER_ID_BLOCK;
       return {
-        records: [{ kind: 'producerIds', brokerId, brokerEpoch, nextProducerId: first + PRODUCER_ID_BLOCK }],
-        response: { first, count: PRODUCER_ID_BLOCK },
+        records: [{ kind: 'producerIds', brokerId, brokerEpoch: epoch, nextProducerId }],
+        response: { errorCode: 0, first, count: PRODUCER_ID_BLOCK },
       };
     });
+    return orNotController(allocated, ({ errorCode }) => none(errorCode));
   }
 
-  /** The decision is made when those before it are in the image. */
-  private commit<Response>(decide: () => Decision<Response>, validateOnly = false): Promise<Response> {
-    const done = this.last.then(async () => {
-      const { records, response } = decide();
-      if (!validateOnly && records.length > 0) await this.log.append(records);
-      return response;
+  private async commit<Response>(decide: () => Decision<Response>, validateOnly = false): Promise<Response> {
+    return (await this.queue.commit(decide, validateOnly)).response;
+  }
+
+  /** Nobody waits for it; when this node is not the controller any more, another one does it. */
+  private async byItself(decide: () => Decision<unknown>): Promise<void> {
+    try {
+      await this.queue.commit(decide);
+    } catch (error) {
+      if (!(error instanceof NotControllerError)) this.onProblem(`a task of the controller failed: ${String(error)}`);
+    }
+  }
+
+  private renewSessions(): void {
+    this.onProblem('the controller stood still: every broker gets a new session');
+    this.heartbeats.renewAll(this.clock.monotonic());
+  }
+
+  /** One after another, so that each finds what became of the one before. */
+  private fenceSilentBrokers(): Promise<void> {
+    return this.byItself(() => {
+      const brokerId = this.heartbeats.silentBroker(this.image, this.clock.monotonic());
+      if (brokerId === null) return { records: [], response: undefined };
+      this.onProblem(`broker ${brokerId} is fenced: its session is over`);
+      return { ...fenceBroker(this.image, this.uncleanAllowed, brokerId), isPartial: true };
     });
-    this.last = done.catch(() => {});
-    return done;
+  }
+}
+
+/** What a node asked is answered with the error of a controller that is none. */
+async function orNotController<Response>(
+  decided: Promise<Response>,
+  refusal: (outcome: Outcome) => Response,
+): Promise<Response> {
+  try {
+    return await decided;
+  } catch (error) {
+    if (!(error instanceof NotControllerError)) throw error;
+    return refusal(refused(error.errorCode, error.message));
   }
 }
 

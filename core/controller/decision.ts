@@ -4,7 +4,12 @@ import type { NewMetadataRecord } from './records/metadata-record.ts';
 export interface Decision<Response> {
   readonly records: readonly NewMetadataRecord[];
   readonly response: Response;
+  /** There was more to do than one batch may hold: the records are committed, and the decision is made again before any other. */
+  readonly isPartial?: true;
 }
+
+/** How many changes of partitions a batch of records may hold. */
+export const CHANGES_PER_BATCH_MAX = 10_000;
 
 /** A refusal, or success with code 0 and no message. */
 export interface Outcome {

@@ -33,7 +33,9 @@ export function updateFeatures(
   const levels = new Map<string, number>();
   for (const { feature, level, upgradeType } of updates) {
     const current = levels.get(feature) ?? image.features.get(feature) ?? 0;
-    const problem = problemOf(controllerId, supported, { feature, level, upgradeType }, current);
+    const problem =
+      problemOf(controllerId, supported, { feature, level, upgradeType }, current) ??
+      unsupportedBy(image, feature, level);
     if (problem !== null) {
       const message = `The update failed for all features since the following feature had an error: Invalid update version ${level} for feature ${feature}. ${problem}`;
       return { records: [], response: refused(ErrorCode.INVALID_UPDATE_VERSION, message) };
@@ -45,6 +47,25 @@ export function updateFeatures(
     if ((image.features.get(name) ?? 0) !== featureLevel) records.push({ kind: 'featureLevel', name, featureLevel });
   }
   return { records, response: ACCEPTED };
+}
+
+/** Every broker and controller has to support it; those that named no features are not asked. */
+function unsupportedBy(image: ClusterImage, feature: string, level: number): string | null {
+  if (level === 0) return null;
+  const nodes = [
+    ...[...image.controllers.values()].map((each) => ({ name: `Controller ${each.controllerId}`, ...each })),
+    ...[...image.brokers.values()].map((each) => ({ name: `Broker ${each.brokerId}`, ...each })),
+  ];
+  for (const { name, features } of nodes) {
+    if (features.length === 0) continue;
+    const range = features.find((each) => each.name === feature);
+    if (range === undefined) return `${name} does not support this feature.`;
+    const { minSupportedVersion, maxSupportedVersion } = range;
+    if (level < minSupportedVersion || level > maxSupportedVersion) {
+      return `${name} only supports versions ${minSupportedVersion}-${maxSupportedVersion}`;
+    }
+  }
+  return null;
 }
 
 function problemOf(

@@ -1,40 +1,23 @@
-import { ZERO_UUID } from '../protocol/writer.ts';
 import { ClientQuotas } from './client-quotas.ts';
-import type { MetadataRecord } from './records/metadata-record.ts';
+import { imageRecords } from './image-records.ts';
+import { changedPartitionImage, newPartitionImage, type PartitionImage } from './partition-image.ts';
+import type { MetadataRecord, NewMetadataRecord } from './records/metadata-record.ts';
+import {
+  type BrokerRegistration,
+  type ControllerRegistration,
+  changedBroker,
+  registeredBroker,
+  registeredController,
+} from './registration.ts';
 import { ScramCredentials } from './scram-credentials.ts';
 
 /**
- * The cluster's metadata as the log of records says it is: brokers, topics, partitions, configs, features, producer ids, quotas, SCRAM credentials.
+ * The cluster's metadata as the log of records says it is: brokers, controllers, topics, partitions, configs, features, producer ids, quotas, SCRAM
+ * credentials.
  *
  * Invariant: `replay` alone changes it, and depends on nothing but the image and the record, so that every node that replayed the same
  * records has the same image. Everybody else reads.
  */
-export interface BrokerRegistration {
-  readonly brokerId: number;
-  readonly incarnationId: string;
-  readonly brokerEpoch: number;
-  readonly endPoints: readonly { readonly name: string; readonly host: string; readonly port: number }[];
-  readonly rack: string | null;
-  readonly isFenced: boolean;
-  readonly logDirs: readonly string[];
-}
-
-export interface PartitionImage {
-  readonly partition: number;
-  readonly replicas: readonly number[];
-  readonly inSyncReplicas: readonly number[];
-  /** Not in sync any more, but sure to have every committed record (KIP-966); from logs that Kafka wrote. */
-  readonly eligibleLeaderReplicas: readonly number[];
-  /** −1 = none. */
-  readonly leader: number;
-  readonly leaderEpoch: number;
-  readonly partitionEpoch: number;
-  readonly directories: readonly string[];
-  /** Of a reassignment under way: those that are to come, and those that are to go. */
-  readonly addingReplicas: readonly number[];
-  readonly removingReplicas: readonly number[];
-}
-
 export interface TopicImage {
   readonly name: string;
   readonly topicId: string;
@@ -42,13 +25,9 @@ export interface TopicImage {
   readonly partitions: readonly PartitionImage[];
 }
 
-/** The log dir of a broker's replica; the zero id when the broker has not chosen one. */
-export function directoryIdOf({ replicas, directories }: PartitionImage, brokerId: number): string {
-  return directories[replicas.indexOf(brokerId)] ?? ZERO_UUID;
-}
-
-export const NO_LEADER = -1;
-const LEADER_UNCHANGED = -2;
+export type { PartitionImage } from './partition-image.ts';
+export { directoryIdOf, NO_LEADER } from './partition-image.ts';
+export type { BrokerRegistration } from './registration.ts';
 
 export type ResourceType = 2 | 4 | 16 | 32;
 export const TOPIC_RESOURCE = 2;
@@ -66,6 +45,7 @@ export class ClusterImage {
   readonly clientQuotas = new ClientQuotas();
   readonly scramCredentials = new ScramCredentials();
   private readonly brokersById = new Map<number, BrokerRegistration>();
+  private readonly controllersById = new Map<number, ControllerRegistration>();
   private readonly topicsById = new Map<string, MutableTopic>();
   private readonly topicsByName = new Map<string, MutableTopic>();
   private readonly configs = new Map<string, Map<string, string>>();
@@ -75,6 +55,10 @@ export class ClusterImage {
 
   get brokers(): ReadonlyMap<number, BrokerRegistration> {
     return this.brokersById;
+  }
+
+  get controllers(): ReadonlyMap<number, ControllerRegistration> {
+    return this.controllersById;
   }
 
   /** By name. */
@@ -95,7 +79,13 @@ export class ClusterImage {
     return this.topicsById.get(topicId);
   }
 
-  /** Brokers that may lead partitions, by id, ascending. */
+  /** It is alive and not about to stop: it may be made a leader, and may come in sync. */
+  isActive(brokerId: number): boolean {
+    const broker = this.brokersById.get(brokerId);
+    return broker !== undefined && !broker.isFenced && !broker.isInControlledShutdown;
+  }
+
+  /** Brokers that are not fenced, by id, ascending. */
   liveBrokers(): BrokerRegistration[] {
     return [...this.brokersById.values()].filter((broker) => !broker.isFenced).sort((a, b) => a.brokerId - b.brokerId);
   }
@@ -110,6 +100,18 @@ export class ClusterImage {
     return this.metricsChanges;
   }
 
+  /** Every resource that has a setting of its own, with these. */
+  *allConfigs(): Iterable<{
+    readonly resourceType: number;
+    readonly resourceName: string;
+    readonly configs: ReadonlyMap<string, string>;
+  }> {
+    for (const [key, configs] of this.configs) {
+      const colon = key.indexOf(':');
+      yield { resourceType: Number(key.slice(0, colon)), resourceName: key.slice(colon + 1), configs };
+    }
+  }
+
   /** Names of the resources of a type that have a setting of their own. */
   configuredNames(resourceType: ResourceType): string[] {
     const prefix = configKey(resourceType, '');
@@ -119,26 +121,19 @@ export class ClusterImage {
   replay(record: MetadataRecord): void {
     switch (record.kind) {
       case 'registerBroker':
-        this.brokersById.set(record.brokerId, {
-          brokerId: record.brokerId,
-          incarnationId: record.incarnationId,
-          brokerEpoch: record.brokerEpoch,
-          endPoints: record.endPoints,
-          rack: record.rack,
-          isFenced: record.fenced,
-          logDirs: record.logDirs,
-        });
+        this.brokersById.set(record.brokerId, registeredBroker(record));
         return;
       case 'brokerRegistrationChange': {
-        const before = this.brokersById.get(record.brokerId);
-        if (before === undefined) throw new Error(`a change of the unknown broker ${record.brokerId}`);
-        this.brokersById.set(record.brokerId, {
-          ...before,
-          isFenced: record.fenced === 0 ? before.isFenced : record.fenced > 0,
-          logDirs: record.logDirs.length > 0 ? record.logDirs : before.logDirs,
-        });
+        this.brokersById.set(record.brokerId, changedBroker(this.broker(record.brokerId), record));
         return;
       }
+      case 'fenceBroker':
+      case 'unfenceBroker':
+        this.brokersById.set(record.id, { ...this.broker(record.id), isFenced: record.kind === 'fenceBroker' });
+        return;
+      case 'registerController':
+        this.controllersById.set(record.controllerId, registeredController(record));
+        return;
       case 'unregisterBroker':
         this.brokersById.delete(record.brokerId);
         return;
@@ -149,36 +144,13 @@ export class ClusterImage {
         return;
       }
       case 'partition':
-        this.topic(record.topicId).partitions[record.partitionId] = {
-          partition: record.partitionId,
-          replicas: record.replicas,
-          inSyncReplicas: record.isr,
-          eligibleLeaderReplicas: record.eligibleLeaderReplicas ?? [],
-          leader: record.leader,
-          leaderEpoch: record.leaderEpoch,
-          partitionEpoch: record.partitionEpoch,
-          directories: record.directories,
-          addingReplicas: record.addingReplicas,
-          removingReplicas: record.removingReplicas,
-        };
+        this.topic(record.topicId).partitions[record.partitionId] = newPartitionImage(record);
         return;
       case 'partitionChange': {
         const { partitions } = this.topic(record.topicId);
         const before = partitions[record.partitionId];
         if (before === undefined) throw new Error(`a change of the unknown partition ${record.partitionId}`);
-        const isNewLeader = record.leader !== LEADER_UNCHANGED;
-        partitions[record.partitionId] = {
-          partition: before.partition,
-          replicas: record.replicas ?? before.replicas,
-          inSyncReplicas: record.isr ?? before.inSyncReplicas,
-          eligibleLeaderReplicas: record.eligibleLeaderReplicas ?? before.eligibleLeaderReplicas,
-          leader: isNewLeader ? record.leader : before.leader,
-          leaderEpoch: isNewLeader ? before.leaderEpoch + 1 : before.leaderEpoch,
-          partitionEpoch: before.partitionEpoch + 1,
-          directories: record.directories ?? before.directories,
-          addingReplicas: record.addingReplicas ?? before.addingReplicas,
-          removingReplicas: record.removingReplicas ?? before.removingReplicas,
-        };
+        partitions[record.partitionId] = changedPartitionImage(before, record);
         return;
       }
       case 'config': {
@@ -220,6 +192,31 @@ export class ClusterImage {
       default:
         record satisfies never;
     }
+  }
+
+  /** Forgets everything, as before the first record. */
+  reset(): void {
+    this.brokersById.clear();
+    this.controllersById.clear();
+    this.topicsById.clear();
+    this.topicsByName.clear();
+    this.configs.clear();
+    this.featureLevels.clear();
+    this.producerIdEnd = 0;
+    this.metricsChanges++;
+    this.clientQuotas.reset();
+    this.scramCredentials.reset();
+  }
+
+  /** A snapshot: replayed into an empty image these give an equal one. */
+  toRecords(): Iterable<NewMetadataRecord> {
+    return imageRecords(this);
+  }
+
+  private broker(brokerId: number): BrokerRegistration {
+    const broker = this.brokersById.get(brokerId);
+    if (broker === undefined) throw new Error(`a change of the unknown broker ${brokerId}`);
+    return broker;
   }
 
   private topic(topicId: string): MutableTopic {

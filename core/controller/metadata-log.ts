@@ -7,7 +7,7 @@ import type { Random } from '../ports/random.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
 import { RecordBatchBuilder } from '../protocol/record-batch-builder.ts';
-import type { MetadataLogWriter } from './controller.ts';
+import type { MetadataLogWriter } from './decision-queue.ts';
 import type { ClusterImage } from './image.ts';
 import { decodeMetadataRecord, encodeMetadataRecord, type NewMetadataRecord } from './records/metadata-record.ts';
 import { CLUSTER_METADATA_TOPIC } from './topic-name.ts';
@@ -79,7 +79,7 @@ export class MetadataLog implements MetadataLogWriter {
     this.listeners.push(listener);
   }
 
-  async append(records: readonly NewMetadataRecord[]): Promise<void> {
+  async append(records: readonly NewMetadataRecord[]): Promise<{ readonly lastOffset: number }> {
     const builder = new RecordBatchBuilder({});
     const nowMs = this.clock.now();
     const values = records.map(encodeMetadataRecord);
@@ -90,6 +90,7 @@ export class MetadataLog implements MetadataLogWriter {
     this.log.updateHighWatermark(this.log.logEndOffset);
     for (const value of values) this.replay(value);
     for (const listener of this.listeners) listener();
+    return { lastOffset: this.log.logEndOffset - 1 };
   }
 
   close(): Promise<void> {

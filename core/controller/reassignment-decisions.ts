@@ -1,15 +1,17 @@
 import { ErrorCode } from '../protocol/errors.ts';
-import { ZERO_UUID } from '../protocol/writer.ts';
+import { electionFor, factsOf, type UncleanAllowed } from './broker-facts.ts';
 import { ACCEPTED, type Decision, type Outcome, refused } from './decision.ts';
-import { type ClusterImage, NO_LEADER, type PartitionImage } from './image.ts';
+import type { ClusterImage, PartitionImage } from './image.ts';
+import { changePartition, type PartitionTarget } from './partition-change.ts';
+import { RECOVERING } from './partition-image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { assignmentProblem } from './topic-decisions.ts';
 
 /**
  * Reassignment: which brokers are to hold a partition's replicas (KIP-455, KIP-860). Pure.
  *
- * Where replicas have to be made first, the partition has both the old and the new ones until these are in sync; where none is to be added, the change is
- * whole at once.
+ * The partition has both the old and the new replicas until all that are to stay are in sync (AlterPartition says so); where they are already, the change is whole
+ * at once.
  */
 export interface PartitionToReassign {
   readonly name: string;
@@ -25,10 +27,12 @@ export interface ReassignedPartition extends Outcome {
 
 export function reassignPartitions(
   image: ClusterImage,
+  allowed: UncleanAllowed,
   wanted: readonly PartitionToReassign[],
   allowReplicationFactorChange: boolean,
 ): Decision<readonly ReassignedPartition[]> {
   const records: NewMetadataRecord[] = [];
+  const changed = new Set<PartitionImage>();
   const response = wanted.map(({ name, partition, replicas }): ReassignedPartition => {
     const outcome = (): Outcome => {
       const topic = image.topics.get(name);
@@ -39,17 +43,18 @@ export function reassignPartitions(
       if (before === undefined) {
         return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${name}:${partition}.`);
       }
-      const change =
-        replicas === null ? cancelled(before) : reassigned(image, before, replicas, allowReplicationFactorChange);
-      if ('errorCode' in change) return change;
-      if (change.length > 0) {
-        records.push(
-          Object.assign(
-            { kind: 'partitionChange', partitionId: partition, topicId: topic.topicId } as const,
-            ...change,
-          ),
-        );
-      }
+      if (changed.has(before)) return refused(ErrorCode.INVALID_REQUEST, 'The partition is named twice.');
+      const target =
+        replicas === null
+          ? cancelled(image, before, allowed(name), `${name}:${partition}`)
+          : reassigned(image, before, replicas, allowReplicationFactorChange);
+      if ('errorCode' in target) return target;
+      // A reassignment that is cancelled may need an election; one that begins keeps its leader.
+      const election = replicas === null ? electionFor(allowed, name) : 'online';
+      const record = changePartition(factsOf(image), topic.topicId, before, { ...target, election });
+      if (record === null) return ACCEPTED;
+      changed.add(before);
+      records.push(record);
       return ACCEPTED;
     };
     return { ...outcome(), name, partition };
@@ -57,31 +62,29 @@ export function reassignPartitions(
   return { records, response };
 }
 
-/** The fields of a change of the partition: none when nothing is to be done. */
-type Change = readonly {
-  readonly replicas?: readonly number[];
-  readonly isr?: readonly number[];
-  readonly leader?: number;
-  readonly addingReplicas?: readonly number[];
-  readonly removingReplicas?: readonly number[];
-  readonly directories?: readonly string[];
-}[];
-
-function cancelled(before: PartitionImage): Change | Outcome {
-  const { replicas, addingReplicas, removingReplicas, inSyncReplicas, leader } = before;
+/** Back to the replicas from before. Where none of them is in sync, the first leads without the records that only the others have, if that is allowed. */
+function cancelled(
+  image: ClusterImage,
+  before: PartitionImage,
+  isUncleanAllowed: boolean,
+  text: string,
+): PartitionTarget | Outcome {
+  const { replicas, addingReplicas, removingReplicas, inSyncReplicas } = before;
   if (addingReplicas.length === 0 && removingReplicas.length === 0) {
     return { errorCode: ErrorCode.NO_REASSIGNMENT_IN_PROGRESS, errorMessage: null };
   }
   const target = replicas.filter((id) => !addingReplicas.includes(id));
   const isr = inSyncReplicas.filter((id) => target.includes(id));
-  if (isr.length === 0) {
+  const back = { replicas: target, addingReplicas: [], removingReplicas: [] };
+  if (isr.length > 0) return { ...back, inSyncReplicas: isr };
+  if (!isUncleanAllowed) {
     return refused(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-      'Cannot cancel the reassignment: none of the replicas that were there before is in sync.',
+      `Unable to revert partition assignment for ${text} because it would require an unclean leader election.`,
     );
   }
-  const next = { replicas: target, isr, addingReplicas: [], removingReplicas: [], ...placed(before, target) };
-  return [isr.includes(leader) ? next : { ...next, leader: isr[0]! }];
+  const next = target.find((id) => image.isActive(id)) ?? target[0]!;
+  return { ...back, inSyncReplicas: [next], leaderRecoveryState: RECOVERING };
 }
 
 function reassigned(
@@ -89,8 +92,8 @@ function reassigned(
   before: PartitionImage,
   target: readonly number[],
   allowReplicationFactorChange: boolean,
-): Change | Outcome {
-  const problem = assignmentProblem(target, image.liveBrokers());
+): PartitionTarget | Outcome {
+  const problem = assignmentProblem(target, image.brokers);
   if (problem !== null) return problem;
   // What is being added to now was not there before the reassignment under way.
   const original = before.replicas.filter((id) => !before.addingReplicas.includes(id));
@@ -100,22 +103,10 @@ function reassigned(
       `The replication factor is changed from ${original.length} to ${target.length}`,
     );
   }
-  const adding = target.filter((id) => !original.includes(id));
-  const removing = original.filter((id) => !target.includes(id));
-  const inSync = before.inSyncReplicas.filter((id) => target.includes(id));
-  if (adding.length > 0 || inSync.length === 0) {
-    const all = [...target, ...removing];
-    return [{ replicas: all, addingReplicas: adding, removingReplicas: removing, ...placed(before, all) }];
-  }
-  const isUnchanged =
-    removing.length === 0 && before.addingReplicas.length === 0 && target.every((id, i) => before.replicas[i] === id);
-  if (isUnchanged) return [];
-  const next = { replicas: target, isr: inSync, addingReplicas: [], removingReplicas: [], ...placed(before, target) };
-  const { leader } = before;
-  return [leader === NO_LEADER || inSync.includes(leader) ? next : { ...next, leader: inSync[0]! }];
-}
-
-/** The log dir of each replica goes with it. */
-function placed({ replicas, directories }: PartitionImage, target: readonly number[]): { directories: string[] } {
-  return { directories: target.map((id) => directories[replicas.indexOf(id)] ?? ZERO_UUID) };
+  const removing = before.replicas.filter((id) => !target.includes(id));
+  return {
+    replicas: [...target, ...removing],
+    addingReplicas: target.filter((id) => !original.includes(id)),
+    removingReplicas: removing,
+  };
 }

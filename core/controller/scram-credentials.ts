@@ -32,6 +32,10 @@ export class ScramCredentials {
     return this.byUser.get(user) ?? NONE;
   }
 
+  reset(): void {
+    this.byUser.clear();
+  }
+
   /** The record's bytes are views of a buffer that others use again: they are copied. */
   replay(record: ScramCredential & { readonly name: string; readonly mechanism: number }): void {
     const credentials = this.byUser.get(record.name) ?? new Map<number, ScramCredential>();

@@ -1,7 +1,8 @@
 import { ErrorCode } from '../protocol/errors.ts';
 import { ZERO_UUID } from '../protocol/writer.ts';
+import { defaultDirectory } from './broker-facts.ts';
 import { ACCEPTED, type Decision, type MutationGate, type Outcome, refused, UNLIMITED_MUTATIONS } from './decision.ts';
-import { type BrokerRegistration, type ClusterImage, TOPIC_RESOURCE, type TopicImage } from './image.ts';
+import { type ClusterImage, TOPIC_RESOURCE, type TopicImage } from './image.ts';
 import { placeReplicas } from './placement.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { checkTopicConfigs } from './topic-config.ts';
@@ -37,7 +38,7 @@ export interface CreatedTopic extends Outcome {
 export interface Draws {
   topicId(): string;
   /** 0 ≤ x < bound */
-  start(bound: number): number;
+  integer(bound: number): number;
 }
 
 const PARTITIONS_PER_REQUEST_MAX = 10_000;
@@ -121,9 +122,8 @@ function planTopic(
   }
   const configProblem = checkTopicConfigs(configs);
   if (configProblem !== null) return refused(ErrorCode.INVALID_CONFIG, configProblem);
-  const live = image.liveBrokers();
   if (topic.assignments.length > 0) {
-    const replicas = byHand(topic, live);
+    const replicas = byHand(image, topic);
     return Array.isArray(replicas) ? { replicas, configs } : (replicas as Outcome);
   }
   const partitionCount = topic.partitionCount === -1 ? defaults.partitionCount : topic.partitionCount;
@@ -134,26 +134,12 @@ function planTopic(
   if (partitionCount > PARTITIONS_PER_REQUEST_MAX) {
     return refused(ErrorCode.INVALID_PARTITIONS, `At most ${PARTITIONS_PER_REQUEST_MAX} partitions at a time.`);
   }
-  const factorProblem = replicationFactorProblem(replicationFactor, live.length);
-  if (factorProblem !== null) return factorProblem;
-  return { replicas: placeReplicas(live, partitionCount, replicationFactor, draws.start(live.length)), configs };
-}
-
-function replicationFactorProblem(replicationFactor: number, brokers: number): Outcome | null {
-  if (replicationFactor <= 0) {
-    return refused(ErrorCode.INVALID_REPLICATION_FACTOR, 'Replication factor must be larger than 0.');
-  }
-  if (replicationFactor > brokers) {
-    return refused(
-      ErrorCode.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} cannot be reached because only ${brokers} broker(s) are registered.`,
-    );
-  }
-  return null;
+  const placed = placeReplicas(image, partitionCount, replicationFactor, draws);
+  return 'errorCode' in placed ? placed : { replicas: placed, configs };
 }
 
 /** Replicas by partition, or why the assignment cannot be. */
-function byHand(topic: TopicToCreate, live: readonly BrokerRegistration[]): number[][] | Outcome {
+function byHand(image: ClusterImage, topic: TopicToCreate): number[][] | Outcome {
   if (topic.partitionCount !== -1 || topic.replicationFactor !== -1) {
     return refused(
       ErrorCode.INVALID_REQUEST,
@@ -168,7 +154,7 @@ function byHand(topic: TopicToCreate, live: readonly BrokerRegistration[]): numb
         `Found multiple manual partition assignments for partition ${partitionIndex}`,
       );
     }
-    const problem = assignmentProblem(brokerIds, live);
+    const problem = assignmentProblem(brokerIds, image.brokers) ?? nobodyActive(image, partitionIndex, brokerIds);
     if (problem !== null) return problem;
     if (partitionIndex < 0 || partitionIndex >= topic.assignments.length) {
       return refused(
@@ -187,7 +173,8 @@ function byHand(topic: TopicToCreate, live: readonly BrokerRegistration[]): numb
   return replicas;
 }
 
-export function assignmentProblem(brokerIds: readonly number[], live: readonly BrokerRegistration[]): Outcome | null {
+/** Brokers that are fenced may be named: they will hold the partition once they are back. */
+export function assignmentProblem(brokerIds: readonly number[], brokers: ReadonlyMap<number, unknown>): Outcome | null {
   if (brokerIds.length === 0) {
     return refused(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
@@ -201,7 +188,7 @@ export function assignmentProblem(brokerIds: readonly number[], live: readonly B
       `The manual partition assignment includes the broker ${twice} more than once.`,
     );
   }
-  const unknown = brokerIds.find((id) => !live.some((broker) => broker.brokerId === id));
+  const unknown = brokerIds.find((id) => !brokers.has(id));
   if (unknown !== undefined) {
     return refused(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
@@ -209,6 +196,14 @@ export function assignmentProblem(brokerIds: readonly number[], live: readonly B
     );
   }
   return null;
+}
+
+function nobodyActive(image: ClusterImage, partition: number, brokerIds: readonly number[]): Outcome | null {
+  if (brokerIds.some((id) => image.isActive(id))) return null;
+  return refused(
+    ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+    `All brokers specified in the manual partition assignment for partition ${partition} are fenced or in controlled shutdown.`,
+  );
 }
 
 /** Names that differ only in '.' and '_' would share the names of metrics. */
@@ -227,24 +222,20 @@ function newPartition(
   partitionId: number,
   replicas: readonly number[],
 ): NewMetadataRecord {
+  const isr = replicas.filter((id) => image.isActive(id));
   return {
     kind: 'partition',
     partitionId,
     topicId,
     replicas,
-    isr: replicas,
+    isr,
     removingReplicas: [],
     addingReplicas: [],
-    leader: replicas[0]!,
+    leader: isr[0]!,
     leaderEpoch: 0,
     partitionEpoch: 0,
-    directories: replicas.map((id) => onlyDirectory(image.brokers.get(id))),
+    directories: replicas.map((id) => defaultDirectory(image.brokers.get(id))),
   };
-}
-
-/** A broker with several log dirs chooses by itself, and says so afterwards. */
-function onlyDirectory(broker: BrokerRegistration | undefined): string {
-  return broker?.logDirs.length === 1 ? broker.logDirs[0]! : ZERO_UUID;
 }
 
 function failedTopic(name: string, outcome: Outcome): CreatedTopic {
@@ -367,13 +358,12 @@ function growTopic(
   if (added > PARTITIONS_PER_REQUEST_MAX) {
     return refused(ErrorCode.INVALID_PARTITIONS, `At most ${PARTITIONS_PER_REQUEST_MAX} partitions at a time.`);
   }
-  const live = image.liveBrokers();
   const replicationFactor = topic.partitions[0]!.replicas.length;
   let replicas: readonly (readonly number[])[];
   if (wanted.assignments === null) {
-    const problem = replicationFactorProblem(replicationFactor, live.length);
-    if (problem !== null) return problem;
-    replicas = placeReplicas(live, added, replicationFactor, draws.start(live.length), before);
+    const placed = placeReplicas(image, added, replicationFactor, draws);
+    if ('errorCode' in placed) return placed;
+    replicas = placed;
   } else {
     if (wanted.assignments.length !== added) {
       return refused(
@@ -381,8 +371,8 @@ function growTopic(
         `Attempted to add ${added} additional partition(s), but ${wanted.assignments.length} assignment(s) were specified.`,
       );
     }
-    for (const { brokerIds } of wanted.assignments) {
-      const problem = assignmentProblem(brokerIds, live);
+    for (const [i, { brokerIds }] of wanted.assignments.entries()) {
+      const problem = assignmentProblem(brokerIds, image.brokers) ?? nobodyActive(image, before + i, brokerIds);
       if (problem !== null) return problem;
       if (brokerIds.length !== replicationFactor) {
         return refused(

@@ -7,6 +7,8 @@ import { TopicRecord } from './02-topic.ts';
 import { PartitionRecord } from './03-partition.ts';
 import { ConfigRecord } from './04-config.ts';
 import { PartitionChangeRecord } from './05-partition-change.ts';
+import { FenceBrokerRecord } from './07-fence-broker.ts';
+import { UnfenceBrokerRecord } from './08-unfence-broker.ts';
 import { RemoveTopicRecord } from './09-remove-topic.ts';
 import { UserScramCredentialRecord } from './11-user-scram-credential.ts';
 import { FeatureLevelRecord } from './12-feature-level.ts';
@@ -15,6 +17,7 @@ import { ProducerIdsRecord } from './15-producer-ids.ts';
 import { BrokerRegistrationChangeRecord } from './17-broker-registration-change.ts';
 import { NoOpRecord } from './20-no-op.ts';
 import { RemoveUserScramCredentialRecord } from './22-remove-user-scram-credential.ts';
+import { RegisterControllerRecord } from './27-register-controller.ts';
 
 /**
  * The value of a record of `__cluster_metadata`:
@@ -30,9 +33,11 @@ const TYPES = {
   registerBroker: { type: 0, version: 3, message: RegisterBrokerRecord },
   unregisterBroker: { type: 1, version: 0, message: UnregisterBrokerRecord },
   topic: { type: 2, version: 0, message: TopicRecord },
-  partition: { type: 3, version: 1, message: PartitionRecord },
+  partition: { type: 3, version: 2, message: PartitionRecord },
   config: { type: 4, version: 0, message: ConfigRecord },
-  partitionChange: { type: 5, version: 1, message: PartitionChangeRecord },
+  partitionChange: { type: 5, version: 2, message: PartitionChangeRecord },
+  fenceBroker: { type: 7, version: 0, message: FenceBrokerRecord },
+  unfenceBroker: { type: 8, version: 0, message: UnfenceBrokerRecord },
   removeTopic: { type: 9, version: 0, message: RemoveTopicRecord },
   userScramCredential: { type: 11, version: 0, message: UserScramCredentialRecord },
   featureLevel: { type: 12, version: 0, message: FeatureLevelRecord },
@@ -41,6 +46,7 @@ const TYPES = {
   brokerRegistrationChange: { type: 17, version: 2, message: BrokerRegistrationChangeRecord },
   noOp: { type: 20, version: 0, message: NoOpRecord },
   removeUserScramCredential: { type: 22, version: 0, message: RemoveUserScramCredentialRecord },
+  registerController: { type: 27, version: 0, message: RegisterControllerRecord },
 } as const;
 
 type Kind = keyof typeof TYPES;

@@ -68,6 +68,7 @@ import { ConsumerGroupDescribe } from './69-consumer-group-describe.ts';
 import { ControllerRegistration } from './70-controller-registration.ts';
 import { GetTelemetrySubscriptions } from './71-get-telemetry-subscriptions.ts';
 import { PushTelemetry } from './72-push-telemetry.ts';
+import { AssignReplicasToDirs } from './73-assign-replicas-to-dirs.ts';
 import { ListConfigResources } from './74-list-config-resources.ts';
 import { DescribeTopicPartitions } from './75-describe-topic-partitions.ts';
 import { ShareGroupHeartbeat } from './76-share-group-heartbeat.ts';
@@ -154,6 +155,7 @@ export const ALL_APIS: readonly Api[] = [
   ControllerRegistration,
   GetTelemetrySubscriptions,
   PushTelemetry,
+  AssignReplicasToDirs,
   ListConfigResources,
   DescribeTopicPartitions,
   ShareGroupHeartbeat,

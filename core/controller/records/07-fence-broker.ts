@@ -1,0 +1,11 @@
+import { int32, int64, message } from '../../protocol/schema.ts';
+
+/** The broker is fenced: it leads nothing. Written by controllers before metadata.version 3.3-IV2; since then it is a change of the registration. */
+export const FenceBrokerRecord = message(
+  'FenceBrokerRecord',
+  { versions: '0', flexible: '0+' },
+  {
+    id: int32(),
+    epoch: int64(),
+  },
+);
