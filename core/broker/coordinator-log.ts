@@ -52,27 +52,22 @@ function coordinatorError(errorCode: number): number {
 
 /** Appends one batch of a coordinator, and resolves with NONE once it is committed, or with a Kafka error code. */
 export async function appendAndCommit(partition: Partition, batch: Buffer): Promise<number> {
-  const { result, flushed } = partition.append(batch, -1, 'coordinator');
+  const { result, flushed, tenure } = partition.append(batch, -1, 'coordinator');
   if (result.kind === 'rejected') return result.errorCode;
   try {
     await flushed;
   } catch {
     return ErrorCode.KAFKA_STORAGE_ERROR;
   }
-  return committed(partition, result.lastOffset + 1);
+  return committed(partition, tenure, result.lastOffset + 1);
 }
 
-function committed(partition: Partition, offset: number): Promise<number> | number {
-  const answer = (): number | null => {
-    if (partition.highWatermark >= offset) return ErrorCode.NONE;
-    const problem = partition.check(-1);
-    return problem === ErrorCode.NONE ? null : problem;
-  };
-  const now = answer();
+function committed(partition: Partition, tenure: number, offset: number): Promise<number> | number {
+  const now = partition.commitState(tenure, offset);
   if (now !== null) return now;
   return new Promise((resolve) => {
     const stop = partition.subscribe(() => {
-      const code = answer();
+      const code = partition.commitState(tenure, offset);
       if (code === null) return;
       stop();
       resolve(code);

@@ -94,12 +94,15 @@ export class MetadataApplier {
         leader: each.leader,
         leaderEpoch: each.leaderEpoch,
         inSyncReplicas: each.inSyncReplicas,
+        partitionEpoch: each.partitionEpoch,
         replicas: each.replicas,
+        addingReplicas: each.addingReplicas,
+        removingReplicas: each.removingReplicas,
         directoryId: directoryIdOf(each, this.nodeId),
       }));
       const held = this.replicas.hold(topic.name, topic.topicId, replicas, config);
       // A coordinator that could not read its partition would take everything for new.
-      const opened = held.filter(({ log }) => log.offline === null);
+      const opened = held.opened.filter(({ log }) => log.offline === null);
       if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);
       if (topic.name === TRANSACTION_STATE_TOPIC) this.coordinateTransactions(opened);
       if (topic.name === SHARE_GROUP_STATE_TOPIC) this.coordinateShares(opened);

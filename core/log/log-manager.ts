@@ -116,6 +116,7 @@ export class LogManager {
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
   private isClosing = false;
+  private soon: Promise<void> | null = null;
 
   private constructor(options: LogManagerOptions, dirs: LogDirs) {
     this.options = options;
@@ -221,9 +222,9 @@ export class LogManager {
       config,
       onProblem,
       onTruncated: () => {
-        void this.checkpoint('recoveryPoints');
         const of = this.directoryOf(topic, partition);
         if (of !== null && this.get(topic, partition) === log) this.cleaner.onTruncated(log, of);
+        return this.checkpointSoon();
       },
       onOffline: (_, reason) => {
         const of = this.directories.find((each) => each.path === directory.path);
@@ -490,6 +491,15 @@ export class LogManager {
         this.options.onProblem(`${directory.path}: checkpoint of ${kind}: ${String(error)}`);
       }
     }
+  }
+
+  /** The recovery points, once for all truncations of a tick. */
+  private checkpointSoon(): Promise<void> {
+    this.soon ??= new Promise<void>((resolve) => this.options.clock.defer(resolve)).then(() => {
+      this.soon = null;
+      return this.checkpoint('recoveryPoints');
+    });
+    return this.soon;
   }
 
   private async checkpointAll(): Promise<void> {

@@ -22,8 +22,8 @@ export interface LogOptions {
   readonly highWatermark: number;
   /** Told what people should know: cut tails, rebuilt indexes, a failed disk. */
   readonly onProblem: (message: string) => void;
-  /** The recovery point may have fallen: the checkpoint should follow soon. */
-  readonly onTruncated?: () => void;
+  /** The recovery point may have fallen: the checkpoint should follow soon. Resolves when it has. */
+  readonly onTruncated?: () => Promise<void> | void;
   /** Why the log cannot be looked at: it is offline from the start, and its folder is left alone. */
   readonly offlineReason?: string;
   /** The disk failed, also while the log was being opened: the log is offline from now on. */

@@ -7,6 +7,7 @@ import type { AbortedTransaction } from './aborted-index.ts';
 import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
 import { CLEANED_SUFFIX } from './file-names.ts';
+import { followerBatches } from './follower-batches.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
 import { type FlushedLog, LogFlush } from './log-flush.ts';
@@ -49,7 +50,9 @@ export class Log {
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly onProblem: (message: string) => void;
-  private readonly onTruncated: () => void;
+  private readonly onTruncated: () => Promise<void> | void;
+  /** The recovery point of the last truncation is on the device. */
+  private checkpointed: Promise<void> = Promise.resolve();
   private readonly onOffline: (log: Log, reason: string) => void;
   private folder: string;
   private readonly list: SegmentList;
@@ -233,33 +236,26 @@ export class Log {
   }
 
   /**
-   * Appends whole batches that already have offsets and epochs: a follower's copy of its leader's log. They must begin at or after the log's end.
-   * What is cut off at the end of `records` is left out. CRCs are checked: the bytes came over a network.
+   * Appends whole batches that already have offsets and epochs: a follower's copy of its leader's log. They must begin at or after the log's end; only an
+   * empty log may begin with a batch that holds its start, since the leader's start may lie within a batch: it begins there then. What is cut off at the
+   * end of `records`, or of a later epoch than the leader's, is left out. CRCs are checked: the bytes came over a network.
    */
-  appendAsFollower(records: Buffer): AppendResult {
+  appendAsFollower(records: Buffer, leaderEpochMax = Number.MAX_SAFE_INTEGER): AppendResult {
     if (this.offlineReason !== null) return this.storageError();
-    let bytes = 0;
-    let nextOffset = this.endOffset;
-    let firstOffset = -1;
-    let timestamp = -1;
-    for (const batch of batchesIn(records)) {
-      if (!batch.isCrcValid) {
-        return rejected(ErrorCode.CORRUPT_MESSAGE, `The batch at offset ${batch.baseOffset} does not fit its CRC.`);
-      }
-      if (batch.baseOffset < nextOffset) {
-        return rejected(
-          ErrorCode.UNKNOWN_SERVER_ERROR,
-          `The batch at offset ${batch.baseOffset} lies below the log's end ${nextOffset}.`,
-        );
-      }
-      if (firstOffset < 0) firstOffset = batch.baseOffset;
-      timestamp = Math.max(timestamp, batch.maxTimestamp);
-      nextOffset = batch.nextOffset;
-      bytes += batch.bytes;
-    }
+    const found = followerBatches(records, leaderEpochMax);
+    if (found.kind === 'rejected') return found;
+    const { bytes, firstOffset } = found;
     if (bytes > 0) {
+      if (firstOffset < this.endOffset) {
+        if (this.startOffset !== this.endOffset || found.firstLastOffset < this.endOffset) {
+          const message = `The batch at offset ${firstOffset} lies below the log's end ${this.endOffset}.`;
+          return rejected(ErrorCode.UNKNOWN_SERVER_ERROR, message);
+        }
+        this.truncateFully(firstOffset);
+        if (this.offlineReason !== null) return this.storageError();
+      }
       const whole = records.subarray(0, bytes);
-      const need = { bytes, lastOffset: nextOffset - 1, timestamp };
+      const need = { bytes, lastOffset: found.nextOffset - 1, timestamp: found.maxTimestamp };
       const failed = this.write(whole, need, this.clock.now(), (segment) => {
         for (const batch of batchesIn(whole)) this.noteAppended(segment, batch);
       });
@@ -269,7 +265,7 @@ export class Log {
       kind: 'appended',
       errorCode: 0,
       firstOffset,
-      lastOffset: nextOffset - 1,
+      lastOffset: this.endOffset - 1,
       logAppendTimeMs: -1,
       isDuplicate: false,
     };
@@ -390,23 +386,31 @@ export class Log {
     this.epochs.truncateFromStart(this.startOffset);
   }
 
-  /** Removes every batch from the one that holds `offset` on. */
+  /** Removes every batch from the one that holds `offset` on. A disk that refuses takes the log offline. */
   truncateTo(offset: number): void {
-    if (offset >= this.endOffset) return;
+    if (this.offlineReason !== null) return;
+    // The epoch that a leader began and wrote nothing in goes even when no batch does: its successor's history does not have it.
+    if (offset >= this.endOffset) return this.epochs.truncateFromEnd(this.endOffset);
     if (offset < this.startOffset || offset < this.list.first.baseOffset) return this.truncateFully(offset);
-    this.list.forgetPositions();
-    const kept = this.list.indexFor(offset) + 1;
-    this.discard(this.list.all.splice(kept));
-    const endOffset = this.list.active.truncateTo(offset);
-    // The batch also held records below the log start: nothing that anyone may read is left.
-    if (endOffset < this.startOffset) return this.truncateFully(this.startOffset);
-    this.endOffset = endOffset;
-    this.afterTruncation();
-    replayProducers(this.producers, this.list.all, this.startOffset, this.endOffset, new Set());
+    this.guarded(() => {
+      this.list.forgetPositions();
+      const kept = this.list.indexFor(offset) + 1;
+      this.discard(this.list.all.splice(kept));
+      const endOffset = this.list.active.truncateTo(offset);
+      // The batch also held records below the log start: nothing that anyone may read is left.
+      if (endOffset < this.startOffset) return this.empty(this.startOffset);
+      this.endOffset = endOffset;
+      replayProducers(this.producers, this.list.all, this.startOffset, this.endOffset, new Set());
+      this.afterTruncation();
+    });
   }
 
-  /** Drops everything; the log goes on, empty, at `offset`. */
+  /** Drops everything; the log goes on, empty, at `offset`. A disk that refuses takes the log offline. */
   truncateFully(offset: number): void {
+    if (this.offlineReason === null) this.guarded(() => this.empty(offset));
+  }
+
+  private empty(offset: number): void {
     this.list.forgetPositions();
     this.discard(this.list.all.splice(0));
     this.list.all.push(new Segment(this.files, this.directory, offset, this.config, this.clock.now()));
@@ -424,7 +428,24 @@ export class Log {
     this.flushed.truncatedTo(this.endOffset);
     this.watermark = Math.min(Math.max(this.watermark, this.startOffset), this.endOffset);
     this.producers.onHighWatermark(this.watermark);
-    this.onTruncated();
+    this.checkpointed = this.onTruncated() ?? Promise.resolve();
+  }
+
+  /**
+   * Until the last truncation is on the device, the lower recovery point included. Who appends before takes the risk that a power cut leaves newer records
+   * where nobody checks them, or what was cut behind them. Rejects when the disk fails.
+   */
+  async truncationSettled(): Promise<void> {
+    await Promise.all([this.flush(), this.checkpointed]);
+  }
+
+  private guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof FilesError)) throw error;
+      this.goOffline(error);
+    }
   }
 
   /** Deletes segments that retention.ms, retention.bytes or the log start have outdated; never beyond the high watermark. Returns how many. */

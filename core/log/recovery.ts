@@ -70,6 +70,8 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     }
     if (!isUnflushed)
       options.onProblem(`${offsetFileName(base, LOG_SUFFIX)}: ${indexProblem}; the indexes are rebuilt`);
+    // What the batches say counts: the file of epochs may be older, or of what was cut. A cleaned segment no longer has a batch of every epoch.
+    if (isUnflushed && !isCompacted(config)) options.epochs.truncateFromEnd(base);
     const end = rebuild(segment, options.epochs);
     rebuilt.add(segment);
     logEndOffset = end.nextOffset;

@@ -30,6 +30,8 @@ interface PartitionOutcome {
   readonly logAppendTimeMs: number;
   readonly logStartOffset: number;
   readonly flushed: Promise<void> | null;
+  /** The leader's tenure in which it was appended. */
+  readonly tenure: number;
 }
 
 interface TopicOutcome {
@@ -85,7 +87,10 @@ function appendAll(
   }
   const flushes = outcomes.filter((each) => each.flushed !== null);
   const isDone = () => acks === 1 || outcomes.every(isCommitted);
-  if (flushes.length === 0 && isDone()) return response(broker, topics, call);
+  if (flushes.length === 0 && isDone()) {
+    if (acks === -1) for (const outcome of outcomes) settle(outcome);
+    return response(broker, topics, call);
+  }
   return afterwards();
 
   async function afterwards(): Promise<ResponseInput<typeof Produce>> {
@@ -104,8 +109,8 @@ function appendAll(
         connection: call.connection,
         isSatisfied: isDone,
       });
-      for (const outcome of outcomes) settle(outcome);
     }
+    if (acks === -1) for (const outcome of outcomes) settle(outcome);
     return response(broker, topics, call);
   }
 }
@@ -135,7 +140,7 @@ function appendOne(
       if (refused !== ErrorCode.NONE) return failure(index, refused);
     }
   }
-  const { result, flushed } = partition.append(records, acks, 'client');
+  const { result, flushed, tenure } = partition.append(records, acks, 'client');
   if (result.kind === 'rejected') return refusal(index, partition, result);
   broker.metrics.bytesProduced += records.length;
   broker.metrics.batchesProduced++;
@@ -150,6 +155,7 @@ function appendOne(
     logAppendTimeMs: result.logAppendTimeMs,
     logStartOffset: partition.log.logStartOffset,
     flushed,
+    tenure,
   };
 }
 
@@ -178,26 +184,21 @@ function failure(index: number, errorCode: number, errorMessage: string | null =
     logAppendTimeMs: -1,
     logStartOffset: -1,
     flushed: null,
+    tenure: -1,
   };
 }
 
 /** Committed, or without a chance to be: nothing to wait for. */
 function isCommitted(outcome: PartitionOutcome): boolean {
   if (outcome.errorCode !== ErrorCode.NONE || outcome.partition === null) return true;
-  return outcome.partition.highWatermark >= outcome.endOffset || outcome.partition.check(-1) !== ErrorCode.NONE;
+  return outcome.partition.commitState(outcome.tenure, outcome.endOffset) !== null;
 }
 
 /** After waiting: what became of it. */
 function settle(outcome: PartitionOutcome): void {
   const { partition } = outcome;
   if (outcome.errorCode !== ErrorCode.NONE || partition === null) return;
-  if (partition.highWatermark >= outcome.endOffset) {
-    if (partition.inSyncReplicas.length >= partition.minInSyncReplicas) return;
-    outcome.errorCode = ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND;
-    return;
-  }
-  const problem = partition.check(-1);
-  outcome.errorCode = problem === ErrorCode.NONE ? ErrorCode.REQUEST_TIMED_OUT : problem;
+  outcome.errorCode = partition.commitState(outcome.tenure, outcome.endOffset) ?? ErrorCode.REQUEST_TIMED_OUT;
 }
 
 function response(

@@ -1,7 +1,9 @@
 import { ErrorCode } from '../../protocol/errors.ts';
 import { Fetch } from '../../protocol/messages/01-fetch.ts';
 import type { RequestOf, ResponseInput } from '../../protocol/schema.ts';
-import { failedRead, type IsolationLevel, type Partition, type PartitionRead } from '../../replica/partition.ts';
+import type { Partition } from '../../replica/partition.ts';
+import { failedRead, type IsolationLevel, type PartitionRead } from '../../replica/partition-read.ts';
+import { type FetchOrigin, fetchOrigin, NO_PREFERRED_REPLICA, preferredReplica } from '../fetch-origin.ts';
 import { type FetchContext, type FetchPartition, NO_SESSION } from '../fetch-sessions.ts';
 import { handlerOf, type RequestCall } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
@@ -12,8 +14,10 @@ import { nodeEndpoints } from './00-produce.ts';
  *
  * Limits: `maxBytes` of the request (and fetch.max.bytes) and of each partition, in the request's order; the first partition with data gives at least one whole
  * batch even above them. Parked until `minBytes` are there, an error shows, a leader changes, or `maxWaitMs` is over.
+ * A follower reads to the log's end; its offset says how far its own log reaches, and a watermark that it was not told yet is told at once. Quotas of
+ * clients and fetch.max.bytes are not for it. A consumer may be sent to a replica in its rack (v11), and reads there up to that replica's watermark.
  * Over its quota (C40) the client gets an empty answer with the time for which it is silenced; what it asked for does not count then.
- * v7 has sessions; v10 zstd; v12 diverging epochs; v13 topic ids.
+ * v7 has sessions; v10 zstd; v11 racks; v12 diverging epochs; v13 topic ids; v15 followers' epochs.
  */
 const ZSTD_SINCE = 10;
 const TOPIC_IDS_SINCE = 13;
@@ -28,41 +32,61 @@ interface Item {
   readonly errorCode: number;
 }
 
+interface ItemRead extends PartitionRead {
+  /** −1 = none: there is nothing to read here then. */
+  readonly preferredReadReplica: number;
+}
+
 interface Reads {
-  readonly reads: readonly PartitionRead[];
+  readonly reads: readonly ItemRead[];
   readonly bytes: number;
-  /** An error or a diverging epoch, which the client should hear of now. */
+  /** An error, a diverging epoch, another replica to read from, or a watermark that the follower was not told: to be heard of now. */
   readonly hasNews: boolean;
+}
+
+/** One fetch, as long as it is looked at. */
+interface FetchCall {
+  readonly broker: BrokerServices;
+  readonly call: RequestCall;
+  readonly origin: FetchOrigin;
+  readonly items: readonly Item[];
+  readonly isolationLevel: IsolationLevel;
+  readonly bytesMax: number;
 }
 
 export const fetchHandler = handlerOf(Fetch, (broker, request, call) => {
   const context = openContext(broker, request, call);
   if (context.kind === 'error') return { errorCode: context.errorCode, sessionId: 0, responses: [] };
-  const isolationLevel: IsolationLevel =
-    request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
+  const origin = fetchOrigin(request, call.apiVersion);
   const items = context.partitions.map((wanted) => itemOf(broker, wanted, call));
-  const { holder } = call.throttle;
-  const bytesMax = Math.min(
-    request.maxBytes,
-    broker.config.number('fetch.max.bytes'),
-    broker.quotas.fetch.windowMax(holder),
-  );
-  const minBytes = Math.min(request.minBytes, bytesMax);
-  const read = () => readAll(items, isolationLevel, bytesMax);
+  const fetch: FetchCall = {
+    broker,
+    call,
+    origin,
+    items,
+    isolationLevel: request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted',
+    bytesMax: origin.kind === 'follower' ? request.maxBytes : clientBytesMax(broker, request.maxBytes, call),
+  };
+  const minBytes = Math.min(request.minBytes, fetch.bytesMax);
   const isEnough = (reads: Reads) => reads.bytes >= minBytes || reads.hasNews;
-  const first = read();
-  if (request.maxWaitMs <= 0 || items.length === 0 || isEnough(first)) {
-    return answer(broker, call, context, items, first);
-  }
+  const first = readAll(fetch, true);
+  if (request.maxWaitMs <= 0 || items.length === 0 || isEnough(first)) return answer(fetch, context, first);
   return broker.purgatory
     .park({
-      partitions: items.flatMap(({ partition }) => (partition === null ? [] : [partition])),
+      partitions: items.flatMap(({ partition }) => {
+        if (partition === null) return [];
+        return [origin.kind === 'follower' ? partition.appends : partition];
+      }),
       timeoutMs: request.maxWaitMs,
       connection: call.connection,
-      isSatisfied: () => mayHaveNews(items, isolationLevel) && isEnough(read()),
+      isSatisfied: () => mayHaveNews(fetch) && isEnough(readAll(fetch, false)),
     })
-    .then(() => answer(broker, call, context, items, read()));
+    .then(() => answer(fetch, context, readAll(fetch, false)));
 });
+
+function clientBytesMax(broker: BrokerServices, maxBytes: number, { throttle }: RequestCall): number {
+  return Math.min(maxBytes, broker.config.number('fetch.max.bytes'), broker.quotas.fetch.windowMax(throttle.holder));
+}
 
 function openContext(broker: BrokerServices, request: RequestOf<typeof Fetch>, call: RequestCall): FetchContext {
   const usesTopicIds = call.apiVersion >= TOPIC_IDS_SINCE;
@@ -113,41 +137,56 @@ function errorOfGone(broker: BrokerServices, name: string): number {
   return broker.image.topics.has(name) ? ErrorCode.INCONSISTENT_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
 }
 
-function readAll(items: readonly Item[], isolationLevel: IsolationLevel, bytesMax: number): Reads {
-  let bytesLeft = bytesMax;
+/** `isNew`: the request came in just now, not from where it was parked. */
+function readAll(fetch: FetchCall, isNew: boolean): Reads {
+  const { origin, items, isolationLevel } = fetch;
+  let bytesLeft = fetch.bytesMax;
   let bytes = 0;
   let hasNews = false;
-  const reads = items.map(({ wanted, partition, errorCode }) => {
+  const reads = items.map(({ wanted, partition, errorCode }): ItemRead => {
     if (partition === null) {
       hasNews = true;
-      return failedRead(errorCode);
+      return { ...failedRead(errorCode), preferredReadReplica: NO_PREFERRED_REPLICA };
     }
+    const preferredReadReplica = preferredReplica(fetch.broker, fetch.call, origin, partition, wanted.fetchOffset);
+    const isElsewhere = preferredReadReplica !== NO_PREFERRED_REPLICA;
     const read = partition.read({
       offset: wanted.fetchOffset,
-      maxBytes: Math.max(0, Math.min(wanted.maxBytes, bytesLeft)),
-      minOneBatch: bytes === 0,
+      maxBytes: isElsewhere ? 0 : Math.max(0, Math.min(wanted.maxBytes, bytesLeft)),
+      minOneBatch: bytes === 0 && !isElsewhere,
       isolationLevel,
       currentLeaderEpoch: wanted.currentLeaderEpoch,
       lastFetchedEpoch: wanted.lastFetchedEpoch,
+      allowsFollower: origin.kind === 'consumer' && origin.allowsFollower,
+      follower: origin.kind === 'follower' ? { ...origin, logStartOffset: wanted.logStartOffset, isNew } : undefined,
     });
-    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== null) hasNews = true;
+    const isUntold = origin.kind === 'follower' && partition.isBehindWatermark(origin.brokerId);
+    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== null || isElsewhere || isUntold) hasNews = true;
     const length = read.slice?.length ?? 0;
     bytes += length;
     bytesLeft -= length;
-    return read;
+    return { ...read, preferredReadReplica };
   });
   return { reads, bytes, hasNews };
 }
 
 /** Cheap: whether a look at the logs could find more than nothing. */
-function mayHaveNews(items: readonly Item[], isolationLevel: IsolationLevel): boolean {
-  return items.some(
-    ({ wanted, partition }) =>
-      partition === null ||
-      partition.check(wanted.currentLeaderEpoch) !== ErrorCode.NONE ||
-      partition.readableEnd(isolationLevel) > wanted.fetchOffset ||
-      partition.log.logStartOffset > wanted.fetchOffset,
-  );
+function mayHaveNews({ origin, items, isolationLevel }: FetchCall): boolean {
+  return items.some(({ wanted, partition }) => {
+    if (partition === null || partition.log.logStartOffset > wanted.fetchOffset) return true;
+    const { currentLeaderEpoch, fetchOffset } = wanted;
+    if (origin.kind === 'follower') {
+      return (
+        partition.log.logEndOffset > fetchOffset ||
+        partition.isBehindWatermark(origin.brokerId) ||
+        partition.checkFetch(origin, currentLeaderEpoch) !== ErrorCode.NONE
+      );
+    }
+    const problem = origin.allowsFollower
+      ? partition.checkReplica(currentLeaderEpoch)
+      : partition.check(currentLeaderEpoch);
+    return problem !== ErrorCode.NONE || partition.readableEnd(isolationLevel) > fetchOffset;
+  });
 }
 
 interface TopicAnswer {
@@ -157,14 +196,12 @@ interface TopicAnswer {
 }
 
 function answer(
-  broker: BrokerServices,
-  call: RequestCall,
+  { broker, call, origin, items }: FetchCall,
   context: Exclude<FetchContext, { kind: 'error' }>,
-  items: readonly Item[],
   { reads, bytes }: Reads,
 ): ResponseInput<typeof Fetch> {
   const { session } = context;
-  if (isThrottled(broker, call, bytes + items.length * PARTITION_BYTES)) {
+  if (origin.kind === 'consumer' && isThrottled(broker, call, bytes + items.length * PARTITION_BYTES)) {
     const sessionId = context.kind === 'incremental' ? session!.id : NO_SESSION;
     if (context.kind === 'full' && session !== null) broker.fetchSessions.forget(session);
     return { errorCode: ErrorCode.NONE, sessionId, responses: [] };
@@ -173,13 +210,16 @@ function answer(
   const newLeaders = new Set<number>();
   items.forEach(({ wanted, partition }, i) => {
     const read = reads[i]!;
+    if (origin.kind === 'follower' && read.errorCode === ErrorCode.NONE && read.divergingEpoch === null) {
+      partition?.noteSent(origin.brokerId, read.highWatermark);
+    }
     if (session !== null) {
       const isTold = session.mustTell(wanted, {
         errorCode: read.errorCode,
         highWatermark: read.highWatermark,
         logStartOffset: read.logStartOffset,
         bytes: read.slice?.length ?? 0,
-        hasNews: read.divergingEpoch !== null,
+        hasNews: read.divergingEpoch !== null || read.preferredReadReplica !== NO_PREFERRED_REPLICA,
       });
       if (context.kind === 'incremental' && !isTold) return;
     }
@@ -212,7 +252,7 @@ function isThrottled(broker: BrokerServices, call: RequestCall, bytes: number): 
   return call.throttle.throttleMs > 0;
 }
 
-function partitionAnswer(wanted: FetchPartition, partition: Partition | null, read: PartitionRead) {
+function partitionAnswer(wanted: FetchPartition, partition: Partition | null, read: ItemRead) {
   const isMoved =
     read.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || read.errorCode === ErrorCode.FENCED_LEADER_EPOCH;
   return {
@@ -229,6 +269,7 @@ function partitionAnswer(wanted: FetchPartition, partition: Partition | null, re
       partition === null
         ? []
         : (read.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) ?? null),
+    preferredReadReplica: read.preferredReadReplica,
     records: read.slice === null ? [] : [read.slice],
   };
 }

@@ -10,7 +10,8 @@ import { handlerOf } from '../handler.ts';
  *     −2 earliest: log start                                                   −5 latest, −6 earliest pending, of tiered storage: none here
  *     −3 the record with the largest timestamp                                 ≥ 0 the first record at or after that time
  *
- * What is not committed is not named: a record at or above the reader's end counts as absent (−1, −1).
+ * What is not committed is not named: a record at or above the reader's end counts as absent (−1, −1). A follower (replicaId ≥ 0) is told of the log's end.
+ * A new leader whose watermark has not reached the start of its epoch cannot say where the end is: OFFSET_NOT_AVAILABLE, before v5 LEADER_NOT_AVAILABLE.
  * A negative time that the version does not have is refused with UNSUPPORTED_VERSION.
  */
 const LATEST = -1;
@@ -20,6 +21,7 @@ const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 const EARLIEST_PENDING_UPLOAD = -6;
 const READ_COMMITTED = 1;
+const OFFSET_NOT_AVAILABLE_SINCE = 5;
 /** Special times by the version that brought them. */
 const SINCE: ReadonlyMap<number, number> = new Map([
   [LATEST, 1],
@@ -42,6 +44,9 @@ const ABSENT: Found = { errorCode: ErrorCode.NONE, timestamp: -1, offset: -1, le
 export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request, call) => ({
   topics: request.topics.map(({ name, partitions }) => {
     const asked = new Map<number, number>();
+    const isFollower = request.replicaId >= 0;
+    const unavailable =
+      call.apiVersion >= OFFSET_NOT_AVAILABLE_SINCE ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.LEADER_NOT_AVAILABLE;
     for (const { partitionIndex } of partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1);
     return {
       name,
@@ -55,7 +60,10 @@ export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request, call)
               ? { ...ABSENT, errorCode: ErrorCode.UNSUPPORTED_VERSION }
               : partition === undefined
                 ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
-                : find(partition, currentLeaderEpoch, timestamp, partition.readableEnd(end));
+                : find(partition, currentLeaderEpoch, timestamp, {
+                    end: isFollower ? partition.log.logEndOffset : partition.readableEnd(end),
+                    problem: isFollower || partition.isWatermarkKnown ? ErrorCode.NONE : unavailable,
+                  });
         return { partitionIndex, ...found };
       }),
     };
@@ -67,14 +75,21 @@ function once<T extends { readonly partitionIndex: number }>(partitions: readonl
   return [...new Map(partitions.map((each) => [each.partitionIndex, each])).values()];
 }
 
-function find(partition: Partition, currentLeaderEpoch: number, timestamp: number, readableEnd: number): Found {
+/** Up to where the asker may read; and the error when nobody knows whether that is all. */
+interface ReadableEnd {
+  readonly end: number;
+  readonly problem: number;
+}
+
+function find(partition: Partition, currentLeaderEpoch: number, timestamp: number, readable: ReadableEnd): Found {
   const problem = partition.check(currentLeaderEpoch);
   if (problem !== ErrorCode.NONE) return { ...ABSENT, errorCode: problem };
   const { log } = partition;
   const at = (offset: number): Found => ({ ...ABSENT, offset, leaderEpoch: epochOf(partition, offset) });
   switch (timestamp) {
     case LATEST:
-      return { ...ABSENT, offset: readableEnd, leaderEpoch: partition.leaderEpoch };
+      if (readable.problem !== ErrorCode.NONE) return { ...ABSENT, errorCode: readable.problem };
+      return { ...ABSENT, offset: readable.end, leaderEpoch: partition.leaderEpoch };
     case EARLIEST:
     case EARLIEST_LOCAL:
       return at(log.logStartOffset);
@@ -83,7 +98,7 @@ function find(partition: Partition, currentLeaderEpoch: number, timestamp: numbe
       return ABSENT;
     default: {
       const record = timestamp === MAX_TIMESTAMP ? log.maxTimestampRecord() : log.offsetForTimestamp(timestamp);
-      if (record === null || record.offset >= readableEnd) return ABSENT;
+      if (record === null || record.offset >= readable.end) return { ...ABSENT, errorCode: readable.problem };
       return { ...record, errorCode: ErrorCode.NONE };
     }
   }

@@ -1,6 +1,7 @@
 import type { FileSlice } from '../../ports/files.ts';
 import { ErrorCode, errorOf } from '../../protocol/errors.ts';
-import type { Partition, PartitionRead } from '../../replica/partition.ts';
+import type { Partition } from '../../replica/partition.ts';
+import type { PartitionRead } from '../../replica/partition-read.ts';
 import type { AcquiredRange } from '../../shares/acquisition.ts';
 import type { HeldSharePartition, Outcome } from '../../shares/held-share-partition.ts';
 import type { SessionPartition } from '../../shares/share-sessions.ts';
