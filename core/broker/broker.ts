@@ -1,7 +1,7 @@
 import { Controller, newId } from '../controller/controller.ts';
 import { ClusterImage } from '../controller/image.ts';
 import { MetadataLog } from '../controller/metadata-log.ts';
-import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC } from '../controller/topic-name.ts';
+import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { MigrationPolicy } from '../groups/consumer-heartbeat.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import { clusterIdOf } from '../log/log-dirs.ts';
@@ -38,6 +38,7 @@ import { ClientInformation } from './telemetry/client-information.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
+import { Verifications } from './transactions/verifications.ts';
 
 /**
  * A broker with its controller in one process: puts the rooms together, starts them from the ground up and stops them in reverse.
@@ -160,6 +161,7 @@ export class Broker {
       clock,
       config: this.shareConfig(),
       partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
+      onProblem,
     });
     const sharePartitions = new SharePartitions();
     const topicCreation = new TopicCreation(image, controller, config);
@@ -172,14 +174,18 @@ export class Broker {
       topics: topicsView(image),
       configOf: groupConfig,
       shareStates: sharePersister,
+      onProblem,
     });
-    const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId));
-    const markers = new LocalMarkers({ image, replicas, groups, clock });
+    const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId), clock);
+    const verifications = new Verifications();
+    const timeoutMs = config.number('request.timeout.ms');
+    const markers = new LocalMarkers({ image, replicas, groups, verifications, clock, timeoutMs });
     const transactions = new TransactionCoordinator({
       clock,
       config: this.transactionConfig(),
       markers,
       takeProducerId: () => producerIds.take(),
+      onProblem,
     });
     const services: BrokerServices = {
       nodeId,
@@ -270,16 +276,20 @@ export class Broker {
     };
   }
 
+  /** A topic that exists has its partitions, whatever the setting says now: groups, transactional ids and share partitions are found by them. */
+  private partitionsOf(topic: string, setting: string): () => number {
+    const wanted = this.config.number(setting);
+    return () => this.image.topics.get(topic)?.partitions.length ?? wanted;
+  }
+
   private groupConfig() {
     const { config } = this;
-    const existing = this.image.topics.get(CONSUMER_OFFSETS_TOPIC)?.partitions.length;
     return {
       sessionTimeoutMinMs: config.number('group.min.session.timeout.ms'),
       sessionTimeoutMaxMs: config.number('group.max.session.timeout.ms'),
       initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
       sizeMax: config.number('group.max.size'),
-      // A topic that exists keeps its partitions, whatever the setting says now: groups are found by them.
-      offsetsPartitions: existing ?? config.number('offsets.topic.num.partitions'),
+      offsetsPartitions: this.partitionsOf(CONSUMER_OFFSETS_TOPIC, 'offsets.topic.num.partitions'),
       offsetMetadataLengthMax: config.number('offset.metadata.max.bytes'),
       offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
       offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
@@ -300,9 +310,8 @@ export class Broker {
 
   private shareConfig() {
     const { config } = this;
-    const existing = this.image.topics.get(SHARE_GROUP_STATE_TOPIC)?.partitions.length;
     return {
-      statePartitions: existing ?? config.number('share.coordinator.state.topic.num.partitions'),
+      statePartitions: this.partitionsOf(SHARE_GROUP_STATE_TOPIC, 'share.coordinator.state.topic.num.partitions'),
       updatesPerSnapshot: config.number('share.coordinator.snapshot.update.records.per.snapshot'),
       pruneIntervalMs: config.number('share.coordinator.state.topic.prune.interval.ms'),
       coldSnapshotIntervalMs: config.number('share.coordinator.cold.partition.snapshot.interval.ms'),
@@ -312,7 +321,7 @@ export class Broker {
   private transactionConfig() {
     const { config } = this;
     return {
-      statePartitions: config.number('transaction.state.log.num.partitions'),
+      statePartitions: this.partitionsOf(TRANSACTION_STATE_TOPIC, 'transaction.state.log.num.partitions'),
       timeoutMsMax: config.number('transaction.max.timeout.ms'),
       abortIntervalMs: config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
       expirationMs: config.number('transactional.id.expiration.ms'),
