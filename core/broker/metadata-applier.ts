@@ -14,14 +14,15 @@ import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { ShareCoordinator } from '../shares/share-coordinator.ts';
 import type { SharePartitions } from '../shares/share-partitions.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
-import { coordinatorLog } from './coordinator-log.ts';
+import { PartitionCoordinatorLog } from './coordinator-log.ts';
 import type { Settings } from './settings.ts';
 import { shareStateLog } from './shares/share-state-log.ts';
 
 /**
- * Brings this broker to what the metadata says: partitions held and led, settings of logs, groups coordinated.
+ * Brings this broker to what the metadata says: partitions held and led, settings of logs, groups, transactions and share partitions coordinated.
  *
- * Invariant: after `apply` every topic of the image is held, none that is not in it; topics whose image is the same object with the same settings
+ * Invariants: after `apply` every topic of the image is held as far as this broker has replicas of it, none that is not in it; this broker coordinates exactly the
+ * partitions of internal topics that it leads, each in its present leader epoch. Topics whose image is the same object with the same settings
  * were left alone, so that a change costs what it changes and a look at each topic.
  */
 interface Applied {
@@ -100,55 +101,66 @@ export class MetadataApplier {
         removingReplicas: each.removingReplicas,
         directoryId: directoryIdOf(each, this.nodeId),
       }));
-      const held = this.replicas.hold(topic.name, topic.topicId, replicas, config);
-      // A coordinator that could not read its partition would take everything for new.
-      const opened = held.opened.filter(({ log }) => log.offline === null);
-      if (topic.name === CONSUMER_OFFSETS_TOPIC) this.coordinateGroups(opened);
-      if (topic.name === TRANSACTION_STATE_TOPIC) this.coordinateTransactions(opened);
-      if (topic.name === SHARE_GROUP_STATE_TOPIC) this.coordinateShares(opened);
+      this.replicas.hold(topic.name, topic.topicId, replicas, config);
+      this.coordinate(topic);
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.onProblem(`the topic ${topic.name} cannot be held: ${error.message}`);
     }
   }
 
-  private coordinateTransactions(opened: readonly Partition[]): void {
-    for (const partition of opened) {
-      if (partition.leader !== this.nodeId) continue;
-      this.transactions.elected(
-        partition.partition,
-        coordinatorLog(partition, this.clock),
-        Math.max(0, partition.leaderEpoch),
-      );
+  /** Elects this broker where it leads now, in a new leader epoch too, and ends what it did where it does not. */
+  private coordinate(topic: TopicImage): void {
+    const coordinator = this.coordinatorOf(topic.name);
+    for (const { partition: index } of topic.partitions) {
+      const partition = this.replicas.partition(topic.name, index);
+      // A coordinator that could not read its partition would take everything for new.
+      const isLed = partition?.isLeader === true && partition.log.offline === null;
+      this.sharePartitions.leadershipChanged(topic.topicId, index, isLed ? partition.leaderEpoch : null);
+      if (isLed) coordinator?.elected(partition);
+      else coordinator?.resigned(index);
     }
   }
 
-  private coordinateShares(opened: readonly Partition[]): void {
-    for (const partition of opened) {
-      if (partition.leader !== this.nodeId) continue;
-      this.shares.elected(partition.partition, shareStateLog(partition, this.clock));
-    }
-  }
-
-  private coordinateGroups(opened: readonly Partition[]): void {
-    for (const partition of opened) {
-      if (partition.leader === this.nodeId) {
-        this.groups.elected(partition.partition, coordinatorLog(partition, this.clock));
-      }
+  private coordinatorOf(topic: string): {
+    elected(partition: Partition): void;
+    resigned(partition: number): void;
+  } | null {
+    const { groups, transactions, shares, clock, settings } = this;
+    switch (topic) {
+      case CONSUMER_OFFSETS_TOPIC:
+        return {
+          elected: (led) =>
+            groups.elected(led.partition, led.leaderEpoch, () => {
+              return new PartitionCoordinatorLog(led, clock, settings.number('offsets.commit.timeout.ms'));
+            }),
+          resigned: (partition) => groups.resigned(partition),
+        };
+      case TRANSACTION_STATE_TOPIC:
+        return {
+          elected: (led) =>
+            transactions.elected(led.partition, led.leaderEpoch, () => {
+              return new PartitionCoordinatorLog(led, clock, settings.number('request.timeout.ms'));
+            }),
+          resigned: (partition) => transactions.resigned(partition),
+        };
+      case SHARE_GROUP_STATE_TOPIC:
+        return {
+          elected: (led) =>
+            shares.elected(led.partition, led.leaderEpoch, () => {
+              return shareStateLog(led, clock, settings.number('share.coordinator.write.timeout.ms'));
+            }),
+          resigned: (partition) => shares.resigned(partition),
+        };
+      default:
+        return null;
     }
   }
 
   private drop(name: string, topicId: string): void {
     this.applied.delete(name);
-    if (name === CONSUMER_OFFSETS_TOPIC) {
-      for (const { partition } of this.replicas.partitionsOf(name)) this.groups.resigned(partition);
-    }
-    if (name === TRANSACTION_STATE_TOPIC) {
-      for (const { partition } of this.replicas.partitionsOf(name)) this.transactions.resigned(partition);
-    }
-    if (name === SHARE_GROUP_STATE_TOPIC) {
-      for (const { partition } of this.replicas.partitionsOf(name)) this.shares.resigned(partition);
-    }
+    const coordinator = this.coordinatorOf(name);
+    for (const { partition } of this.replicas.partitionsOf(name)) coordinator?.resigned(partition);
     this.replicas.drop(name);
     this.sharePartitions.topicDeleted(topicId);
     void this.shares.topicDeleted(topicId);

@@ -1,29 +1,67 @@
 import type { ProducerIdBlock } from '../controller/controller.ts';
+import { type Clock, sleep } from '../ports/clock.ts';
 
-/** Hands out producer ids from blocks that the controller gave this broker. Ids of a block that a restart left unused are lost, never given twice. */
+const ATTEMPTS = 3;
+const RETRY_BACKOFF_MS = 50;
+/** As in Kafka: the next block is asked for when a tenth of this one is left. */
+const PREFETCH_LEFT = 0.1;
+
+/**
+ * Hands out producer ids from blocks that the controller gave this broker. Ids of a block that a restart left unused are lost, never given twice.
+ *
+ * Invariant: at most one block is asked for at a time. Who finds none waits for that, a bounded number of attempts long, and gets null when none comes.
+ */
 export class ProducerIds {
   private readonly nextBlock: () => Promise<ProducerIdBlock>;
+  private readonly clock: Clock;
   private next = 0;
   private end = 0;
+  private prefetched: ProducerIdBlock | null = null;
+  private prefetchAt = 0;
   private filling: Promise<void> | null = null;
 
-  constructor(nextBlock: () => Promise<ProducerIdBlock>) {
+  /** `nextBlock` rejects when the controller gives none, or does not answer in its time. */
+  constructor(nextBlock: () => Promise<ProducerIdBlock>, clock: Clock) {
     this.nextBlock = nextBlock;
+    this.clock = clock;
   }
 
-  async take(): Promise<number> {
+  /** An id that nobody had; null when the controller gives none just now: clients are told COORDINATOR_LOAD_IN_PROGRESS. */
+  async take(): Promise<number | null> {
     while (this.next === this.end) {
-      this.filling ??= this.fill().finally(() => {
-        this.filling = null;
-      });
-      await this.filling;
+      if (this.prefetched === null) await this.fill();
+      if (this.next === this.end && !this.useNextBlock()) return null;
     }
-    return this.next++;
+    const id = this.next++;
+    if (id >= this.prefetchAt && this.prefetched === null) void this.fill();
+    return id;
   }
 
-  private async fill(): Promise<void> {
-    const block = await this.nextBlock();
+  private useNextBlock(): boolean {
+    const block = this.prefetched;
+    if (block === null) return false;
+    this.prefetched = null;
     this.next = block.first;
     this.end = block.first + block.count;
+    this.prefetchAt = this.end - Math.ceil(block.count * PREFETCH_LEFT);
+    return true;
+  }
+
+  private fill(): Promise<void> {
+    this.filling ??= this.ask().finally(() => {
+      this.filling = null;
+    });
+    return this.filling;
+  }
+
+  private async ask(): Promise<void> {
+    for (let attempt = 1; this.prefetched === null; attempt++) {
+      try {
+        this.prefetched = await this.nextBlock();
+      } catch {
+        if (attempt === ATTEMPTS) return;
+        await sleep(this.clock, RETRY_BACKOFF_MS);
+      }
+    }
   }
 }

@@ -1,26 +1,38 @@
-import type { Controller } from '../controller/controller.ts';
 import type { MutationGate } from '../controller/decision.ts';
 import type { ClusterImage } from '../controller/image.ts';
-import type { CreatedTopic, TopicToCreate } from '../controller/topic-decisions.ts';
+import type { CreatedTopic, TopicDefaults, TopicToCreate } from '../controller/topic-decisions.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { BrokerConfig } from './config.ts';
 
 const SEGMENT_BYTES_MIN = 1024 * 1024;
 
+/** Who makes topics: the controller, wherever it is. */
+export interface TopicCreator {
+  /** An answer for each, in their order. May reject when the controller cannot be reached. */
+  createTopics(
+    topics: readonly TopicToCreate[],
+    defaults: TopicDefaults,
+    options: { readonly validateOnly: boolean; readonly mutations?: MutationGate },
+  ): Promise<readonly CreatedTopic[]>;
+}
+
 /**
  * Topics that nobody created by hand: those that a producer or consumer names first, and the brokers' own.
  *
- * The replication factor of an internal topic is at most the number of brokers (Kafka refuses to make it instead): a single broker with
- * Kafka's defaults has working groups.
+ * The replication factor of an internal topic is at most the number of registered brokers, those that are fenced just now too (Kafka refuses to make it
+ * instead): a single broker with Kafka's defaults has working groups, and a cluster that is starting does not make them with too few replicas.
+ * Invariant: of one topic at most one creation is under way from here; who asks meanwhile waits for it.
  */
 export class TopicCreation {
   private readonly image: ClusterImage;
-  private readonly controller: Controller;
+  private readonly creator: TopicCreator;
   private readonly config: BrokerConfig;
+  /** Internal topics that are being made. */
+  private readonly underWay = new Map<string, Promise<boolean>>();
 
-  constructor(image: ClusterImage, controller: Controller, config: BrokerConfig) {
+  constructor(image: ClusterImage, creator: TopicCreator, config: BrokerConfig) {
     this.image = image;
-    this.controller = controller;
+    this.creator = creator;
     this.config = config;
   }
 
@@ -33,29 +45,41 @@ export class TopicCreation {
       partitionCount: this.config.number('num.partitions'),
       replicationFactor: this.config.number('default.replication.factor'),
     };
-    const created = await this.controller.createTopics(topics, defaults, {
+    const created = await this.creator.createTopics(topics, defaults, {
       validateOnly: false,
       ...(mutations && { mutations }),
     });
     return new Map(created.map((each) => [each.name, each]));
   }
 
+  /** True when the topic exists now, as far as this broker knows: a controller elsewhere may have made it, and the news not be here yet. */
+  private async ensure(name: string): Promise<boolean> {
+    if (this.image.topics.has(name)) return true;
+    let making = this.underWay.get(name);
+    if (making === undefined) {
+      making = this.createMissing([name]).then(
+        () => this.image.topics.has(name),
+        () => false,
+      );
+      this.underWay.set(name, making);
+      void making.then(() => this.underWay.delete(name));
+    }
+    return making;
+  }
+
   /** True when the topic of the committed offsets exists now. */
-  async ensureOffsetsTopic(): Promise<boolean> {
-    await this.createMissing([CONSUMER_OFFSETS_TOPIC]);
-    return this.image.topics.has(CONSUMER_OFFSETS_TOPIC);
+  ensureOffsetsTopic(): Promise<boolean> {
+    return this.ensure(CONSUMER_OFFSETS_TOPIC);
   }
 
   /** True when the topic of the transactional ids exists now. */
-  async ensureTransactionTopic(): Promise<boolean> {
-    await this.createMissing([TRANSACTION_STATE_TOPIC]);
-    return this.image.topics.has(TRANSACTION_STATE_TOPIC);
+  ensureTransactionTopic(): Promise<boolean> {
+    return this.ensure(TRANSACTION_STATE_TOPIC);
   }
 
   /** True when the topic of the share partitions' state exists now. */
-  async ensureShareStateTopic(): Promise<boolean> {
-    await this.createMissing([SHARE_GROUP_STATE_TOPIC]);
-    return this.image.topics.has(SHARE_GROUP_STATE_TOPIC);
+  ensureShareStateTopic(): Promise<boolean> {
+    return this.ensure(SHARE_GROUP_STATE_TOPIC);
   }
 
   private topicToCreate(name: string): TopicToCreate {
@@ -71,11 +95,14 @@ export class TopicCreation {
     }
   }
 
+  private replicationFactor(wanted: number): number {
+    return Math.max(1, Math.min(wanted, this.image.brokers.size));
+  }
+
   /** Not compacted: the coordinator deletes what its snapshots have made redundant. */
   private shareStateTopic(): TopicToCreate {
-    const brokers = this.image.liveBrokers().length;
     const setting = (name: string): number => this.config.number(`share.coordinator.state.topic.${name}`);
-    const replicationFactor = Math.max(1, Math.min(setting('replication.factor'), brokers));
+    const replicationFactor = this.replicationFactor(setting('replication.factor'));
     return {
       name: SHARE_GROUP_STATE_TOPIC,
       partitionCount: setting('num.partitions'),
@@ -92,11 +119,7 @@ export class TopicCreation {
   }
 
   private transactionTopic(): TopicToCreate {
-    const brokers = this.image.liveBrokers().length;
-    const replicationFactor = Math.max(
-      1,
-      Math.min(this.config.number('transaction.state.log.replication.factor'), brokers),
-    );
+    const replicationFactor = this.replicationFactor(this.config.number('transaction.state.log.replication.factor'));
     const inSyncMin = Math.min(this.config.number('transaction.state.log.min.isr'), replicationFactor);
     const segmentBytes = Math.max(SEGMENT_BYTES_MIN, this.config.number('transaction.state.log.segment.bytes'));
     return {
@@ -115,11 +138,10 @@ export class TopicCreation {
   }
 
   private offsetsTopic(): TopicToCreate {
-    const brokers = this.image.liveBrokers().length;
     return {
       name: CONSUMER_OFFSETS_TOPIC,
       partitionCount: this.config.number('offsets.topic.num.partitions'),
-      replicationFactor: Math.max(1, Math.min(this.config.number('offsets.topic.replication.factor'), brokers)),
+      replicationFactor: this.replicationFactor(this.config.number('offsets.topic.replication.factor')),
       assignments: [],
       configs: [
         { name: 'compression.type', value: 'producer' },

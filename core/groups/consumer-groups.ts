@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { failedSync } from './classic-effects.ts';
 import type { SyncResult } from './classic-group.ts';
@@ -24,6 +24,8 @@ import {
   leaveGroup,
   removeMembers,
 } from './consumer-heartbeat.ts';
+import type { Append } from './coordinator-log.ts';
+import { KeptGroups, type Room } from './kept-groups.ts';
 import type { CoordinatorRecord } from './records.ts';
 import { metadataHashOf } from './target-assignment.ts';
 import type { TopicsView } from './topic-partitions.ts';
@@ -33,12 +35,9 @@ export interface ConsumerGroupsParts {
   readonly clock: Clock;
   limitsOf(groupId: string): ConsumerGroupLimits;
   readonly topics: TopicsView;
-  /** Appends as one batch; resolves in the order of the calls with NONE once committed, or with a Kafka error code. */
-  append(records: readonly CoordinatorRecord[]): Promise<number>;
-  /** All records of consumer groups that are in the log, oldest first. */
-  readAll(visit: (record: ConsumerGroupRecord) => void): void;
+  append(records: readonly CoordinatorRecord[]): Append;
   /** Members are about to go. If only classic ones stay the group may become a classic one instead; null: it goes on as it is. */
-  downgrade(group: ConsumerGroup, leaving: readonly string[]): Promise<number> | null;
+  downgrade(group: ConsumerGroup, leaving: readonly string[]): Append | null;
 }
 
 interface Deadlines {
@@ -51,23 +50,27 @@ interface Deadlines {
 }
 
 /**
- * The consumer groups of one partition of `__consumer_offsets`: carries out what the pure functions of `consumer-heartbeat.ts` say.
- *
- * Invariant: records are replayed in the order that they are appended in, at once, so that the next request is decided on them; nobody is told before
- * they are committed. If that fails, the group is built again from what the log holds.
+ * The consumer groups of one partition of `__consumer_offsets`: carries out what the pure functions of `consumer-heartbeat.ts` say. How they are stored and answered is
+ * in `kept-groups.ts`.
  */
 export class ConsumerGroups {
-  readonly groups = new Map<string, ConsumerGroup>();
   private readonly parts: ConsumerGroupsParts;
+  private readonly kept: KeptGroups<ConsumerGroup, ConsumerGroupRecord>;
   private readonly deadlines = new Map<string, Deadlines>();
-  private readonly timers = new Map<string, { readonly at: number; readonly timer: Timer }>();
-  /** At which metadata the group last looked at its topics. */
-  private readonly looked = new Map<string, number>();
-  private metadataVersion = 1;
-  private closed = false;
 
   constructor(parts: ConsumerGroupsParts) {
     this.parts = parts;
+    this.kept = new KeptGroups({
+      clock: parts.clock,
+      append: (records) => parts.append(records),
+      encode: encodeConsumerGroupRecord,
+      nextDeadline: (groupId) => this.nextDeadline(groupId),
+      tick: (groupId) => this.tick(groupId),
+    });
+  }
+
+  get groups(): Map<string, ConsumerGroup> {
+    return this.kept.all;
   }
 
   /** While the log is read. */
@@ -92,31 +95,31 @@ export class ConsumerGroups {
   }
 
   close(): void {
-    this.closed = true;
-    for (const { timer } of this.timers.values()) timer.cancel();
-    this.timers.clear();
+    this.kept.close();
   }
 
   metadataChanged(): void {
-    this.metadataVersion++;
+    this.kept.metadataChanged();
   }
 
-  /** `makeRoom` is called once the request is accepted; what it returns is stored in the same batch, before the group's records. */
+  /** `makeRoom` is called once the request is accepted: what it says is stored in the same batch. */
   async heartbeat(
     groupId: string,
     request: ConsumerHeartbeat,
-    makeRoom: () => readonly CoordinatorRecord[] = () => [],
+    makeRoom: () => Room | null = () => null,
   ): Promise<HeartbeatAnswer | HeartbeatRefusal> {
     const group = this.groups.get(groupId) ?? new ConsumerGroup(groupId);
     const env = this.environment(groupId);
-    const outcome = request.memberEpoch < JOIN_EPOCH ? leaveGroup(group, request, env) : heartbeat(group, request, env);
+    const isStaying = request.memberEpoch >= JOIN_EPOCH;
+    const outcome = isStaying ? heartbeat(group, request, env) : leaveGroup(group, request, env);
     if (outcome.kind === 'refused') return outcome.refusal;
-    this.groups.set(groupId, group);
-    if (request.memberEpoch >= JOIN_EPOCH) this.looked.set(groupId, env.metadataVersion);
     const downgrade = request.memberEpoch === LEAVE_EPOCH ? this.parts.downgrade(group, [request.memberId]) : null;
-    const committed = downgrade ?? this.store(group, outcome.records, makeRoom());
-    if (request.memberEpoch >= JOIN_EPOCH) this.heard(group, outcome.answer.memberId);
-    const errorCode = await committed;
+    const append = downgrade ?? this.store(group, outcome.records, makeRoom());
+    if (append.refused === ErrorCode.NONE && isStaying) {
+      this.kept.hasLooked(groupId);
+      this.heard(group, outcome.answer.memberId);
+    }
+    const errorCode = await append.answer;
     if (errorCode === ErrorCode.NONE) return outcome.answer;
     return { errorCode, errorMessage: 'The change of the group could not be stored.' };
   }
@@ -124,50 +127,34 @@ export class ConsumerGroups {
   private environment(groupId: string): ConsumerGroupEnvironment {
     const { limitsOf, topics, clock } = this.parts;
     const limits = limitsOf(groupId);
-    const { metadataVersion } = this;
-    const isMetadataStale = this.looked.get(groupId) !== metadataVersion;
+    const { metadataVersion } = this.kept;
+    const isMetadataStale = this.kept.isMetadataStale(groupId);
     return { limits, topics, metadataVersion, isMetadataStale, wallNowMs: clock.now() };
   }
 
-  private async store(
-    group: ConsumerGroup,
-    records: readonly ConsumerGroupRecord[],
-    alongside: readonly CoordinatorRecord[] = [],
-  ): Promise<number> {
-    if (records.length === 0 && alongside.length === 0) return ErrorCode.NONE;
-    for (const record of records) group.replay(record);
-    this.followRevocations(group);
-    const errorCode = await this.parts.append([...alongside, ...records.map(encodeConsumerGroupRecord)]);
-    if (errorCode !== ErrorCode.NONE && !this.closed) this.rebuild(group.groupId);
-    return errorCode;
+  private store(group: ConsumerGroup, records: readonly ConsumerGroupRecord[], room: Room | null = null): Append {
+    const append = this.kept.store(group, records, room);
+    if (append.refused === ErrorCode.NONE && records.length > 0) this.followRevocations(group);
+    return append;
   }
 
-  private rebuild(groupId: string): void {
-    this.groups.delete(groupId);
-    this.looked.delete(groupId);
-    this.parts.readAll((record) => {
-      if (record.groupId === groupId) this.restore(record);
-    });
-    const group = this.groups.get(groupId);
-    if (group === undefined) this.forget(groupId);
-    else this.startDeadlines(group);
-  }
-
-  private forget(groupId: string): void {
-    this.groups.delete(groupId);
-    this.deadlines.delete(groupId);
-    this.looked.delete(groupId);
-    this.timers.get(groupId)?.timer.cancel();
-    this.timers.delete(groupId);
-  }
-
-  /** NONE, or why the group's members keep it from being removed; then the records that remove it, and it is gone from memory. */
-  release(groupId: string): { readonly errorCode: number; readonly records: readonly CoordinatorRecord[] } {
+  /** NONE and the records that remove the group, or why its members keep it from being removed. Nothing changes before `removed` is called. */
+  toRelease(groupId: string): { readonly errorCode: number; readonly records: readonly CoordinatorRecord[] } {
     const group = this.groups.get(groupId);
     if (group === undefined) return { errorCode: ErrorCode.NONE, records: [] };
     if (group.members.size > 0) return { errorCode: ErrorCode.NON_EMPTY_GROUP, records: [] };
-    this.forget(groupId);
-    return { errorCode: ErrorCode.NONE, records: deleteRecordsOf(group).map(encodeConsumerGroupRecord) };
+    return { errorCode: ErrorCode.NONE, records: this.recordsToRemove(group) };
+  }
+
+  /** What removes the group from the log. */
+  recordsToRemove(group: ConsumerGroup): readonly CoordinatorRecord[] {
+    return deleteRecordsOf(group).map(encodeConsumerGroupRecord);
+  }
+
+  /** The log has taken the records that remove it. */
+  removed(groupId: string): void {
+    this.kept.forget(groupId);
+    this.deadlines.delete(groupId);
   }
 
   private deadlinesOf(groupId: string): Deadlines {
@@ -183,7 +170,7 @@ export class ConsumerGroups {
     this.deadlines.delete(group.groupId);
     for (const memberId of group.members.keys()) this.heard(group, memberId);
     this.followRevocations(group);
-    this.arm(group);
+    this.kept.arm(group.groupId);
   }
 
   private heard(group: ConsumerGroup, memberId: string): void {
@@ -191,7 +178,7 @@ export class ConsumerGroups {
     const { classic } = group.members.get(memberId) ?? {};
     const sessionTimeoutMs = classic?.sessionTimeoutMs ?? limitsOf(group.groupId).sessionTimeoutMs;
     this.deadlinesOf(group.groupId).sessions.set(memberId, clock.monotonic() + sessionTimeoutMs);
-    this.arm(group);
+    this.kept.arm(group.groupId);
   }
 
   private followRevocations(group: ConsumerGroup): void {
@@ -210,42 +197,25 @@ export class ConsumerGroups {
     }
   }
 
-  private arm(group: ConsumerGroup): void {
-    const { groupId } = group;
-    const armed = this.timers.get(groupId);
+  private nextDeadline(groupId: string): number {
     const { sessions, revocations, classicSteps } = this.deadlinesOf(groupId);
     let next = Number.POSITIVE_INFINITY;
     for (const at of [...sessions.values(), ...classicSteps.values()]) next = Math.min(next, at);
     for (const { at } of revocations.values()) next = Math.min(next, at);
-    // A timer that fires early looks again: heartbeats move deadlines away all the time and leave the timer alone.
-    if (this.closed || (armed !== undefined && armed.at <= next)) return;
-    armed?.timer.cancel();
-    this.timers.delete(groupId);
-    if (next === Number.POSITIVE_INFINITY) return;
-    const timer = this.parts.clock.setTimer(Math.max(0, next - this.parts.clock.monotonic()), () => {
-      this.timers.delete(groupId);
-      this.tick(groupId);
-    });
-    this.timers.set(groupId, { at: next, timer });
+    return next;
   }
 
-  private remove(group: ConsumerGroup, memberIds: readonly string[]): void {
-    if (this.parts.downgrade(group, memberIds) !== null) return;
-    void this.store(group, removeMembers(group, memberIds, this.environment(group.groupId)));
+  private remove(group: ConsumerGroup, memberIds: readonly string[]): Append {
+    const downgrade = this.parts.downgrade(group, memberIds);
+    return downgrade ?? this.store(group, removeMembers(group, memberIds, this.environment(group.groupId)));
   }
 
-  /** A group that was a classic one: these records make it. */
-  adopt(groupId: string, records: readonly ConsumerGroupRecord[], alongside: readonly CoordinatorRecord[]): void {
+  /** A group that was a classic one, which makes room: these records make it. */
+  adopt(groupId: string, records: readonly ConsumerGroupRecord[], room: Room): Append {
     const group = new ConsumerGroup(groupId);
-    this.groups.set(groupId, group);
-    void this.store(group, records, alongside);
-    this.startDeadlines(group);
-  }
-
-  /** The group becomes a classic one: what removes it here, and it is gone from memory. */
-  giveUp(group: ConsumerGroup): readonly CoordinatorRecord[] {
-    this.forget(group.groupId);
-    return deleteRecordsOf(group).map(encodeConsumerGroupRecord);
+    const append = this.store(group, records, room);
+    if (append.refused === ErrorCode.NONE) this.startDeadlines(group);
+    return append;
   }
 
   /** A member of the classic protocol joins the group, or joins again. */
@@ -254,11 +224,13 @@ export class ConsumerGroups {
     const env = this.environment(groupId);
     const outcome = joinAsClassic(group, event, env);
     if (outcome.kind === 'refused') return outcome;
-    this.looked.set(groupId, env.metadataVersion);
-    const committed = this.store(group, outcome.records);
-    this.awaitStep(group, outcome.memberId, true);
-    this.heard(group, outcome.memberId);
-    const errorCode = await committed;
+    const append = this.store(group, outcome.records);
+    if (append.refused === ErrorCode.NONE) {
+      this.kept.hasLooked(groupId);
+      this.awaitStep(group, outcome.memberId, true);
+      this.heard(group, outcome.memberId);
+    }
+    const errorCode = await append.answer;
     return errorCode === ErrorCode.NONE ? outcome : { kind: 'refused', errorCode, memberId: outcome.memberId };
   }
 
@@ -269,7 +241,7 @@ export class ConsumerGroups {
     classicSteps.set(memberId, this.parts.clock.monotonic() + timeoutMs);
   }
 
-  syncAsClassic(groupId: string, event: Omit<SyncEvent, 'reply' | 'assignments'>): SyncResult {
+  async syncAsClassic(groupId: string, event: Omit<SyncEvent, 'reply' | 'assignments'>): Promise<SyncResult> {
     const group = this.groups.get(groupId)!;
     const { errorCode, member } = classicMember(group, event.memberId, event.groupInstanceId, event.generationId);
     if (member === null) return failedSync(errorCode);
@@ -281,13 +253,16 @@ export class ConsumerGroups {
     // One that is to give up partitions learns from its assignment which ones.
     if (group.groupEpoch > member.memberEpoch && member.state !== 'UnrevokedPartitions') {
       this.awaitStep(group, member.memberId, false);
-      this.arm(group);
+      this.kept.arm(group.groupId);
       return failedSync(ErrorCode.REBALANCE_IN_PROGRESS);
     }
     this.deadlinesOf(groupId).classicSteps.delete(member.memberId);
     this.heard(group, member.memberId);
     const assignment = classicAssignment(member, this.parts.topics);
-    return { errorCode: ErrorCode.NONE, protocolType, protocolName, assignment };
+    const stored = await this.store(group, []).answer;
+    return stored === ErrorCode.NONE
+      ? { errorCode: ErrorCode.NONE, protocolType, protocolName, assignment }
+      : failedSync(stored);
   }
 
   heartbeatAsClassic(
@@ -298,20 +273,23 @@ export class ConsumerGroups {
     const { memberId, groupInstanceId, generationId } = speaker;
     const { errorCode, member } = classicMember(group, memberId, groupInstanceId, generationId);
     if (member === null) return errorCode;
-    const isStale = this.looked.get(groupId) !== this.metadataVersion;
     const mayHaveChanged =
-      isStale && metadataHashOf(this.parts.topics, group.subscribedTopics()) !== group.metadataHash;
+      this.kept.isMetadataStale(groupId) &&
+      metadataHashOf(this.parts.topics, group.subscribedTopics()) !== group.metadataHash;
     const isRebalancing = mayHaveChanged || hasToRejoin(group, member);
     if (isRebalancing) this.awaitStep(group, memberId, false);
     this.heard(group, memberId);
     return isRebalancing ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
   }
 
-  /** One error code for each leaving member. */
-  leaveAsClassic(groupId: string, leaving: readonly LeavingMember[]): readonly number[] {
+  /** One error code for each leaving member, once it is stored that they left. */
+  async leaveAsClassic(
+    groupId: string,
+    leaving: readonly LeavingMember[],
+  ): Promise<{ readonly errorCode: number; readonly memberErrorCodes: readonly number[] }> {
     const group = this.groups.get(groupId)!;
     const gone = new Set<string>();
-    const errorCodes = leaving.map(({ memberId, groupInstanceId }) => {
+    const memberErrorCodes = leaving.map(({ memberId, groupInstanceId }) => {
       const member = groupInstanceId === null ? group.members.get(memberId) : group.staticMember(groupInstanceId);
       // Members of the other protocol leave by their own heartbeat.
       if (member === undefined || member.classic === null) return ErrorCode.UNKNOWN_MEMBER_ID;
@@ -319,21 +297,19 @@ export class ConsumerGroups {
       gone.add(member.memberId);
       return ErrorCode.NONE;
     });
-    if (gone.size > 0) this.remove(group, [...gone]);
-    return errorCodes;
+    const errorCode = gone.size === 0 ? ErrorCode.NONE : await this.remove(group, [...gone]).answer;
+    return { errorCode, memberErrorCodes };
   }
 
   /** Members whose time is up are removed. */
-  private tick(groupId: string): void {
-    const group = this.groups.get(groupId);
-    if (group === undefined || this.closed) return;
+  private tick(groupId: string): number {
+    const group = this.groups.get(groupId)!;
     const now = this.parts.clock.monotonic();
     const { sessions, revocations, classicSteps } = this.deadlinesOf(groupId);
     const isDue = (at: number | undefined): boolean => at !== undefined && at <= now;
     const late = [...group.members.keys()].filter(
       (id) => isDue(sessions.get(id)) || isDue(revocations.get(id)?.at) || isDue(classicSteps.get(id)),
     );
-    if (late.length > 0) this.remove(group, late);
-    if (this.groups.get(groupId) === group) this.arm(group);
+    return late.length === 0 ? ErrorCode.NONE : this.remove(group, late).refused;
   }
 }

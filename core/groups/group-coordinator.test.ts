@@ -14,7 +14,7 @@ const CONFIG: GroupCoordinatorConfig = {
   sessionTimeoutMinMs: 1000,
   sessionTimeoutMaxMs: 60_000,
   sizeMax: 100,
-  offsetsPartitions: 1,
+  offsetsPartitions: () => 1,
   offsetMetadataLengthMax: 16,
   offsetsRetentionMs: 60_000,
   offsetsRetentionCheckIntervalMs: 10_000,
@@ -42,7 +42,7 @@ function open(seed = 1) {
       configOf: () => GROUP_CONFIG,
       shareStates: NO_STATE_KEEPER,
     });
-    groups.elected(0, log);
+    groups.elected(0, 0, () => log);
     return groups;
   };
   return { world, ports, log, start, groups: start() };
@@ -121,7 +121,7 @@ test('C51 a group with members is not deleted, an empty one is, a missing one is
   await world.run({ untilTimeMs: 19_000 });
   expect(groups.describeGroup('h').state).toBe('Empty');
   await world.run({ untilTimeMs: 21_000 });
-  expect(groups.listGroups()).toEqual([]);
+  expect(groups.listGroups().groups).toEqual([]);
 });
 
 test('C46 session time-outs outside the bounds are refused with 26; who leads no partition says 16', async () => {
@@ -325,14 +325,14 @@ test('an empty group changes its kind with the first that joins; its offsets sta
     world.settle(Promise.resolve(promise), { untilTimeMs });
   await settle(groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT));
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: 0 }));
-  expect(groups.listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' }]);
+  expect(groups.listGroups().groups).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' }]);
   expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
   expect(await settle(groups.deleteGroup('g'))).toBe(ErrorCode.NON_EMPTY_GROUP);
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: -1, owned: null }));
   expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
-  expect(start().listGroups()).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' }]);
+  expect(start().listGroups().groups).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' }]);
   await world.run({ untilTimeMs: 100_000 });
-  expect(groups.listGroups()).toEqual([]);
+  expect(groups.listGroups().groups).toEqual([]);
   expect(log.records.at(-1)?.value).toBeNull();
-  expect(start().listGroups()).toEqual([]);
+  expect(start().listGroups().groups).toEqual([]);
 });

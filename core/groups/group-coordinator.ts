@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import { ErrorCode } from '../protocol/errors.ts';
+import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { failedJoin, failedSync, type RebalanceLimits } from './classic-effects.ts';
 import type { ClassicGroup, JoinResult, SyncResult } from './classic-group.ts';
 import { type JoinEvent, join } from './classic-join.ts';
@@ -15,8 +15,10 @@ import {
   type HeartbeatRefusal,
   validateHeartbeat,
 } from './consumer-heartbeat.ts';
+import type { CoordinatorLog } from './coordinator-log.ts';
+import { CoordinatorShards } from './coordinator-shards.ts';
 import type { GroupConfigLookup } from './group-config.ts';
-import { type CoordinatorLog, type GroupKind, GroupShard } from './group-shard.ts';
+import { type GroupKind, GroupShard } from './group-shard.ts';
 import { type MemberIdentity, OffsetCalls } from './offset-calls.ts';
 import { ShareGroupCalls } from './share-group-calls.ts';
 import type { ShareGroupLimits } from './share-heartbeat.ts';
@@ -31,8 +33,8 @@ import type { TopicsView } from './topic-partitions.ts';
  * Bytes that are handed in are copied where they are kept: the caller's frame may be reused.
  */
 export interface GroupCoordinatorConfig extends RebalanceLimits {
-  /** offsets.topic.num.partitions */
-  readonly offsetsPartitions: number;
+  /** How many partitions `__consumer_offsets` has, or is to have (offsets.topic.num.partitions). */
+  readonly offsetsPartitions: () => number;
   /** offset.metadata.max.bytes */
   readonly offsetMetadataLengthMax: number;
   /** offsets.retention.minutes, in ms */
@@ -62,6 +64,11 @@ export interface GroupDescription {
   }[];
 }
 
+export interface LeaveOutcome {
+  readonly errorCode: number;
+  readonly memberErrorCodes: readonly number[];
+}
+
 export interface GroupListing {
   readonly groupId: string;
   readonly protocolType: string;
@@ -86,7 +93,7 @@ export class GroupCoordinator {
   /** Committed offsets. */
   readonly offsets: OffsetCalls;
   readonly shares: ShareGroupCalls;
-  private readonly shards = new Map<number, GroupShard>();
+  private readonly shards: CoordinatorShards<GroupShard>;
   private expiry: Timer | null = null;
   private closed = false;
 
@@ -98,6 +105,7 @@ export class GroupCoordinator {
     readonly configOf: GroupConfigLookup;
     /** Who keeps the states of share partitions. */
     readonly shareStates: ShareStateKeeper;
+    readonly onProblem?: (message: string) => void;
   }) {
     this.clock = options.clock;
     this.random = options.random;
@@ -105,41 +113,44 @@ export class GroupCoordinator {
     this.topics = options.topics;
     this.configOf = options.configOf;
     this.shareStates = options.shareStates;
-    const shardOf = (groupId: string): GroupShard | undefined => this.shardOf(groupId);
+    this.shards = new CoordinatorShards(options.onProblem ?? failLoudly);
+    const shardOf = (groupId: string): GroupShard | number => this.shardOf(groupId);
     const metadataLengthMax = this.config.offsetMetadataLengthMax;
     this.offsets = new OffsetCalls({ clock: this.clock, topics: this.topics, metadataLengthMax, shardOf });
     this.shares = new ShareGroupCalls(shardOf);
     this.armExpiry();
   }
 
-  /** This broker leads the partition: its groups are loaded and served from now on. */
-  elected(partition: number, log: CoordinatorLog): void {
-    this.shards.get(partition)?.close();
+  /** This broker leads the partition: its groups are loaded, and served from then on. Once more in the same epoch changes nothing. */
+  elected(partition: number, leaderEpoch: number, openLog: () => CoordinatorLog): void {
     const { config, clock, topics, configOf, shareStates } = this;
     const { consumer, share } = config;
-    const shard = new GroupShard(log, { clock, classic: config, consumer, share, configOf, topics, shareStates });
-    shard.load();
-    this.shards.set(partition, shard);
+    this.shards.elected(
+      partition,
+      leaderEpoch,
+      openLog,
+      (log) => new GroupShard(log, { clock, classic: config, consumer, share, configOf, topics, shareStates }),
+    );
   }
 
+  /** It does not lead it any more: whoever is parked is told NOT_COORDINATOR. */
   resigned(partition: number): void {
-    this.shards.get(partition)?.close();
-    this.shards.delete(partition);
+    this.shards.resigned(partition);
   }
 
   close(): void {
     this.closed = true;
     this.expiry?.cancel();
-    for (const shard of this.shards.values()) shard.close();
-    this.shards.clear();
+    this.shards.close();
   }
 
   partitionOf(groupId: string): number {
-    return groupPartition(groupId, this.config.offsetsPartitions);
+    return groupPartition(groupId, this.config.offsetsPartitions());
   }
 
-  private shardOf(groupId: string): GroupShard | undefined {
-    return this.shards.get(this.partitionOf(groupId));
+  /** NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS, where there is none. */
+  private shardOf(groupId: string): GroupShard | number {
+    return this.shards.find(this.partitionOf(groupId));
   }
 
   private armExpiry(): void {
@@ -151,7 +162,7 @@ export class GroupCoordinator {
   }
 
   async expireOffsets(): Promise<void> {
-    for (const shard of [...this.shards.values()]) await shard.expire(this.config.offsetsRetentionMs);
+    for (const shard of this.shards.loaded()) await shard.expire(this.config.offsetsRetentionMs);
   }
 
   joinGroup(
@@ -168,16 +179,18 @@ export class GroupCoordinator {
         return refuse(ErrorCode.INVALID_SESSION_TIMEOUT);
       }
       const shard = this.shardOf(groupId);
-      if (shard === undefined) return refuse(ErrorCode.NOT_COORDINATOR);
+      if (typeof shard === 'number') return refuse(shard);
       if (shard.shares.groups.has(groupId)) {
         return reply(failedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''));
       }
       const protocols = request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }));
       const newMemberId = `${request.groupInstanceId ?? request.clientId}-${this.newUuid()}`;
-      if (shard.releaseConsumerGroup(groupId) !== ErrorCode.NONE) {
+      const released = shard.releaseConsumerGroup(groupId);
+      if (released === ErrorCode.NON_EMPTY_GROUP) {
         const joined = shard.consumers.joinAsClassic(groupId, { ...request, protocols, newMemberId });
         return void joined.then((outcome) => reply(joinResultOf(outcome)));
       }
+      if (released !== ErrorCode.NONE) return refuse(released);
       const known = shard.groups.get(groupId);
       if (known === undefined && request.memberId !== '') return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
       const group = known ?? shard.getOrCreate(groupId);
@@ -200,8 +213,8 @@ export class GroupCoordinator {
     return new Promise((reply) => {
       if (groupId === '') return reply(failedSync(ErrorCode.INVALID_GROUP_ID));
       const shard = this.shardOf(groupId);
-      if (shard === undefined) return reply(failedSync(ErrorCode.NOT_COORDINATOR));
-      if (shard.consumers.groups.has(groupId)) return reply(shard.consumers.syncAsClassic(groupId, request));
+      if (typeof shard === 'number') return reply(failedSync(shard));
+      if (shard.consumers.groups.has(groupId)) return void shard.consumers.syncAsClassic(groupId, request).then(reply);
       const group = shard.groups.get(groupId);
       if (group === undefined) return reply(failedSync(ErrorCode.UNKNOWN_MEMBER_ID));
       const assignments = new Map(
@@ -214,7 +227,9 @@ export class GroupCoordinator {
   heartbeat(groupId: string, member: MemberIdentity): number {
     if (groupId === '') return ErrorCode.INVALID_GROUP_ID;
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return ErrorCode.NOT_COORDINATOR;
+    // As in Kafka: while the group is loaded its members are believed, so that they do not leave it.
+    if (shard === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) return ErrorCode.NONE;
+    if (typeof shard === 'number') return shard;
     if (shard.consumers.groups.has(groupId)) return shard.consumers.heartbeatAsClassic(groupId, member);
     const group = shard.groups.get(groupId);
     if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
@@ -222,16 +237,11 @@ export class GroupCoordinator {
   }
 
   /** A code for the whole request and, when that is NONE, one for each member. */
-  leaveGroup(
-    groupId: string,
-    members: readonly LeavingMember[],
-  ): { readonly errorCode: number; readonly memberErrorCodes: readonly number[] } {
+  leaveGroup(groupId: string, members: readonly LeavingMember[]): LeaveOutcome | Promise<LeaveOutcome> {
     if (groupId === '') return { errorCode: ErrorCode.INVALID_GROUP_ID, memberErrorCodes: [] };
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, memberErrorCodes: [] };
-    if (shard.consumers.groups.has(groupId)) {
-      return { errorCode: ErrorCode.NONE, memberErrorCodes: shard.consumers.leaveAsClassic(groupId, members) };
-    }
+    if (typeof shard === 'number') return { errorCode: shard, memberErrorCodes: [] };
+    if (shard.consumers.groups.has(groupId)) return shard.consumers.leaveAsClassic(groupId, members);
     const group = shard.groups.get(groupId);
     if (group === undefined || group.state === 'Dead') {
       return { errorCode: ErrorCode.NONE, memberErrorCodes: members.map(() => ErrorCode.UNKNOWN_MEMBER_ID) };
@@ -249,10 +259,17 @@ export class GroupCoordinator {
     const invalid = validateHeartbeat(groupId, request, this.config.consumer);
     if (invalid !== null) return invalid.refusal;
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, errorMessage: 'Not the coordinator.' };
+    if (typeof shard === 'number') return { errorCode: shard, errorMessage: errorOf(shard).message };
     const isJoin = request.memberEpoch === JOIN_EPOCH;
-    const isThere = (): boolean => shard.consumers.groups.has(groupId);
-    if (!isThere() && !(isJoin && (shard.isFreeForConsumers(groupId) || shard.upgrade(groupId)))) {
+    let errorCode: number = ErrorCode.NONE;
+    if (!shard.consumers.groups.has(groupId)) {
+      if (!isJoin) errorCode = ErrorCode.GROUP_ID_NOT_FOUND;
+      else if (!shard.isFreeForConsumers(groupId)) errorCode = shard.upgrade(groupId);
+    }
+    if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.GROUP_ID_NOT_FOUND) {
+      return { errorCode, errorMessage: 'The change of the group could not be stored.' };
+    }
+    if (errorCode !== ErrorCode.NONE) {
       const isOther = shard.kindOf(groupId) !== null;
       const errorMessage = isOther ? `Group ${groupId} is not a consumer group.` : `Group ${groupId} not found.`;
       return { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage };
@@ -264,7 +281,7 @@ export class GroupCoordinator {
   describeConsumerGroup(groupId: string): ConsumerGroupDescription {
     if (groupId === '') return failedDescription(groupId, ErrorCode.INVALID_GROUP_ID, null);
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return failedDescription(groupId, ErrorCode.NOT_COORDINATOR, null);
+    if (typeof shard === 'number') return failedDescription(groupId, shard, null);
     const group = shard.consumers.groups.get(groupId);
     if (group !== undefined) return describe(group, this.topics, this.config.consumer.assignors[0] ?? '');
     const isOther = shard.kindOf(groupId) !== null;
@@ -274,7 +291,7 @@ export class GroupCoordinator {
 
   /** Topics came, went or grew: consumer groups look at theirs with the next heartbeat. */
   metadataChanged(): void {
-    for (const { consumers, shares } of this.shards.values()) {
+    for (const { consumers, shares } of this.shards.loaded()) {
       consumers.metadataChanged();
       shares.metadataChanged();
     }
@@ -282,17 +299,19 @@ export class GroupCoordinator {
 
   /** A transaction marker stands in the partition of `__consumer_offsets`. */
   endTransaction(partition: number, producerId: number, isCommit: boolean): void {
-    this.shards.get(partition)?.endTransaction(producerId, isCommit);
+    const shard = this.shards.find(partition);
+    // One that is loading finds the marker in its log.
+    if (typeof shard !== 'number') shard.endTransaction(producerId, isCommit);
   }
 
   async deleteGroup(groupId: string): Promise<number> {
     const shard = this.shardOf(groupId);
-    return shard === undefined ? ErrorCode.NOT_COORDINATOR : shard.deleteGroup(groupId);
+    return typeof shard === 'number' ? shard : shard.deleteGroup(groupId);
   }
 
   /** The topic is gone: so are the offsets committed for it, and its share partitions. */
   async topicDeleted(topic: string, topicId: string): Promise<void> {
-    for (const shard of [...this.shards.values()]) {
+    for (const shard of this.shards.loaded()) {
       await shard.shares.topicDeleted(topicId);
       for (const groupId of [...shard.offsets.groupIds()]) {
         await shard.removeOffsets(
@@ -314,7 +333,7 @@ export class GroupCoordinator {
       members: [],
     });
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return dead(ErrorCode.NOT_COORDINATOR);
+    if (typeof shard === 'number') return dead(shard);
     const group = shard.groups.get(groupId);
     if (group === undefined || group.state === 'Dead') {
       const kind = shard.kindOf(groupId);
@@ -343,7 +362,9 @@ export class GroupCoordinator {
     };
   }
 
-  listGroups(): GroupListing[] {
+  /** COORDINATOR_LOAD_IN_PROGRESS while some of them are not known yet. */
+  listGroups(): { readonly errorCode: number; readonly groups: readonly GroupListing[] } {
+    if (this.shards.isLoading) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, groups: [] };
     const listings: GroupListing[] = [];
     const add = (group: ClassicGroup): void => {
       listings.push({
@@ -353,7 +374,7 @@ export class GroupCoordinator {
         type: 'classic',
       });
     };
-    for (const shard of this.shards.values()) {
+    for (const shard of this.shards.loaded()) {
       for (const group of shard.groups.values()) add(group);
       for (const { groupId, state } of shard.consumers.groups.values()) {
         listings.push({ groupId, protocolType: 'consumer', state, type: 'consumer' });
@@ -362,7 +383,7 @@ export class GroupCoordinator {
         listings.push({ groupId, protocolType: 'share', state, type: 'share' });
       }
     }
-    return listings;
+    return { errorCode: ErrorCode.NONE, groups: listings };
   }
 }
 
@@ -372,4 +393,8 @@ function joinResultOf(outcome: ClassicJoinOutcome): JoinResult {
   // Nobody leads: the coordinator assigns.
   const none = { leader: '', skipAssignment: false, members: [] };
   return { errorCode: ErrorCode.NONE, memberId, generationId, protocolType: 'consumer', protocolName, ...none };
+}
+
+function failLoudly(message: string): never {
+  throw new Error(message);
 }

@@ -7,32 +7,23 @@ import { ConsumerGroup } from './consumer-group.ts';
 import { decodeConsumerGroupRecord } from './consumer-group-records.ts';
 import { ConsumerGroups } from './consumer-groups.ts';
 import type { ConsumerGroupLimits } from './consumer-heartbeat.ts';
+import type { Append, CoordinatorLog, TransactionalProducer } from './coordinator-log.ts';
 import type { GroupConfigLookup } from './group-config.ts';
 import { downgraded, upgraded } from './group-migration.ts';
+import type { Room } from './kept-groups.ts';
 import { OffsetStore } from './offset-store.ts';
-import { type CoordinatorRecord, decodeGroupRecord, groupRecord, offsetRecord } from './records.ts';
+import {
+  type CommittedOffset,
+  type CoordinatorRecord,
+  decodeGroupRecord,
+  groupRecord,
+  offsetRecord,
+} from './records.ts';
 import { decodeShareGroupRecord } from './share-group-records.ts';
 import { ShareGroups } from './share-groups.ts';
 import type { ShareGroupLimits } from './share-heartbeat.ts';
 import type { ShareStateKeeper } from './share-state-keeper.ts';
 import type { TopicsView } from './topic-partitions.ts';
-
-/** A partition of an internal topic as its coordinator sees it. */
-export interface CoordinatorLog {
-  /** Appends the records as one batch; resolves, in the order of the calls, with NONE once they are committed, or with a Kafka error code. */
-  append(records: readonly CoordinatorRecord[], transaction?: TransactionalProducer): Promise<number>;
-  /** All records from the log's start to its end, oldest first. `producerId` is null for those outside a transaction. */
-  readAll(
-    visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void,
-    onMarker?: (producerId: number, isCommit: boolean) => void,
-  ): void;
-}
-
-/** In whose transaction records are written. */
-export interface TransactionalProducer {
-  readonly producerId: number;
-  readonly producerEpoch: number;
-}
 
 export type GroupKind = 'classic' | 'consumer' | 'share';
 
@@ -45,6 +36,12 @@ export interface GroupShardParts {
   readonly configOf: GroupConfigLookup;
   readonly topics: TopicsView;
   readonly shareStates: ShareStateKeeper;
+}
+
+interface StoredOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly value: CommittedOffset | null;
 }
 
 export interface OffsetCommitment {
@@ -60,8 +57,8 @@ export interface OffsetCommitment {
  * The groups of one partition of `__consumer_offsets`: their state in memory, and the shell that carries out what the pure functions of
  * `classic-rebalance.ts` say: answers at once, records through the log, deadlines by the clock.
  *
- * Invariant: an offset is visible only after the record that holds it is committed; records of one shard are committed in the order of their decisions;
- * a group id is a classic group's, or a consumer group's (`consumers`), or a share group's (`shares`).
+ * Invariant: an offset is visible only after the record that holds it is committed; what the log refuses changes nothing; after `close` nothing that is still
+ * under way has an effect; a group id is a classic group's, or a consumer group's (`consumers`), or a share group's (`shares`).
  */
 export class GroupShard {
   readonly groups = new Map<string, ClassicGroup>();
@@ -81,21 +78,13 @@ export class GroupShard {
     this.clock = clock;
     this.limits = parts.classic;
     this.parts = parts;
-    const append = (records: readonly CoordinatorRecord[]): Promise<number> => log.append(records);
-    const readAll =
-      <T>(decode: (key: Buffer, value: Buffer | null) => T | null) =>
-      (visit: (record: T) => void): void =>
-        log.readAll((key, value) => {
-          const record = decode(key, value);
-          if (record !== null) visit(record);
-        });
+    const append = (records: readonly CoordinatorRecord[]): Append => log.append(records);
     this.consumers = new ConsumerGroups({
       clock,
       topics,
       limitsOf: (groupId) => this.consumerLimitsOf(groupId),
       append,
       downgrade: (group, leaving) => this.downgrade(group, leaving),
-      readAll: readAll(decodeConsumerGroupRecord),
     });
     this.shares = new ShareGroups({
       clock,
@@ -104,7 +93,6 @@ export class GroupShard {
       configOf,
       keeper: parts.shareStates,
       append,
-      readAll: readAll(decodeShareGroupRecord),
     });
   }
 
@@ -180,22 +168,8 @@ export class GroupShard {
     this.timers.clear();
     for (const group of this.groups.values()) {
       for (const member of group.members.values()) {
-        member.awaitingJoin?.({
-          errorCode: ErrorCode.NOT_COORDINATOR,
-          generationId: -1,
-          protocolType: null,
-          protocolName: null,
-          leader: '',
-          skipAssignment: false,
-          memberId: member.memberId,
-          members: [],
-        });
-        member.awaitingSync?.({
-          errorCode: ErrorCode.NOT_COORDINATOR,
-          protocolType: null,
-          protocolName: null,
-          assignment: Buffer.alloc(0),
-        });
+        member.awaitingJoin?.(failedJoin(ErrorCode.NOT_COORDINATOR, member.memberId));
+        member.awaitingSync?.(failedSync(ErrorCode.NOT_COORDINATOR));
         member.awaitingJoin = null;
         member.awaitingSync = null;
       }
@@ -215,7 +189,8 @@ export class GroupShard {
   carryOut(group: ClassicGroup, { replies, store }: Effects): void {
     for (const reply of replies) reply();
     if (store !== null) {
-      void this.log.append([groupRecord(group.groupId, group.stored(store.assignments))]).then((errorCode) => {
+      const { answer } = this.log.append([groupRecord(group.groupId, group.stored(store.assignments))]);
+      void answer.then((errorCode) => {
         if (!this.closed) this.carryOut(group, store.done(errorCode, this.now()));
       });
     }
@@ -239,16 +214,32 @@ export class GroupShard {
   }
 
   /** Stores offsets, then makes them visible. */
-  async commitOffsets(groupId: string, commits: readonly OffsetCommitment[]): Promise<number> {
-    if (commits.length === 0) return ErrorCode.NONE;
+  commitOffsets(groupId: string, commits: readonly OffsetCommitment[]): Promise<number> {
     const values = this.valuesOf(commits);
-    const errorCode = await this.log.append(
+    return this.storeOffsets(
+      groupId,
+      values,
       values.map(({ topic, partition, value }) => offsetRecord(groupId, topic, partition, value)),
     );
-    if (errorCode === ErrorCode.NONE) {
-      for (const { topic, partition, value } of values) this.offsets.apply(groupId, topic, partition, value);
-    }
-    return errorCode;
+  }
+
+  private storeOffsets(
+    groupId: string,
+    values: readonly StoredOffset[],
+    records: readonly CoordinatorRecord[],
+    taken: () => void = () => {},
+  ): Promise<number> {
+    const append = this.log.append(records);
+    if (append.refused !== ErrorCode.NONE) return append.answer;
+    taken();
+    const ordered = values.map((each) => ({ ...each, order: this.offsets.nextOrder() }));
+    return whenCommitted(append, () => {
+      for (const { topic, partition, value, order } of ordered) {
+        this.offsets.apply(groupId, topic, partition, value, order);
+      }
+      // It may have been ended meanwhile.
+      if (this.offsets.has(groupId)) this.groupOfOffsets(groupId);
+    });
   }
 
   private valuesOf(commits: readonly OffsetCommitment[]) {
@@ -261,21 +252,20 @@ export class GroupShard {
   }
 
   /** Stores offsets inside a transaction: they show when its commit marker stands in this partition. Readers that want stable offsets wait from now on. */
-  async commitTransactionalOffsets(
+  commitTransactionalOffsets(
     groupId: string,
     commits: readonly OffsetCommitment[],
     producer: TransactionalProducer,
   ): Promise<number> {
-    if (commits.length === 0) return ErrorCode.NONE;
     const values = this.valuesOf(commits);
-    const { producerId } = producer;
-    const pending = values.map((each) => this.offsets.addPending(producerId, { groupId, ...each }));
-    const errorCode = await this.log.append(
+    const append = this.log.append(
       values.map(({ topic, partition, value }) => offsetRecord(groupId, topic, partition, value)),
       producer,
     );
-    if (errorCode !== ErrorCode.NONE) this.offsets.removePending(producerId, pending);
-    return errorCode;
+    if (append.refused === ErrorCode.NONE) {
+      for (const each of values) this.offsets.addPending(producer.producerId, { groupId, ...each });
+    }
+    return append.answer;
   }
 
   /** A marker stands in the log. */
@@ -284,66 +274,62 @@ export class GroupShard {
   }
 
   /** Writes tombstones for these offsets, then forgets them. */
-  async removeOffsets(
+  removeOffsets(
     groupId: string,
     gone: readonly { readonly topic: string; readonly partition: number }[],
   ): Promise<number> {
-    if (gone.length === 0) return ErrorCode.NONE;
-    const errorCode = await this.log.append(
-      gone.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null)),
-    );
-    if (errorCode === ErrorCode.NONE) {
-      for (const { topic, partition } of gone) this.offsets.apply(groupId, topic, partition, null);
-    }
-    return errorCode;
+    if (gone.length === 0) return Promise.resolve(ErrorCode.NONE);
+    const values = gone.map(({ topic, partition }) => ({ topic, partition, value: null }));
+    return this.storeOffsets(groupId, values, this.tombstonesOf(groupId, gone));
+  }
+
+  private tombstonesOf(groupId: string, gone: readonly { readonly topic: string; readonly partition: number }[]) {
+    return gone.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null));
   }
 
   /** Ends an empty group and its offsets. */
-  async deleteGroup(groupId: string): Promise<number> {
+  deleteGroup(groupId: string): Promise<number> {
+    const refuse = (errorCode: number): Promise<number> => Promise.resolve(errorCode);
     if (this.consumers.groups.has(groupId)) return this.deleteConsumerGroup(groupId);
     if (this.shares.groups.has(groupId)) return this.shares.deleteGroup(groupId);
     const group = this.groups.get(groupId);
-    if (group === undefined && !this.offsets.has(groupId)) return ErrorCode.GROUP_ID_NOT_FOUND;
-    if (group !== undefined && group.state === 'Dead') return ErrorCode.GROUP_ID_NOT_FOUND;
-    if (group !== undefined && group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP;
-    group?.transition('Dead', this.clock.now());
-    const gone = [...this.offsets.offsetsOf(groupId)];
-    const errorCode = await this.log.append([
-      ...gone.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null)),
-      groupRecord(groupId, null),
-    ]);
-    if (errorCode !== ErrorCode.NONE) {
-      group?.transition('Empty', this.clock.now());
-      return errorCode;
-    }
-    for (const { topic, partition } of gone) this.offsets.apply(groupId, topic, partition, null);
-    this.offsets.dropPending(groupId);
-    if (group !== undefined && this.groups.get(groupId) === group) this.groups.delete(groupId);
-    return ErrorCode.NONE;
+    if (group === undefined && !this.offsets.has(groupId)) return refuse(ErrorCode.GROUP_ID_NOT_FOUND);
+    if (group !== undefined && group.state === 'Dead') return refuse(ErrorCode.GROUP_ID_NOT_FOUND);
+    if (group !== undefined && group.state !== 'Empty') return refuse(ErrorCode.NON_EMPTY_GROUP);
+    return this.deleteWithOffsets(groupId, [groupRecord(groupId, null)], () => {
+      if (group === undefined) return;
+      group.transition('Dead', this.clock.now());
+      if (this.groups.get(groupId) === group) this.groups.delete(groupId);
+      this.arm(group);
+    });
   }
 
-  private async deleteConsumerGroup(groupId: string): Promise<number> {
-    const { errorCode, records } = this.consumers.release(groupId);
-    if (errorCode !== ErrorCode.NONE) return errorCode;
-    const gone = [...this.offsets.offsetsOf(groupId)];
-    const stored = await this.log.append([
-      ...gone.map(({ topic, partition }) => offsetRecord(groupId, topic, partition, null)),
-      ...records,
-    ]);
-    if (stored !== ErrorCode.NONE) return stored;
-    for (const { topic, partition } of gone) this.offsets.apply(groupId, topic, partition, null);
-    this.offsets.dropPending(groupId);
-    return ErrorCode.NONE;
+  private deleteConsumerGroup(groupId: string): Promise<number> {
+    const { errorCode, records } = this.consumers.toRelease(groupId);
+    if (errorCode !== ErrorCode.NONE) return Promise.resolve(errorCode);
+    return this.deleteWithOffsets(groupId, records, () => this.consumers.removed(groupId));
+  }
+
+  /** The group is gone when the log has taken that: whoever comes with its id then makes another group, whose records come after. */
+  private deleteWithOffsets(groupId: string, records: readonly CoordinatorRecord[], taken: () => void) {
+    const gone = [...this.offsets.offsetsOf(groupId)].map((each) => ({ ...each, value: null }));
+    const tombstones = [...this.tombstonesOf(groupId, gone), ...records];
+    return this.storeOffsets(groupId, gone, tombstones, () => {
+      this.offsets.dropPending(groupId);
+      taken();
+    });
   }
 
   /**
-   * Ends an empty consumer group, so that a classic group may have its id; its offsets stay. NONE, or NON_EMPTY_GROUP.
+   * Ends an empty consumer group, so that a classic group may have its id; its offsets stay. NONE, NON_EMPTY_GROUP, or why that cannot be stored.
    * What is appended after this call comes after the records that end it.
    */
   releaseConsumerGroup(groupId: string): number {
-    const { errorCode, records } = this.consumers.release(groupId);
-    if (records.length > 0) void this.log.append(records);
-    return errorCode;
+    const { errorCode, records } = this.consumers.toRelease(groupId);
+    if (errorCode !== ErrorCode.NONE || records.length === 0) return errorCode;
+    const { refused } = this.log.append(records);
+    if (refused === ErrorCode.NONE) this.consumers.removed(groupId);
+    return refused;
   }
 
   /** Whether a consumer group may have the id: no classic group has it, or an empty one. */
@@ -353,55 +339,61 @@ export class GroupShard {
     return group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0);
   }
 
-  /** Ends the empty classic group; its offsets stay. Returns what is to be stored for it. */
-  releaseClassicGroup(groupId: string): readonly CoordinatorRecord[] {
+  /** The empty classic group makes room for a consumer group; its offsets stay. Null: there is none. */
+  releaseClassicGroup(groupId: string): Room | null {
     const group = this.groups.get(groupId);
-    if (group === undefined) return [];
-    this.groups.delete(groupId);
-    this.arm(group);
-    return [groupRecord(groupId, null)];
+    if (group === undefined) return null;
+    return {
+      records: [groupRecord(groupId, null)],
+      taken: () => {
+        this.groups.delete(groupId);
+        this.arm(group);
+      },
+    };
   }
 
-  /** A classic group of consumers becomes a consumer group, as it is, since a member of that protocol wants to join. False: it may or can not. */
-  upgrade(groupId: string): boolean {
+  /** A classic group of consumers becomes a consumer group, as it is, since a member of that protocol wants to join. GROUP_ID_NOT_FOUND: it may or can not. */
+  upgrade(groupId: string): number {
     const { consumer: limits, topics } = this.parts;
     const group = this.groups.get(groupId);
     const isAllowed = limits.migrationPolicy === 'upgrade' || limits.migrationPolicy === 'bidirectional';
     if (group === undefined || group.members.size === 0 || group.members.size >= limits.sizeMax || !isAllowed)
-      return false;
+      return ErrorCode.GROUP_ID_NOT_FOUND;
     const records = upgraded(group, new ConsumerGroup(groupId), topics, this.clock.now());
-    if (records === null) return false;
-    for (const member of group.members.values()) {
-      const { awaitingJoin, awaitingSync, memberId } = member;
-      member.awaitingJoin = null;
-      member.awaitingSync = null;
-      awaitingJoin?.(failedJoin(ErrorCode.REBALANCE_IN_PROGRESS, memberId));
-      awaitingSync?.(failedSync(ErrorCode.REBALANCE_IN_PROGRESS));
-    }
-    group.transition('Dead', this.clock.now());
-    this.groups.delete(groupId);
-    this.arm(group);
-    this.consumers.adopt(groupId, records, [groupRecord(groupId, null)]);
-    return true;
+    if (records === null) return ErrorCode.GROUP_ID_NOT_FOUND;
+    const taken = (): void => {
+      for (const member of group.members.values()) {
+        const { awaitingJoin, awaitingSync, memberId } = member;
+        member.awaitingJoin = null;
+        member.awaitingSync = null;
+        awaitingJoin?.(failedJoin(ErrorCode.REBALANCE_IN_PROGRESS, memberId));
+        awaitingSync?.(failedSync(ErrorCode.REBALANCE_IN_PROGRESS));
+      }
+      group.transition('Dead', this.clock.now());
+      this.groups.delete(groupId);
+      this.arm(group);
+    };
+    return this.consumers.adopt(groupId, records, { records: [groupRecord(groupId, null)], taken }).refused;
   }
 
   /** A consumer group that only classic members stay in becomes a classic group; they join it anew. Null: it does not. */
-  private downgrade(consumers: ConsumerGroup, leaving: readonly string[]): Promise<number> | null {
+  private downgrade(consumers: ConsumerGroup, leaving: readonly string[]): Append | null {
     const { consumer: limits, topics } = this.parts;
     const { groupId } = consumers;
     if (limits.migrationPolicy !== 'downgrade' && limits.migrationPolicy !== 'bidirectional') return null;
     const now = this.now();
     const stored = downgraded(consumers, leaving, topics, now.wall);
     if (stored === null || stored.members.length > this.limits.sizeMax) return null;
-    const gone = this.consumers.giveUp(consumers);
-    const committed = this.log.append([...gone, groupRecord(groupId, stored)]);
+    const append = this.log.append([...this.consumers.recordsToRemove(consumers), groupRecord(groupId, stored)]);
+    if (append.refused !== ErrorCode.NONE) return append;
+    this.consumers.removed(groupId);
     const group = ClassicGroup.restore(groupId, stored, now.mono, now.wall);
     for (const member of group.members.values()) {
       member.protocols = consumers.members.get(member.memberId)!.classic!.protocols;
     }
     this.groups.set(groupId, group);
     this.carryOut(group, startRebalance(group, this.limits, now));
-    return committed;
+    return append;
   }
 
   /** Of a consumer group, offsets count from their commits; those of topics that are subscribed to stay. */
@@ -427,9 +419,21 @@ export class GroupShard {
       const gone = [...this.offsets.expired(groupId, group, wallNow, retentionMs)];
       if ((await this.removeOffsets(groupId, gone)) !== ErrorCode.NONE) continue;
       const idle =
-        group !== undefined && group.state === 'Empty' && group.members.size === 0 && group.pendingMembers.size === 0;
+        group !== undefined &&
+        this.groups.get(groupId) === group &&
+        group.state === 'Empty' &&
+        group.members.size === 0 &&
+        group.pendingMembers.size === 0;
       const isUnused = !this.offsets.has(groupId) && !this.offsets.hasPending(groupId);
       if (idle && isUnused) await this.deleteGroup(groupId);
     }
   }
+}
+
+/** What is to happen once the records are committed happens before whoever waits for them goes on. */
+function whenCommitted({ committed, answer }: Append, act: () => void): Promise<number> {
+  void committed.then((errorCode) => {
+    if (errorCode === ErrorCode.NONE) act();
+  });
+  return answer;
 }

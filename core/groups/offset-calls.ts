@@ -6,7 +6,8 @@ import {
   validateConsumerFetch,
   validateConsumerTransactionalCommit,
 } from './consumer-offsets.ts';
-import type { GroupShard, TransactionalProducer } from './group-shard.ts';
+import type { TransactionalProducer } from './coordinator-log.ts';
+import type { GroupShard } from './group-shard.ts';
 import { validateCommit, validateTransactionalCommit } from './offset-store.ts';
 import type { CommittedOffset } from './records.ts';
 import type { TopicsView } from './topic-partitions.ts';
@@ -43,13 +44,13 @@ export class OffsetCalls {
   private readonly topics: TopicsView;
   /** offset.metadata.max.bytes, which Kafka holds against characters, of UTF-16. */
   private readonly metadataLengthMax: number;
-  private readonly shardOf: (groupId: string) => GroupShard | undefined;
+  private readonly shardOf: (groupId: string) => GroupShard | number;
 
   constructor(parts: {
     readonly clock: Clock;
     readonly topics: TopicsView;
     readonly metadataLengthMax: number;
-    readonly shardOf: (groupId: string) => GroupShard | undefined;
+    readonly shardOf: (groupId: string) => GroupShard | number;
   }) {
     this.clock = parts.clock;
     this.topics = parts.topics;
@@ -105,7 +106,7 @@ export class OffsetCalls {
   ): Promise<{ readonly errorCode: number; readonly offsetErrorCodes: readonly number[] }> {
     const all = (errorCode: number) => ({ errorCode, offsetErrorCodes: offsets.map(() => errorCode) });
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
+    if (typeof shard === 'number') return all(shard);
     const invalid = this.validateCommit(shard, groupId, member, offsets, options.apiVersion);
     if (invalid !== ErrorCode.NONE) return all(invalid);
     const tooLarge = offsets.map((each) => each.metadata.length > this.metadataLengthMax);
@@ -130,7 +131,7 @@ export class OffsetCalls {
     const all = (errorCode: number) => offsets.map(() => errorCode);
     if (groupId === '') return all(ErrorCode.INVALID_GROUP_ID);
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return all(ErrorCode.NOT_COORDINATOR);
+    if (typeof shard === 'number') return all(shard);
     const invalid = this.validateTransactionalCommit(shard, groupId, member, offsets);
     if (invalid !== ErrorCode.NONE) return all(invalid);
     const tooLarge = offsets.map((each) => each.metadata.length > this.metadataLengthMax);
@@ -145,7 +146,7 @@ export class OffsetCalls {
     member: { readonly memberId: string | null; readonly memberEpoch: number } = { memberId: null, memberEpoch: -1 },
   ): { readonly errorCode: number; readonly offsets: OffsetView } {
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, offsets: NO_OFFSETS };
+    if (typeof shard === 'number') return { errorCode: shard, offsets: NO_OFFSETS };
     const consumers = shard.consumers.groups.get(groupId);
     const invalid = consumers && validateConsumerFetch(consumers, member.memberId, member.memberEpoch);
     if (invalid !== undefined && invalid !== ErrorCode.NONE) return { errorCode: invalid, offsets: NO_OFFSETS };
@@ -165,7 +166,7 @@ export class OffsetCalls {
     partitions: readonly { readonly topic: string; readonly partition: number }[],
   ): Promise<{ readonly errorCode: number; readonly partitionErrorCodes: readonly number[] }> {
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, partitionErrorCodes: [] };
+    if (typeof shard === 'number') return { errorCode: shard, partitionErrorCodes: [] };
     const group = shard.groups.get(groupId);
     const consumers = shard.consumers.groups.get(groupId);
     if (group === undefined && consumers === undefined && !shard.offsets.has(groupId))

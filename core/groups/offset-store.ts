@@ -6,7 +6,7 @@ import type { CommittedOffset } from './records.ts';
  * The committed offsets of the groups of one coordinator partition. Only replayed records change it.
  *
  * Offsets that belong to an open transaction wait, by producer id, and are seen only when its commit marker stands (KIP-98). One that was overtaken by a
- * later commit outside the transaction is dropped then: the log's order decides, which `order` repeats.
+ * later commit outside the transaction is dropped then: the log's order decides, which `order` repeats: it is taken at the append.
  *
  * Expiry (KIP-211): offsets go `retentionMs` after their group became empty, whenever they were committed; those of a group that only commits (no members ever) and of
  * topics that a stable group no longer subscribes to go `retentionMs` after their commit.
@@ -29,8 +29,20 @@ export class OffsetStore {
   private readonly pending = new Map<number, PendingOffset[]>();
   private order = 0;
 
-  apply(groupId: string, topic: string, partition: number, value: CommittedOffset | null): void {
-    this.set(groupId, topic, partition, value, this.order++);
+  /** The place in the log of a record that was appended just now and is applied once it is committed. */
+  nextOrder(): number {
+    return this.order++;
+  }
+
+  apply(
+    groupId: string,
+    topic: string,
+    partition: number,
+    value: CommittedOffset | null,
+    order: number = this.order++,
+  ): void {
+    const present = this.groups.get(groupId)?.get(topic)?.get(partition);
+    if (present === undefined || present.order < order) this.set(groupId, topic, partition, value, order);
   }
 
   private set(groupId: string, topic: string, partition: number, value: CommittedOffset | null, order: number): void {
@@ -77,10 +89,7 @@ export class OffsetStore {
     const all = this.pending.get(producerId) ?? [];
     this.pending.delete(producerId);
     if (!isCommit) return new Set();
-    for (const { groupId, topic, partition, value, order } of all) {
-      const present = this.groups.get(groupId)?.get(topic)?.get(partition);
-      if (present === undefined || present.order < order) this.set(groupId, topic, partition, value, order);
-    }
+    for (const { groupId, topic, partition, value, order } of all) this.apply(groupId, topic, partition, value, order);
     return new Set(all.map((each) => each.groupId));
   }
 

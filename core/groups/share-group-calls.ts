@@ -1,4 +1,4 @@
-import { ErrorCode } from '../protocol/errors.ts';
+import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import type { HeartbeatRefusal } from './consumer-heartbeat.ts';
 import type { GroupShard } from './group-shard.ts';
 import { describeShareGroup, failedShareDescription, type ShareGroupDescription } from './share-description.ts';
@@ -17,9 +17,9 @@ import {
  * The calls that handlers make on share groups (KIP-932): finds the shard of the group, and refuses groups of another kind, which never become share groups.
  */
 export class ShareGroupCalls {
-  private readonly shardOf: (groupId: string) => GroupShard | undefined;
+  private readonly shardOf: (groupId: string) => GroupShard | number;
 
-  constructor(shardOf: (groupId: string) => GroupShard | undefined) {
+  constructor(shardOf: (groupId: string) => GroupShard | number) {
     this.shardOf = shardOf;
   }
 
@@ -31,7 +31,7 @@ export class ShareGroupCalls {
     const invalid = validateShareHeartbeat(groupId, request);
     if (invalid !== null) return invalid.refusal;
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { errorCode: ErrorCode.NOT_COORDINATOR, errorMessage: 'Not the coordinator.' };
+    if (typeof shard === 'number') return { errorCode: shard, errorMessage: errorOf(shard).message };
     const kind = shard.kindOf(groupId);
     const isNotFound = (errorMessage: string) => ({ errorCode: ErrorCode.GROUP_ID_NOT_FOUND, errorMessage });
     if (kind === null && request.memberEpoch !== JOIN_EPOCH) {
@@ -45,7 +45,7 @@ export class ShareGroupCalls {
   describe(groupId: string): ShareGroupDescription {
     if (groupId === '') return failedShareDescription(groupId, ErrorCode.INVALID_GROUP_ID, null);
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return failedShareDescription(groupId, ErrorCode.NOT_COORDINATOR, null);
+    if (typeof shard === 'number') return failedShareDescription(groupId, shard, null);
     const group = shard.shares.groups.get(groupId);
     if (group !== undefined) return describeShareGroup(group, shard.shares.topics);
     return failedShareDescription(groupId, ErrorCode.GROUP_ID_NOT_FOUND, missing(shard, groupId));
@@ -57,7 +57,7 @@ export class ShareGroupCalls {
     endOffsetOf: EndOffsetLookup,
   ): Promise<ReturnType<typeof failureOf> & { readonly topics: readonly DescribedShareTopic[] }> {
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return { ...failureOf(ErrorCode.NOT_COORDINATOR), topics: [] };
+    if (typeof shard === 'number') return { ...failureOf(shard), topics: [] };
     const described = await describeShareOffsets(shard.shares, groupId, topics, endOffsetOf);
     return { errorCode: ErrorCode.NONE, errorMessage: null, topics: described };
   }
@@ -68,7 +68,7 @@ export class ShareGroupCalls {
       Promise.resolve({ ...failureOf(errorCode, errorMessage), topics: [] });
     if (groupId === '') return refused(ErrorCode.INVALID_GROUP_ID);
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return refused(ErrorCode.NOT_COORDINATOR);
+    if (typeof shard === 'number') return refused(shard);
     const kind = shard.kindOf(groupId);
     if (kind !== null && kind !== 'share') return refused(ErrorCode.GROUP_ID_NOT_FOUND, notShare(groupId));
     return alterShareOffsets(shard.shares, groupId, topics);
@@ -80,7 +80,7 @@ export class ShareGroupCalls {
       Promise.resolve({ ...failureOf(errorCode, errorMessage), topics: [] });
     if (groupId === '') return refused(ErrorCode.INVALID_GROUP_ID);
     const shard = this.shardOf(groupId);
-    if (shard === undefined) return refused(ErrorCode.NOT_COORDINATOR);
+    if (typeof shard === 'number') return refused(shard);
     const group = shard.shares.groups.get(groupId);
     if (group === undefined) return refused(ErrorCode.GROUP_ID_NOT_FOUND, missing(shard, groupId));
     return deleteShareOffsets(shard.shares, group, topicNames);

@@ -46,7 +46,7 @@ function open() {
         sessionTimeoutMinMs: 1,
         sessionTimeoutMaxMs: 60_000,
         sizeMax: 9,
-        offsetsPartitions: 1,
+        offsetsPartitions: () => 1,
         offsetMetadataLengthMax: 16,
         offsetsRetentionMs: 60_000,
         offsetsRetentionCheckIntervalMs: 10_000,
@@ -57,7 +57,7 @@ function open() {
       configOf: () => ({ ...GROUP_CONFIG, shareSessionTimeoutMs: 1000, shareHeartbeatIntervalMs: 500 }),
       shareStates,
     });
-    groups.elected(0, log);
+    groups.elected(0, 0, () => log);
     return groups;
   };
   return {
@@ -186,7 +186,7 @@ test('a group is deleted after its states; one that cannot be is told so and can
     expect(await groups.deleteGroup('g')).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
     groups.close();
     // Tombstones: nothing of it comes back.
-    expect(start().listGroups()).toEqual([]);
+    expect(start().listGroups().groups).toEqual([]);
     expect(log.records.at(-1)!.value).toBeNull();
   });
 });

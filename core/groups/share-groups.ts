@@ -1,7 +1,9 @@
-import type { Clock, Timer } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import type { HeartbeatRefusal } from './consumer-heartbeat.ts';
+import type { Append } from './coordinator-log.ts';
 import type { GroupConfigLookup } from './group-config.ts';
+import { KeptGroups } from './kept-groups.ts';
 import type { CoordinatorRecord } from './records.ts';
 import { JOIN_EPOCH, ShareGroup, type SharePartitions } from './share-group.ts';
 import { encodeShareGroupRecord, type ShareGroupRecord } from './share-group-records.ts';
@@ -26,10 +28,7 @@ export interface ShareGroupsParts {
   readonly configOf: GroupConfigLookup;
   readonly topics: TopicsView;
   readonly keeper: ShareStateKeeper;
-  /** Appends as one batch; resolves in the order of the calls with NONE once committed, or with a Kafka error code. */
-  append(records: readonly CoordinatorRecord[]): Promise<number>;
-  /** All records of share groups that are in the log, oldest first. */
-  readAll(visit: (record: ShareGroupRecord) => void): void;
+  append(records: readonly CoordinatorRecord[]): Append;
 }
 
 /** Of what was read from the log nobody is at work any more: initializing that was begun then is begun again at once. */
@@ -38,26 +37,31 @@ const LONG_AGO_MS = 0;
 /**
  * The share groups of one partition of `__consumer_offsets`: carries out what the pure functions of `share-heartbeat.ts` and `share-partition-states.ts` say.
  *
- * Invariant: records are replayed in the order that they are appended in, at once, so that the next request is decided on them; nobody is told before
- * they are committed. If that fails, the group is built again from what the log holds. The keeper of states is called only after what it is asked for was stored.
+ * How they are stored and answered is in `kept-groups.ts`. Invariant: the keeper of states is called only after what it is asked for was stored.
  */
 export class ShareGroups {
-  readonly groups = new Map<string, ShareGroup>();
   readonly topics: TopicsView;
   readonly keeper: ShareStateKeeper;
   private readonly parts: ShareGroupsParts;
   /** By group and member: when it is taken for dead unless it is heard from. */
   private readonly sessions = new Map<string, Map<string, number>>();
-  private readonly timers = new Map<string, { readonly at: number; readonly timer: Timer }>();
-  /** At which metadata the group last looked at its topics. */
-  private readonly looked = new Map<string, number>();
-  private metadataVersion = 1;
-  private closed = false;
+  private readonly kept: KeptGroups<ShareGroup, ShareGroupRecord>;
 
   constructor(parts: ShareGroupsParts) {
     this.parts = parts;
     this.topics = parts.topics;
     this.keeper = parts.keeper;
+    this.kept = new KeptGroups({
+      clock: parts.clock,
+      append: (records) => parts.append(records),
+      encode: encodeShareGroupRecord,
+      nextDeadline: (groupId) => Math.min(Number.POSITIVE_INFINITY, ...(this.sessions.get(groupId)?.values() ?? [])),
+      tick: (groupId) => this.tick(groupId),
+    });
+  }
+
+  get groups(): Map<string, ShareGroup> {
+    return this.kept.all;
   }
 
   /** While the log is read. */
@@ -81,13 +85,11 @@ export class ShareGroups {
   }
 
   close(): void {
-    this.closed = true;
-    for (const { timer } of this.timers.values()) timer.cancel();
-    this.timers.clear();
+    this.kept.close();
   }
 
   metadataChanged(): void {
-    this.metadataVersion++;
+    this.kept.metadataChanged();
   }
 
   nowMs(): number {
@@ -100,16 +102,21 @@ export class ShareGroups {
     const isStaying = request.memberEpoch >= JOIN_EPOCH;
     const outcome = isStaying ? shareHeartbeat(group, request, env) : leaveShareGroup(group, request, env);
     if (outcome.kind === 'refused') return outcome.refusal;
-    if (isStaying) this.looked.set(groupId, this.metadataVersion);
-    const committed = this.store(group, outcome.records);
-    if (isStaying) this.heard(group, request.memberId);
-    const { groupEpoch } = group;
-    const errorCode = await committed;
-    if (errorCode !== ErrorCode.NONE) {
-      return { errorCode, errorMessage: 'The change of the group could not be stored.' };
+    const append = this.append(group, outcome.records);
+    if (append.refused === ErrorCode.NONE && isStaying) {
+      this.kept.hasLooked(groupId);
+      this.heard(group, request.memberId);
     }
-    if (outcome.toInitialize.size > 0) void this.initialize(group, outcome.toInitialize, groupEpoch);
-    return outcome.answer;
+    const { groupEpoch } = group;
+    if (outcome.toInitialize.size > 0) {
+      void append.committed.then((errorCode) => {
+        if (errorCode === ErrorCode.NONE && this.isCurrent(group))
+          void this.initialize(group, outcome.toInitialize, groupEpoch);
+      });
+    }
+    const errorCode = await append.answer;
+    if (errorCode === ErrorCode.NONE) return outcome.answer;
+    return { errorCode, errorMessage: 'The change of the group could not be stored.' };
   }
 
   /** The answer to a heartbeat does not wait for it: a later one finds the partitions. */
@@ -132,9 +139,9 @@ export class ShareGroups {
     return this.store(group, [initialized(group, done, this.topics)]);
   }
 
-  /** False for a group that was deleted, or built again, or whose shard has moved away, while somebody waited. */
+  /** False for a group that was deleted, or whose shard has moved away, while somebody waited. */
   isCurrent(group: ShareGroup): boolean {
-    return !this.closed && this.groups.get(group.groupId) === group;
+    return this.kept.isCurrent(group);
   }
 
   private environment(groupId: string): ShareGroupEnvironment {
@@ -145,39 +152,20 @@ export class ShareGroups {
       topics,
       heartbeatIntervalMs: shareHeartbeatIntervalMs,
       assignmentIntervalMs: shareAssignmentIntervalMs,
-      isMetadataStale: this.looked.get(groupId) !== this.metadataVersion,
+      isMetadataStale: this.kept.isMetadataStale(groupId),
       wallNowMs: clock.now(),
     };
   }
 
-  /** Replays the records of a group, which is made by them if it is new, and stores them. */
-  async store(group: ShareGroup, records: readonly ShareGroupRecord[]): Promise<number> {
-    if (records.length === 0) return ErrorCode.NONE;
-    this.groups.set(group.groupId, group);
-    for (const record of records) group.replay(record, this.nowMs());
-    this.dropSessionsOfGone(group);
-    const errorCode = await this.parts.append(records.map(encodeShareGroupRecord));
-    if (errorCode !== ErrorCode.NONE && !this.closed) this.rebuild(group.groupId);
-    return errorCode;
+  /** Stores the records of a group, which is made by them if it is new. Resolves with NONE once they are committed, or with a Kafka error code. */
+  store(group: ShareGroup, records: readonly ShareGroupRecord[]): Promise<number> {
+    return this.append(group, records).answer;
   }
 
-  private rebuild(groupId: string): void {
-    this.groups.delete(groupId);
-    this.looked.delete(groupId);
-    this.parts.readAll((record) => {
-      if (record.groupId === groupId) this.restore(record);
-    });
-    const group = this.groups.get(groupId);
-    if (group === undefined) this.forget(groupId);
-    else this.startSessions(group);
-  }
-
-  private forget(groupId: string): void {
-    this.groups.delete(groupId);
-    this.sessions.delete(groupId);
-    this.looked.delete(groupId);
-    this.timers.get(groupId)?.timer.cancel();
-    this.timers.delete(groupId);
+  private append(group: ShareGroup, records: readonly ShareGroupRecord[]): Append {
+    const append = this.kept.store(group, records);
+    if (append.refused === ErrorCode.NONE) this.dropSessionsOfGone(group);
+    return append;
   }
 
   /** The empty group goes, after its states. */
@@ -193,14 +181,13 @@ export class ShareGroups {
       const answers = partitions.length === 0 ? [] : await this.keeper.deleteState(groupId, partitions);
       const failed = answers.find(({ errorCode }) => errorCode !== ErrorCode.NONE);
       if (failed !== undefined) return failed.errorCode;
-      if (!this.isCurrent(group)) return this.closed ? ErrorCode.NOT_COORDINATOR : ErrorCode.GROUP_ID_NOT_FOUND;
+      if (!this.isCurrent(group)) return this.kept.isClosed ? ErrorCode.NOT_COORDINATOR : ErrorCode.GROUP_ID_NOT_FOUND;
       // Somebody may have joined meanwhile.
       if (group.members.size > 0) return ErrorCode.NON_EMPTY_GROUP;
     }
-    this.forget(groupId);
-    const errorCode = await this.parts.append(shareDeleteRecordsOf(group).map(encodeShareGroupRecord));
-    if (errorCode !== ErrorCode.NONE && !this.closed) this.rebuild(groupId);
-    return errorCode;
+    const append = this.kept.remove(group, shareDeleteRecordsOf(group).map(encodeShareGroupRecord));
+    if (append.refused === ErrorCode.NONE) this.sessions.delete(groupId);
+    return append.answer;
   }
 
   async topicDeleted(topicId: string): Promise<void> {
@@ -220,7 +207,7 @@ export class ShareGroups {
     let sessions = this.sessions.get(groupId);
     if (sessions === undefined) this.sessions.set(groupId, (sessions = new Map()));
     sessions.set(memberId, this.parts.clock.monotonic() + this.parts.configOf(groupId).shareSessionTimeoutMs);
-    this.arm(groupId);
+    this.kept.arm(groupId);
   }
 
   private dropSessionsOfGone(group: ShareGroup): void {
@@ -229,28 +216,12 @@ export class ShareGroups {
     for (const memberId of [...sessions.keys()]) if (!group.members.has(memberId)) sessions.delete(memberId);
   }
 
-  private arm(groupId: string): void {
-    const armed = this.timers.get(groupId);
-    const next = Math.min(Number.POSITIVE_INFINITY, ...(this.sessions.get(groupId)?.values() ?? []));
-    // A timer that fires early looks again: heartbeats move deadlines away all the time and leave the timer alone.
-    if (this.closed || (armed !== undefined && armed.at <= next)) return;
-    armed?.timer.cancel();
-    this.timers.delete(groupId);
-    if (next === Number.POSITIVE_INFINITY) return;
-    const timer = this.parts.clock.setTimer(Math.max(0, next - this.parts.clock.monotonic()), () => {
-      this.timers.delete(groupId);
-      this.tick(groupId);
-    });
-    this.timers.set(groupId, { at: next, timer });
-  }
-
   /** Members whose time is up are removed. */
-  private tick(groupId: string): void {
-    const group = this.groups.get(groupId);
-    if (group === undefined || this.closed) return;
+  private tick(groupId: string): number {
+    const group = this.groups.get(groupId)!;
     const now = this.parts.clock.monotonic();
     const late = [...(this.sessions.get(groupId) ?? [])].filter(([, at]) => at <= now).map(([memberId]) => memberId);
-    if (late.length > 0) void this.store(group, removeShareMembers(group, late, this.environment(groupId)));
-    if (this.groups.get(groupId) === group) this.arm(groupId);
+    if (late.length === 0) return ErrorCode.NONE;
+    return this.append(group, removeShareMembers(group, late, this.environment(groupId))).refused;
   }
 }

@@ -1,7 +1,7 @@
 import type { SimWorld } from '../ports/sim/world.ts';
 import { ErrorCode } from '../protocol/errors.ts';
+import { type Append, COMMITTED_AT_ONCE, type CoordinatorLog, refusedAppend } from './coordinator-log.ts';
 import type { GroupConfig } from './group-config.ts';
-import type { CoordinatorLog } from './group-shard.ts';
 import type { CoordinatorRecord } from './records.ts';
 
 /** For tests: what is set for a group of which nothing is set. */
@@ -20,27 +20,59 @@ export const GROUP_CONFIG: GroupConfig = {
   shareRenewAcknowledgeEnable: true,
 };
 
-/** `__consumer_offsets` in memory; each append is committed after a while. */
+/**
+ * `__consumer_offsets` in memory; each append is committed after a while, unless a test holds commits back or ends the leadership. One that is opened anew has the
+ * records of the one before.
+ */
 export class MemoryLog implements CoordinatorLog {
+  /** The committed ones. */
   readonly records: CoordinatorRecord[] = [];
+  /** What appends are refused with. */
   errorCode: number = ErrorCode.NONE;
+  problem: number = ErrorCode.NONE;
+  isHeld = false;
+  private waiting: { readonly records: readonly CoordinatorRecord[]; readonly settle: (errorCode: number) => void }[] =
+    [];
   private readonly world: SimWorld;
 
   constructor(world: SimWorld) {
     this.world = world;
   }
 
-  append(records: readonly CoordinatorRecord[]): Promise<number> {
-    const { errorCode } = this;
-    return new Promise((resolve) => {
-      this.world.after(3, () => {
-        if (errorCode === ErrorCode.NONE) this.records.push(...records);
-        resolve(errorCode);
-      });
+  append(records: readonly CoordinatorRecord[]): Append {
+    const refused = this.problem === ErrorCode.NONE ? this.errorCode : this.problem;
+    if (refused !== ErrorCode.NONE) return refusedAppend(refused);
+    if (records.length === 0 && this.waiting.length === 0) return COMMITTED_AT_ONCE;
+    const committed = new Promise<number>((resolve) => {
+      this.waiting.push({ records, settle: resolve });
     });
+    if (!this.isHeld) this.world.after(3, () => this.commit(1));
+    return { refused: ErrorCode.NONE, committed, answer: committed };
+  }
+
+  /** The oldest appends are committed. */
+  commit(count = this.waiting.length): void {
+    for (const { records, settle } of this.waiting.splice(0, count)) {
+      this.records.push(...records);
+      settle(ErrorCode.NONE);
+    }
+  }
+
+  /** The leadership is over. */
+  lose(): void {
+    this.problem = ErrorCode.NOT_COORDINATOR;
+    for (const { settle } of this.waiting.splice(0)) settle(ErrorCode.NOT_COORDINATOR);
+  }
+
+  whenCommitted(then: () => void): void {
+    then();
   }
 
   readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {
     for (const { key, value } of this.records) visit(key, value, null);
+  }
+
+  close(): void {
+    for (const { settle } of this.waiting.splice(0)) settle(ErrorCode.NOT_COORDINATOR);
   }
 }

@@ -1,6 +1,6 @@
+import { CoordinatorShards } from '../groups/coordinator-shards.ts';
 import { groupPartition } from '../groups/group-coordinator.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
-import { ErrorCode } from '../protocol/errors.ts';
 import type {
   PersisterAnswer,
   SharePartitionName,
@@ -32,8 +32,8 @@ import {
  * broker does not lead is answered with NOT_COORDINATOR.
  */
 export interface ShareCoordinatorConfig {
-  /** share.coordinator.state.topic.num.partitions */
-  readonly statePartitions: number;
+  /** How many partitions `__share_group_state` has, or is to have (share.coordinator.state.topic.num.partitions). */
+  readonly statePartitions: () => number;
   /** share.coordinator.snapshot.update.records.per.snapshot */
   readonly updatesPerSnapshot: number;
   /** share.coordinator.state.topic.prune.interval.ms */
@@ -46,16 +46,18 @@ export interface ShareCoordinatorParts {
   readonly clock: Clock;
   readonly config: ShareCoordinatorConfig;
   readonly partitionExists: (topicId: string, partition: number) => boolean;
+  readonly onProblem?: (message: string) => void;
 }
 
 export class ShareCoordinator implements SharePersister {
   private readonly parts: ShareCoordinatorParts;
-  private readonly shards = new Map<number, ShareShard>();
+  private readonly shards: CoordinatorShards<ShareShard>;
   private readonly timers = new Set<Timer>();
   private closed = false;
 
   constructor(parts: ShareCoordinatorParts) {
     this.parts = parts;
+    this.shards = new CoordinatorShards(parts.onProblem ?? failLoudly);
     const { pruneIntervalMs, coldSnapshotIntervalMs } = parts.config;
     this.repeat(pruneIntervalMs, async () => this.prune());
     this.repeat(coldSnapshotIntervalMs, () => this.snapshotCold());
@@ -71,47 +73,49 @@ export class ShareCoordinator implements SharePersister {
     this.timers.add(timer);
   }
 
-  /** This broker leads the partition of the state topic: its share partitions are loaded and served from now on. */
-  elected(partition: number, log: ShareStateLog): void {
-    this.shards.get(partition)?.close();
+  /** This broker leads the partition of the state topic: its share partitions are loaded, and served from then on. Once more in the same epoch changes nothing. */
+  elected(partition: number, leaderEpoch: number, openLog: () => ShareStateLog): void {
     const { clock, config, partitionExists } = this.parts;
-    const shard = new ShareShard({ log, clock, updatesPerSnapshot: config.updatesPerSnapshot, partitionExists });
-    this.shards.set(partition, shard);
-    shard.load();
+    const { updatesPerSnapshot } = config;
+    this.shards.elected(
+      partition,
+      leaderEpoch,
+      openLog,
+      (log) => new ShareShard({ log, clock, updatesPerSnapshot, partitionExists }),
+    );
   }
 
+  /** It does not lead it any more. */
   resigned(partition: number): void {
-    this.shards.get(partition)?.close();
-    this.shards.delete(partition);
+    this.shards.resigned(partition);
   }
 
   close(): void {
     this.closed = true;
     for (const timer of this.timers) timer.cancel();
-    for (const shard of this.shards.values()) shard.close();
-    this.shards.clear();
+    this.shards.close();
   }
 
   /** Where the state of a share partition lives, by the key of FindCoordinator: "group:topicId:partition". */
   partitionOf(key: string): number {
-    return groupPartition(key, this.parts.config.statePartitions);
+    return groupPartition(key, this.parts.config.statePartitions());
   }
 
-  /** Whether this broker coordinates the share partition. */
+  /** Whether this broker coordinates the share partition, and has loaded it. */
   coordinates(key: ShareKey): boolean {
-    return this.shards.has(this.partitionOf(textOf(key)));
+    return typeof this.shards.find(this.partitionOf(textOf(key))) !== 'number';
   }
 
   async topicDeleted(topicId: string): Promise<void> {
-    for (const shard of [...this.shards.values()]) await shard.topicDeleted(topicId);
+    for (const shard of this.shards.loaded()) await shard.topicDeleted(topicId);
   }
 
   prune(): void {
-    for (const shard of this.shards.values()) shard.prune();
+    for (const shard of this.shards.loaded()) shard.prune();
   }
 
   async snapshotCold(): Promise<void> {
-    for (const shard of [...this.shards.values()]) await shard.snapshotCold(this.parts.config.coldSnapshotIntervalMs);
+    for (const shard of this.shards.loaded()) await shard.snapshotCold(this.parts.config.coldSnapshotIntervalMs);
   }
 
   initializeState(groupId: string, partitions: readonly StateToInitialize[]): Promise<readonly PersisterAnswer[]> {
@@ -143,11 +147,15 @@ export class ShareCoordinator implements SharePersister {
     return Promise.all(
       partitions.map((asked) => {
         const key = { groupId, topicId: asked.topicId, partition: asked.partition };
-        const shard = this.shards.get(this.partitionOf(textOf(key)));
+        const shard = this.shards.find(this.partitionOf(textOf(key)));
         const fail = (errorCode: number): A => failed(answered(asked, errorCode));
-        if (shard === undefined) return Promise.resolve(fail(ErrorCode.NOT_COORDINATOR));
+        if (typeof shard === 'number') return Promise.resolve(fail(shard));
         return shard.submit(key, requestOf(asked), fail);
       }),
     );
   }
+}
+
+function failLoudly(message: string): never {
+  throw new Error(message);
 }

@@ -32,6 +32,15 @@ export class SharePartitions {
     for (const each of [...this.held.values()]) if (each.groupId === groupId) each.fence();
   }
 
+  /** This broker leads the partition in that epoch, or (null) not any more: what was held in an older one gives nothing any more, and who waits is told. */
+  leadershipChanged(topicId: string, partition: number, leaderEpoch: number | null): void {
+    if (this.held.size === 0) return;
+    for (const each of [...this.held.values()]) {
+      if (each.topicId !== topicId || each.partition !== partition) continue;
+      if (leaderEpoch === null || each.leaderEpoch !== leaderEpoch) each.fence();
+    }
+  }
+
   topicDeleted(topicId: string): void {
     for (const each of [...this.held.values()]) if (each.topicId === topicId) each.fence();
   }

@@ -1,5 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
+import { type Append, COMMITTED_AT_ONCE, refusedAppend } from '../groups/coordinator-log.ts';
 import type { CoordinatorRecord } from '../groups/records.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
@@ -15,14 +16,32 @@ class MemoryLog implements ShareStateLog {
   readonly records: CoordinatorRecord[] = [];
   startOffset = 0;
   errorCode: number = ErrorCode.NONE;
+  problem: number = ErrorCode.NONE;
+  /** Holds commits back. */
+  held: (() => void)[] | null = null;
 
   get endOffset(): number {
     return this.records.length;
   }
 
-  async append(records: readonly CoordinatorRecord[]): Promise<number> {
-    if (this.errorCode === ErrorCode.NONE) this.records.push(...records);
-    return this.errorCode;
+  append(records: readonly CoordinatorRecord[]): Append {
+    const refused = this.problem === ErrorCode.NONE ? this.errorCode : this.problem;
+    if (refused !== ErrorCode.NONE) return refusedAppend(refused);
+    this.records.push(...records);
+    const { held } = this;
+    if (held === null) return COMMITTED_AT_ONCE;
+    const committed = new Promise<number>((resolve) => {
+      held.push(() => resolve(this.problem));
+    });
+    return { refused, committed, answer: committed };
+  }
+
+  whenCommitted(then: () => void): void {
+    then();
+  }
+
+  close(): void {
+    this.problem = ErrorCode.NOT_COORDINATOR;
   }
 
   readAll(visit: (key: Buffer, value: Buffer | null, offset: number) => void): void {

@@ -1,22 +1,31 @@
+import type { Append, LedLog } from '../groups/coordinator-log.ts';
+import type { Shard } from '../groups/coordinator-shards.ts';
 import type { CoordinatorRecord } from '../groups/records.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { decodeShareRecord, encodeShareRecord, type ShareKey, type ShareRecord } from './records.ts';
-import { type Circumstances, replay, type ShareState, type StateRequest, snapshotOf } from './share-state.ts';
+import {
+  type Circumstances,
+  type Decision,
+  replay,
+  type ShareState,
+  type StateRequest,
+  snapshotOf,
+} from './share-state.ts';
 
 /**
  * The share partitions of one partition of `__share_group_state`: their state in memory, and the shell that carries out what `share-state.ts` decides.
  *
  * Invariants: state changes by replayed records alone, after their commit; of one share partition at most one decision is under way, the others wait in
- * their order; an answer leaves after its record is committed. What lies before the last snapshot of every share partition is not needed
+ * their order until its record is committed, also when whoever asked for it was told COORDINATOR_NOT_AVAILABLE meanwhile; an answer leaves after its record is committed. What lies before the last snapshot of every share partition is not needed
  * any more: `prune` lets the log forget it.
  */
-export interface ShareStateLog {
+export interface ShareStateLog extends LedLog {
   /** Where the next record goes. */
   readonly endOffset: number;
-  /** Appends the records as one batch; resolves, in the order of the calls, with NONE once they are committed, or with a Kafka error code. */
-  append(records: readonly CoordinatorRecord[]): Promise<number>;
-  /** All records from the log's start to its end, oldest first. */
+  /** Appends the records as one batch. */
+  append(records: readonly CoordinatorRecord[]): Append;
+  /** The committed records, oldest first. */
   readAll(visit: (key: Buffer, value: Buffer | null, offset: number) => void): void;
   /** Records below the offset may go. */
   forgetBefore(offset: number): void;
@@ -40,7 +49,10 @@ interface Entry {
   waiting: number;
 }
 
-export class ShareShard {
+/** Requests for one share partition that wait for those before them. */
+const WAITING_MAX = 1000;
+
+export class ShareShard implements Shard {
   private readonly parts: ShareShardParts;
   private readonly entries = new Map<string, Entry>();
   private prunedTo = 0;
@@ -70,24 +82,37 @@ export class ShareShard {
   /** Decides, stores, answers. `failed` makes the answer when the record was not stored. */
   async submit<A>(key: ShareKey, request: StateRequest<A>, failed: (errorCode: number) => A): Promise<A> {
     const entry = this.entryOf(key);
+    if (entry.waiting >= WAITING_MAX) return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE);
     const before = entry.last;
     let done = (): void => {};
     entry.last = new Promise((resolve) => {
-      done = resolve;
+      done = () => {
+        entry.waiting--;
+        resolve();
+        this.forgetIdle(entry);
+      };
     });
     entry.waiting++;
-    try {
-      await before;
-      if (this.closed) return failed(ErrorCode.NOT_COORDINATOR);
-      const { record, answer } = request(entry.state, this.circumstances(key));
-      if (record === null) return answer;
-      const errorCode = await this.store(record);
-      return errorCode === ErrorCode.NONE ? answer : failed(errorCode);
-    } finally {
-      entry.waiting--;
+    await before;
+    const decided = this.decide(entry, request);
+    if (typeof decided === 'number') {
       done();
-      this.forgetIdle(entry);
+      return failed(decided);
     }
+    const { record, answer } = decided;
+    if (record === null) {
+      done();
+      return answer;
+    }
+    const append = this.store(record);
+    void append.committed.then(done);
+    const errorCode = await append.answer;
+    return errorCode === ErrorCode.NONE ? answer : failed(errorCode);
+  }
+
+  private decide<A>(entry: Entry, request: StateRequest<A>): Decision<A> | number {
+    if (this.closed || this.parts.log.problem !== ErrorCode.NONE) return ErrorCode.NOT_COORDINATOR;
+    return request(entry.state, this.circumstances(entry.key));
   }
 
   private circumstances(key: ShareKey): Circumstances {
@@ -100,13 +125,14 @@ export class ShareShard {
     };
   }
 
-  private async store(record: ShareRecord): Promise<number> {
+  private store(record: ShareRecord): Append {
     const { log } = this.parts;
     const offset = log.endOffset;
-    const errorCode = await log.append([encodeShareRecord(record)]);
-    if (this.closed) return ErrorCode.NOT_COORDINATOR;
-    if (errorCode === ErrorCode.NONE) this.replay(record, offset);
-    return errorCode;
+    const append = log.append([encodeShareRecord(record)]);
+    void append.committed.then((errorCode) => {
+      if (errorCode === ErrorCode.NONE && !this.closed) this.replay(record, offset);
+    });
+    return append;
   }
 
   private replay(record: ShareRecord, offset: number): void {

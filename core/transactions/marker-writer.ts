@@ -6,6 +6,8 @@ export interface Marker {
   readonly producerEpoch: number;
   readonly coordinatorEpoch: number;
   readonly isCommit: boolean;
+  /** 2: the epoch was raised for it (KIP-890). */
+  readonly transactionVersion: number;
 }
 
 /** Puts markers into partitions: this broker's own, or through their leaders. */

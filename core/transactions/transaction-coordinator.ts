@@ -1,5 +1,6 @@
+import type { CoordinatorLog } from '../groups/coordinator-log.ts';
+import { CoordinatorShards } from '../groups/coordinator-shards.ts';
 import { groupPartition } from '../groups/group-coordinator.ts';
-import type { CoordinatorLog } from '../groups/group-shard.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import type { MarkerWriter } from './marker-writer.ts';
@@ -14,8 +15,8 @@ import { type Answer, type ProducerIdAndEpoch, refused, type TransactionEvent, v
  * An id lives in partition `hash(id) mod partitions` of `__transaction_state`, with Java's string hash, as Kafka places it.
  */
 export interface TransactionCoordinatorConfig {
-  /** transaction.state.log.num.partitions */
-  readonly statePartitions: number;
+  /** How many partitions `__transaction_state` has, or is to have (transaction.state.log.num.partitions). */
+  readonly statePartitions: () => number;
   /** transaction.max.timeout.ms */
   readonly timeoutMsMax: number;
   /** transaction.abort.timed.out.transaction.cleanup.interval.ms */
@@ -42,8 +43,8 @@ export class TransactionCoordinator {
   private readonly clock: Clock;
   private readonly config: TransactionCoordinatorConfig;
   private readonly markers: MarkerWriter;
-  private readonly takeProducerId: () => Promise<number>;
-  private readonly shards = new Map<number, TransactionShard>();
+  private readonly takeProducerId: () => Promise<number | null>;
+  private readonly shards: CoordinatorShards<TransactionShard>;
   private readonly timers = new Set<Timer>();
   private closed = false;
 
@@ -51,12 +52,15 @@ export class TransactionCoordinator {
     readonly clock: Clock;
     readonly config: TransactionCoordinatorConfig;
     readonly markers: MarkerWriter;
-    readonly takeProducerId: () => Promise<number>;
+    /** Null when none is to be had now. */
+    readonly takeProducerId: () => Promise<number | null>;
+    readonly onProblem?: (message: string) => void;
   }) {
     this.clock = parts.clock;
     this.config = parts.config;
     this.markers = parts.markers;
     this.takeProducerId = parts.takeProducerId;
+    this.shards = new CoordinatorShards(parts.onProblem ?? failLoudly);
     this.repeat(this.config.abortIntervalMs, () => this.abortTimedOut());
     this.repeat(this.config.expirationCheckIntervalMs, () => this.expire());
   }
@@ -71,40 +75,46 @@ export class TransactionCoordinator {
     this.timers.add(timer);
   }
 
-  /** This broker leads the partition: its ids are loaded and served from now on. */
-  elected(partition: number, log: CoordinatorLog, coordinatorEpoch: number): void {
-    this.shards.get(partition)?.close();
+  /**
+   * This broker leads the partition: its ids are loaded, and served from then on. Once more in the same epoch changes nothing. The leader epoch is the coordinator's:
+   * markers carry it, and those of an older one are refused.
+   */
+  elected(partition: number, leaderEpoch: number, openLog: () => CoordinatorLog): void {
     const { clock, markers, takeProducerId } = this;
     const valueVersion = () => (this.config.transactionVersion() >= 1 ? 1 : 0);
-    const shard = new TransactionShard({ log, clock, coordinatorEpoch, markers, takeProducerId, valueVersion });
-    this.shards.set(partition, shard);
-    shard.load();
+    this.shards.elected(
+      partition,
+      leaderEpoch,
+      openLog,
+      (log) =>
+        new TransactionShard({ log, clock, coordinatorEpoch: leaderEpoch, markers, takeProducerId, valueVersion }),
+    );
   }
 
+  /** It does not lead it any more. */
   resigned(partition: number): void {
-    this.shards.get(partition)?.close();
-    this.shards.delete(partition);
+    this.shards.resigned(partition);
   }
 
   close(): void {
     this.closed = true;
     for (const timer of this.timers) timer.cancel();
-    for (const shard of this.shards.values()) shard.close();
-    this.shards.clear();
+    this.shards.close();
   }
 
   partitionOf(transactionalId: string): number {
-    return groupPartition(transactionalId, this.config.statePartitions);
+    return groupPartition(transactionalId, this.config.statePartitions());
   }
 
-  private shardOf(transactionalId: string): TransactionShard | undefined {
-    return this.shards.get(this.partitionOf(transactionalId));
+  /** NOT_COORDINATOR, or COORDINATOR_LOAD_IN_PROGRESS, where there is none. */
+  private shardOf(transactionalId: string): TransactionShard | number {
+    return this.shards.find(this.partitionOf(transactionalId));
   }
 
   private submit(transactionalId: string, event: TransactionEvent): Promise<Answer> {
     if (transactionalId === '') return Promise.resolve(refused(ErrorCode.INVALID_REQUEST));
     const shard = this.shardOf(transactionalId);
-    if (shard === undefined) return Promise.resolve(refused(ErrorCode.NOT_COORDINATOR));
+    if (typeof shard === 'number') return Promise.resolve(refused(shard));
     return shard.submit(transactionalId, event);
   }
 
@@ -132,7 +142,7 @@ export class TransactionCoordinator {
   verify(transactionalId: string, producer: ProducerIdAndEpoch, partitions: readonly TopicPartition[]): number {
     if (transactionalId === '') return ErrorCode.INVALID_REQUEST;
     const shard = this.shardOf(transactionalId);
-    if (shard === undefined) return ErrorCode.NOT_COORDINATOR;
+    if (typeof shard === 'number') return shard;
     return verify(shard.transactions.get(transactionalId), producer, partitions);
   }
 
@@ -147,28 +157,32 @@ export class TransactionCoordinator {
   }
 
   async abortTimedOut(): Promise<void> {
-    for (const shard of [...this.shards.values()]) await shard.abortTimedOut();
+    await Promise.all(this.shards.loaded().map((shard) => shard.abortTimedOut()));
   }
 
   async expire(): Promise<void> {
-    for (const shard of [...this.shards.values()]) await shard.expire(this.config.expirationMs);
+    await Promise.all(this.shards.loaded().map((shard) => shard.expire(this.config.expirationMs)));
   }
 
   /** The transaction, or a Kafka error code. */
   describe(transactionalId: string): Transaction | number {
     if (transactionalId === '') return ErrorCode.INVALID_REQUEST;
     const shard = this.shardOf(transactionalId);
-    if (shard === undefined) return ErrorCode.NOT_COORDINATOR;
+    if (typeof shard === 'number') return shard;
     return shard.transactions.get(transactionalId) ?? ErrorCode.TRANSACTIONAL_ID_NOT_FOUND;
   }
 
-  /** The ids of this broker that pass the filter, and which of the filter's states do not exist. */
-  list(filter: TransactionFilter): { readonly unknownStates: string[]; readonly transactions: Transaction[] } {
+  /** The ids of this broker that pass the filter, and which of the filter's states do not exist. COORDINATOR_LOAD_IN_PROGRESS while some are not known yet. */
+  list(filter: TransactionFilter): {
+    readonly errorCode: number;
+    readonly unknownStates: string[];
+    readonly transactions: Transaction[];
+  } {
     const unknownStates = filter.states.filter((each) => !TRANSACTION_STATES.includes(each as TransactionState));
     const nowMs = this.clock.now();
     const transactions: Transaction[] = [];
     // States that do not exist match nothing; they do not turn the filter off.
-    for (const shard of this.shards.values()) {
+    for (const shard of this.shards.loaded()) {
       for (const each of shard.transactions.values()) {
         if (filter.states.length > 0 && !filter.states.includes(each.state)) continue;
         if (filter.producerIds.length > 0 && !filter.producerIds.includes(each.producerId)) continue;
@@ -177,6 +191,11 @@ export class TransactionCoordinator {
         transactions.push(each);
       }
     }
-    return { unknownStates, transactions };
+    const errorCode = this.shards.isLoading ? ErrorCode.COORDINATOR_LOAD_IN_PROGRESS : ErrorCode.NONE;
+    return { errorCode, unknownStates, transactions: errorCode === ErrorCode.NONE ? transactions : [] };
   }
+}
+
+function failLoudly(message: string): never {
+  throw new Error(message);
 }

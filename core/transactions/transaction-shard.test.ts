@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { test as example, expect } from 'vitest';
-import type { CoordinatorLog } from '../groups/group-shard.ts';
+import type { Append, CoordinatorLog } from '../groups/coordinator-log.ts';
 import type { CoordinatorRecord } from '../groups/records.ts';
 import type { Clock } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
@@ -20,10 +20,19 @@ class MemoryLog implements CoordinatorLog {
   /** Appends whose answers are held back. */
   waiting: (() => void)[] = [];
 
-  append(records: readonly CoordinatorRecord[]): Promise<number> {
+  append(records: readonly CoordinatorRecord[]): Append {
     this.records.push(...records);
-    return new Promise((resolve) => this.waiting.push(() => resolve(ErrorCode.NONE)));
+    const committed = new Promise<number>((resolve) => this.waiting.push(() => resolve(ErrorCode.NONE)));
+    return { refused: ErrorCode.NONE, committed, answer: committed };
   }
+
+  readonly problem = ErrorCode.NONE;
+
+  whenCommitted(then: () => void): void {
+    then();
+  }
+
+  close(): void {}
 
   readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {
     for (const { key, value } of this.records) visit(key, value, null);

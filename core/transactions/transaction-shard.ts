@@ -1,4 +1,5 @@
-import type { CoordinatorLog } from '../groups/group-shard.ts';
+import type { Append, CoordinatorLog } from '../groups/coordinator-log.ts';
+import type { Shard } from '../groups/coordinator-shards.ts';
 import { type Clock, sleep } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import type { MarkerWriter } from './marker-writer.ts';
@@ -9,8 +10,9 @@ import { type Answer, decide, isTimedOut, refused, type TransactionEvent } from 
 /**
  * The transactional ids of one partition of `__transaction_state`: their state in memory, and the shell that carries out what `transitions.ts` decides.
  *
- * Invariants: state changes by replayed records alone, after their commit; of one id at most one decision is under way; an answer leaves after its record is
- * committed; a prepared transaction is worked on until it is complete, also after a restart.
+ * Invariants: state changes by replayed records alone, after their commit; of one id at most one decision is under way, however long its commit takes, also
+ * when whoever asked for it was told COORDINATOR_NOT_AVAILABLE meanwhile; a prepared transaction is worked on until it is complete, by the next leader's shard if
+ * need be; after `close` nothing has an effect any more.
  */
 export interface TransactionShardParts {
   readonly log: CoordinatorLog;
@@ -18,14 +20,14 @@ export interface TransactionShardParts {
   /** The leader epoch of the partition: markers carry it, and an older coordinator's are refused. */
   readonly coordinatorEpoch: number;
   readonly markers: MarkerWriter;
-  /** A producer id that nobody had before. May reject. */
-  readonly takeProducerId: () => Promise<number>;
+  /** A producer id that nobody had before; null when none is to be had now. */
+  readonly takeProducerId: () => Promise<number | null>;
   readonly valueVersion: () => 0 | 1;
 }
 
 const RETRY_BACKOFF_MS = 100;
 
-export class TransactionShard {
+export class TransactionShard implements Shard {
   readonly transactions = new Map<string, Transaction>();
   private readonly parts: TransactionShardParts;
   /** Ids with a record on its way into the log, or markers on their way into partitions. */
@@ -72,30 +74,31 @@ export class TransactionShard {
         case 'answer':
           return decision.answer;
         case 'needsProducerId':
-          try {
-            newProducerId = await this.parts.takeProducerId();
-          } catch {
-            return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE);
-          }
+          newProducerId = await this.parts.takeProducerId();
+          // As in Kafka: clients retry it.
+          if (newProducerId === null) return refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
           break;
         case 'store': {
-          this.pending.add(transactionalId);
-          const errorCode = await this.store(transactionalId, decision.next);
-          this.pending.delete(transactionalId);
-          if (errorCode !== ErrorCode.NONE) return refused(errorCode);
-          if (decision.next !== null && isPrepared(decision.next)) void this.complete(transactionalId);
-          return decision.answer;
+          const errorCode = await this.store(transactionalId, decision.next).answer;
+          return errorCode === ErrorCode.NONE ? decision.answer : refused(errorCode);
         }
       }
     }
   }
 
-  private async store(transactionalId: string, next: Transaction | null): Promise<number> {
+  private store(transactionalId: string, next: Transaction | null): Append {
     const { log, valueVersion } = this.parts;
-    const errorCode = await log.append([transactionRecord(transactionalId, next, valueVersion())]);
-    if (this.closed) return ErrorCode.NOT_COORDINATOR;
-    if (errorCode === ErrorCode.NONE) this.replay(transactionalId, next);
-    return told(errorCode);
+    const append = log.append([transactionRecord(transactionalId, next, valueVersion())]);
+    if (append.refused !== ErrorCode.NONE) return append;
+    this.pending.add(transactionalId);
+    void append.committed.then((errorCode) => {
+      // Otherwise the leadership is over: the next leader finds the record, or does not.
+      if (errorCode !== ErrorCode.NONE || this.closed) return;
+      this.pending.delete(transactionalId);
+      this.replay(transactionalId, next);
+      if (next !== null && isPrepared(next)) void this.complete(transactionalId);
+    });
+    return append;
   }
 
   /** Writes the markers of a prepared transaction, then the record that it is complete; tries until it is done or the shard is closed. */
@@ -104,7 +107,13 @@ export class TransactionShard {
     const prepared = this.transactions.get(transactionalId)!;
     this.pending.add(transactionalId);
     const { producerId, producerEpoch } = prepared;
-    const marker = { producerId, producerEpoch, coordinatorEpoch, isCommit: prepared.state === 'PrepareCommit' };
+    const marker = {
+      producerId,
+      producerEpoch,
+      coordinatorEpoch,
+      isCommit: prepared.state === 'PrepareCommit',
+      transactionVersion: prepared.clientTransactionVersion,
+    };
     let rest = [...partitionsOf(prepared)];
     while (rest.length > 0 && !this.closed) {
       rest = [...(await markers.write(marker, rest))];
@@ -114,10 +123,9 @@ export class TransactionShard {
       const circumstances = { nowMs: clock.now(), isPending: false, newProducerId: null };
       const decision = decide(transactionalId, prepared, { type: 'complete' }, circumstances);
       if (decision.kind !== 'store') throw new Error(`completing ${transactionalId} was decided as ${decision.kind}`);
-      if ((await this.store(transactionalId, decision.next)) === ErrorCode.NONE) break;
+      if (this.store(transactionalId, decision.next).refused === ErrorCode.NONE) return;
       await sleep(clock, RETRY_BACKOFF_MS);
     }
-    this.pending.delete(transactionalId);
   }
 
   /** Aborts the transactions that are open for longer than their producers said. */
@@ -134,23 +142,5 @@ export class TransactionShard {
     for (const { transactionalId, lastUpdateTimestampMs } of [...this.transactions.values()]) {
       if (lastUpdateTimestampMs <= beforeMs) await this.submit(transactionalId, { type: 'expire', expirationMs });
     }
-  }
-}
-
-/** What a client is told when the log of the coordinator does not take a record. */
-function told(errorCode: number): number {
-  switch (errorCode) {
-    case ErrorCode.NONE:
-      return ErrorCode.NONE;
-    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-    case ErrorCode.NOT_ENOUGH_REPLICAS:
-    case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
-    case ErrorCode.REQUEST_TIMED_OUT:
-      return ErrorCode.COORDINATOR_NOT_AVAILABLE;
-    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
-    case ErrorCode.KAFKA_STORAGE_ERROR:
-      return ErrorCode.NOT_COORDINATOR;
-    default:
-      return ErrorCode.UNKNOWN_SERVER_ERROR;
   }
 }

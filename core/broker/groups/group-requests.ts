@@ -94,18 +94,18 @@ export async function syncGroup(
   });
 }
 
-export function leaveGroup(
+export async function leaveGroup(
   groups: GroupCoordinator,
   request: RequestOf<typeof LeaveGroup>,
   context: GroupRequestContext,
-): ResponseInput<typeof LeaveGroup> {
+): Promise<ResponseInput<typeof LeaveGroup>> {
   if (context.apiVersion < 3) {
-    const { errorCode, memberErrorCodes } = groups.leaveGroup(request.groupId, [
+    const { errorCode, memberErrorCodes } = await groups.leaveGroup(request.groupId, [
       { memberId: request.memberId, groupInstanceId: null },
     ]);
     return { errorCode: errorCode === ErrorCode.NONE ? (memberErrorCodes[0] ?? ErrorCode.NONE) : errorCode };
   }
-  const { errorCode, memberErrorCodes } = groups.leaveGroup(request.groupId, request.members);
+  const { errorCode, memberErrorCodes } = await groups.leaveGroup(request.groupId, request.members);
   return {
     errorCode,
     members:
@@ -309,10 +309,10 @@ export function listGroups(
   groups: GroupCoordinator,
   request: RequestOf<typeof ListGroups>,
 ): ResponseInput<typeof ListGroups> {
+  const listed = groups.listGroups();
   return {
-    errorCode: ErrorCode.NONE,
-    groups: groups
-      .listGroups()
+    errorCode: listed.errorCode,
+    groups: listed.groups
       .filter((group) => matches(request.statesFilter, group.state) && matches(request.typesFilter, group.type))
       .map((group) => ({
         groupId: group.groupId,

@@ -14,7 +14,9 @@ export const initProducerIdHandler = handlerOf(InitProducerId, async (broker, re
   const refuse = (errorCode: number) => ({ errorCode, producerId: NONE, producerEpoch: NONE });
   if ((producerId === NONE) !== (producerEpoch === NONE)) return refuse(ErrorCode.INVALID_REQUEST);
   if (transactionalId === null) {
-    return { errorCode: ErrorCode.NONE, producerId: await broker.producerIds.take(), producerEpoch: 0 };
+    const newId = await broker.producerIds.take();
+    if (newId === null) return refuse(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
+    return { errorCode: ErrorCode.NONE, producerId: newId, producerEpoch: 0 };
   }
   const expected = producerId === NONE ? null : { producerId, producerEpoch };
   const answer = await broker.transactions.initProducerId(transactionalId, transactionTimeoutMs, expected);

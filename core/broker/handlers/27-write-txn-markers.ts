@@ -3,23 +3,21 @@ import { handlerOf } from '../handler.ts';
 
 /**
  * WriteTxnMarkers 1–2: markers for partitions that this broker leads, from the coordinator on another broker, or from an administrator who ends a
- * transaction that hangs. Each partition answers for itself.
+ * transaction that hangs. Each partition answers for itself, once its marker is committed. v2 names the transaction version (KIP-1228).
  */
 export const writeTxnMarkersHandler = handlerOf(WriteTxnMarkers, async (broker, request) => {
-  const markers = [];
-  for (const { producerId, producerEpoch, coordinatorEpoch, transactionResult, topics } of request.markers) {
-    const marker = { producerId, producerEpoch, coordinatorEpoch, isCommit: transactionResult };
-    const answers = [];
-    for (const { name, partitionIndexes } of topics) {
-      const partitions = await Promise.all(
-        partitionIndexes.map(async (partitionIndex) => ({
-          partitionIndex,
-          errorCode: await broker.markers.writeOne(marker, { topic: name, partition: partitionIndex }),
-        })),
-      );
-      answers.push({ name, partitions });
-    }
-    markers.push({ producerId, topics: answers });
-  }
-  return { markers };
+  const markers = request.markers.map(async ({ topics, transactionResult, ...identity }) => {
+    const { producerId, producerEpoch, coordinatorEpoch, transactionVersion } = identity;
+    const isCommit = transactionResult;
+    const marker = { producerId, producerEpoch, coordinatorEpoch, isCommit, transactionVersion };
+    const answers = topics.map(async ({ name, partitionIndexes }) => {
+      const partitions = partitionIndexes.map(async (partitionIndex) => ({
+        partitionIndex,
+        errorCode: await broker.markers.writeOne(marker, { topic: name, partition: partitionIndex }),
+      }));
+      return { name, partitions: await Promise.all(partitions) };
+    });
+    return { producerId, topics: await Promise.all(answers) };
+  });
+  return { markers: await Promise.all(markers) };
 });

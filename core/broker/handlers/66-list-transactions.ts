@@ -16,14 +16,14 @@ export const listTransactionsHandler = handlerOf(ListTransactions, (broker, requ
   if (pattern === undefined) {
     return { errorCode: ErrorCode.INVALID_REGULAR_EXPRESSION, unknownStateFilters: [], transactionStates: [] };
   }
-  const { unknownStates, transactions } = broker.transactions.list({
+  const { errorCode, unknownStates, transactions } = broker.transactions.list({
     states: stateFilters,
     producerIds: producerIdFilters,
     durationMs: durationFilter,
     pattern,
   });
   return {
-    errorCode: ErrorCode.NONE,
+    errorCode,
     unknownStateFilters: unknownStates,
     transactionStates: transactions.map(({ transactionalId, producerId, state }) => ({
       transactionalId,
