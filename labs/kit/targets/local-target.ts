@@ -8,6 +8,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { NodeProcess } from '@mqlab/core/cli/node-process.ts';
 import type { Clock } from '@mqlab/core/ports/clock.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
@@ -15,9 +17,8 @@ import type { ClientDriver, ClientName } from '../drivers/driver.ts';
 import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
 import { clientVersion } from '../drivers/versions.ts';
-import { BrokerProcess } from './broker-process.ts';
 import { type Ability, type AppProcess, type Target, type TargetSettings, UnsupportedByTarget } from './target.ts';
-import { freePorts, TcpProxy } from './tcp-proxy.ts';
+import { TcpProxy } from './tcp-proxy.ts';
 
 /** Lives of application processes in one run. */
 const LIVES_MAX = 24;
@@ -31,7 +32,7 @@ export async function openLocalTarget(settings: TargetSettings): Promise<Target>
   const proxies = await Promise.all(listeners.map((port) => TcpProxy.open({ host: '127.0.0.1', port })));
   const named = (port: (at: number) => number): string =>
     [`PLAINTEXT://127.0.0.1:${direct}`, ...listeners.map((_, at) => `APP${at}://127.0.0.1:${port(at)}`)].join(',');
-  const broker = new BrokerProcess({
+  const broker = new NodeProcess({
     'log.dirs': data,
     listeners: named((at) => listeners[at]!),
     'advertised.listeners': named((at) => proxies[at]!.port),
@@ -83,13 +84,13 @@ class LocalTarget implements Target {
   readonly version = `mqlab ${clientVersion('mqlab')}`;
   readonly clock: Clock;
   readonly #ports: Ports;
-  readonly #broker: BrokerProcess;
+  readonly #broker: NodeProcess;
   readonly #proxies: readonly TcpProxy[];
   readonly #data: string;
   readonly #apps = new Map<string, LocalApp>();
   readonly #lives: LocalApp[] = [];
 
-  constructor(bootstrap: string, broker: BrokerProcess, proxies: readonly TcpProxy[], data: string) {
+  constructor(bootstrap: string, broker: NodeProcess, proxies: readonly TcpProxy[], data: string) {
     this.bootstrap = bootstrap;
     this.#broker = broker;
     this.#proxies = proxies;
@@ -143,8 +144,8 @@ class LocalTarget implements Target {
     throw new UnsupportedByTarget('local', 'power-cut');
   }
 
-  startBroker(): Promise<void> {
-    return this.#broker.start();
+  async startBroker(): Promise<void> {
+    await this.#broker.start();
   }
 
   pauseBroker(): void {
