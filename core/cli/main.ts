@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { brokerCommand } from './commands/broker.ts';
 import { capacityCommand } from './commands/capacity.ts';
+import { clusterCommand } from './commands/cluster.ts';
 import { configsCommand } from './commands/configs.ts';
 import { consumeCommand } from './commands/consume.ts';
 import { dumpLogCommand } from './commands/dump-log.ts';
@@ -30,6 +31,7 @@ const program = new Command('mqlab')
   .showHelpAfterError('(mqlab --help lists the commands)')
   .configureHelp({ showGlobalOptions: false })
   .addCommand(brokerCommand())
+  .addCommand(clusterCommand())
   .addCommand(topicsCommand())
   .addCommand(configsCommand())
   .addCommand(produceCommand())

@@ -12,6 +12,8 @@
  * Left to others: what it all means (`checkers/`), how it is written down (`history-text.ts`).
  */
 
+import type { InvariantName } from './checkers/finding.ts';
+
 export type Outcome = 'ok' | 'fail' | 'info';
 export type Phase = 'invoke' | Outcome;
 
@@ -98,9 +100,19 @@ export interface TransactionData {
 export interface FaultData {
   readonly type: 'fault';
   readonly kind: string;
+  /** Whom it hit. */
   readonly detail?: string;
+  /** What the node was that the plan named by its part: `leader`, `controller`… */
+  readonly role?: string;
   /** Something that the fault could harm was under way when it fired. */
   readonly inFlight: boolean;
+}
+
+/** The cluster broke a promise that must hold after every step: seen from outside, by what its nodes hold. */
+export interface InvariantData {
+  readonly type: 'invariant';
+  readonly name: InvariantName;
+  readonly text: string;
 }
 
 /** All faults are over; from here on liveness counts. */
@@ -167,6 +179,7 @@ export type OperationData =
   | TransactionData
   | FaultData
   | HealData
+  | InvariantData
   | DrainedData
   | ReachData
   | ExpireData

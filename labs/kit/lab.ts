@@ -19,6 +19,7 @@ import type {
 } from '@mqlab/reports/run-data.ts';
 import type { Arbitrary } from 'fast-check';
 import type { Check } from './checkers/check.ts';
+import type { InvariantName } from './checkers/finding.ts';
 import type { ClientName } from './drivers/driver.ts';
 import type { Recorder } from './history.ts';
 import type { InputRecord } from './input.ts';
@@ -70,7 +71,17 @@ export interface Scenario<Plan = unknown> {
   readonly localWith?: readonly string[];
   /** The scenario is about the application alone: no broker is started. */
   readonly withoutBroker?: boolean;
-  /** Settings of the broker under test. */
+  /** Default: 1. */
+  readonly brokers?: number;
+  /** Controllers of their own; 0, the default: the brokers are the controllers. */
+  readonly controllers?: number;
+  /** Racks of the brokers in order, from the first again when there are fewer. */
+  readonly racks?: readonly string[];
+  /** The size of each node's disk. Without it disks are as large as they are, and on real processes `fill-disk` is not possible. */
+  readonly diskBytes?: number;
+  /** Invariants that are watched in the simulator after every step. Default: all of them in a cluster, none of a single broker. */
+  readonly invariants?: readonly InvariantName[];
+  /** Settings of every broker under test. */
   readonly broker?: Readonly<Record<string, string>>;
   /** Why it is so and where it broke, in a sentence: the head of a witness. */
   readonly witnessTitle?: string;

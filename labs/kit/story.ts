@@ -52,6 +52,8 @@ export function operationText(data: OperationData): string {
       return `put ${data.value} aside`;
     case 'store':
       return data.text;
+    case 'invariant':
+      return `${data.name}: ${data.text}`;
     case 'crash':
     case 'heal':
     case 'drained':

@@ -44,7 +44,13 @@ async function run(given: ReadonlyMap<string, string>): Promise<void> {
   if (!parsed.ok) throw new UsageError(parsed.errors.join('\nmqlab: '));
   const log = (message: string): void => void process.stderr.write(`${new Date().toISOString()} ${message}\n`);
   for (const warning of parsed.warnings) log(`warning: ${warning}`);
-  const ports = realPorts();
+  const system = realPorts();
+  // For who tests a full disk on real processes: it is one while that file exists.
+  const fullDiskFile = process.env.MQLAB_DISK_FULL_FILE;
+  const ports =
+    fullDiskFile === undefined
+      ? system
+      : { ...system, files: (await import('../../ports/real/full-disk.ts')).fullWhile(system.files, fullDiskFile) };
   const broker = new Broker({ ports, config: parsed.config, onLog: log });
   // A line of JSON for each client's first request of an API's version: the tests of foreign clients collect them. Appended at once, since brokers are killed.
   const tallyFile = process.env.MQLAB_REQUEST_TALLY;

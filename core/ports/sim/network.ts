@@ -129,6 +129,14 @@ export class SimNetwork {
     for (const other of this.#hosts.keys()) if (other !== name) this.cut(name, other);
   }
 
+  /** Puts both directions between two hosts back to the world's latency and bandwidth. */
+  reset(a: string, b: string): void {
+    for (const link of [this.linkBetween(a, b), this.linkBetween(b, a)]) {
+      link.latencyMs = this.#defaults.latencyMs;
+      link.bytesPerMs = this.#defaults.bytesPerMs;
+    }
+  }
+
   heal(a: string, b: string): void {
     for (const link of [this.linkBetween(a, b), this.linkBetween(b, a)]) link.cut = false;
     this.#retransmit();

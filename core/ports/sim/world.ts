@@ -73,6 +73,11 @@ export class SimWorld {
   readonly startTimeMs: number;
   readonly network: SimNetwork;
   readonly trace = new Trace();
+  /**
+   * Called after each event and all that followed from it, with the life whose event it was (null: the world's own). For checks of what must always
+   * hold: it may look at everything and must change nothing.
+   */
+  observer: ((life: SimLife | null) => void) | null = null;
   /** Uncaught errors and unhandled rejections of processes, each of which crashed its process. */
   readonly failures: SimFailure[] = [];
   readonly #queue = new EventQueue();
@@ -190,7 +195,12 @@ export class SimWorld {
     const { until, untilTimeMs = Number.POSITIVE_INFINITY, maxEvents = EVENTS_PER_RUN_MAX } = options;
     const eventsBefore = this.#eventCount;
     let reason: RunResult['reason'] = 'empty';
+    let observed = eventsBefore;
     const step = (): boolean => {
+      if (this.observer !== null && observed !== this.#eventCount) {
+        observed = this.#eventCount;
+        this.observer(this.#current);
+      }
       if (this.#fatal !== null) {
         const fatal = this.#fatal;
         this.#fatal = null;

@@ -5,6 +5,18 @@
  * still carry legal findings, which Kafka allows and a report shows as such. At most `FINDINGS_MAX` findings of a name are kept, `count` counts all.
  */
 
+/** What must hold in a cluster after every step, whatever the application does. */
+export const INVARIANT_NAMES = [
+  'INVARIANT ONE-LEADER',
+  'INVARIANT COMMITTED-PREFIX',
+  'INVARIANT HIGH-WATERMARK',
+  'INVARIANT ONE-CONTROLLER',
+  'INVARIANT METADATA-PREFIX',
+  'INVARIANT METADATA-HIGH-WATERMARK',
+] as const;
+
+export type InvariantName = (typeof INVARIANT_NAMES)[number];
+
 export const CHECKER_NAMES = [
   'INCONSISTENT-OFFSET',
   'DUPLICATE',
@@ -33,6 +45,7 @@ export const CHECKER_NAMES = [
   'LOST-BY-POLICY',
   'LIVENESS',
   'EXERCISED',
+  ...INVARIANT_NAMES,
 ] as const;
 
 export type CheckerName = (typeof CHECKER_NAMES)[number];

@@ -1,27 +1,27 @@
 /** Starts the broker under test on given ports: the one place where the kit meets the broker's own code. */
 import { Broker } from '@mqlab/core/broker/broker.ts';
 import { BrokerConfig } from '@mqlab/core/broker/config.ts';
+import type { NodeView } from '@mqlab/core/broker/node-view.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 
-export interface EmbeddedBrokerSettings {
-  readonly host: string;
-  readonly port: number;
-  /** Kafka's property names. */
-  readonly properties: Readonly<Record<string, string>>;
-}
-
 export interface RunningBroker {
-  readonly port: number;
   /** A clean shutdown. */
   close(): Promise<void>;
+  /** What the node holds now, for checks of what must always be so; absent where a broker cannot tell. */
+  readonly inspect?: () => NodeView;
 }
 
-export async function startBrokerOn(ports: Ports, settings: EmbeddedBrokerSettings): Promise<RunningBroker> {
-  const { host, port, properties } = settings;
-  const given = new Map(Object.entries({ listeners: `PLAINTEXT://${host}:${port}`, ...properties }));
-  const parsed = BrokerConfig.parse(given);
+/** `properties` by Kafka's names, listeners included. */
+export async function startBrokerOn(
+  ports: Ports,
+  properties: Readonly<Record<string, string>>,
+): Promise<RunningBroker> {
+  const parsed = BrokerConfig.parse(new Map(Object.entries(properties)));
   if (!parsed.ok) throw new Error(`broker settings of the scenario: ${parsed.errors.join('; ')}`);
-  const broker = new Broker({ ports, config: parsed.config });
-  const address = await broker.start();
-  return { port: address.port, close: () => broker.shutdown() };
+  const broker: Broker & { inspect?(): NodeView } = new Broker({ ports, config: parsed.config });
+  await broker.start();
+  return {
+    close: () => broker.shutdown(),
+    ...(broker.inspect === undefined ? {} : { inspect: () => broker.inspect!() }),
+  };
 }

@@ -1,44 +1,107 @@
 /**
  * The external target: a cluster that the user already runs.
  *
- * Invariant: nothing of it is started, stopped or cut, and applications reach it directly: no proxy stands between, since the cluster advertises its own
- * addresses. So no fault is possible here that the scenario does not make itself (a commit before the effect, a resend, an application that stops polling).
+ * Invariant: nothing of it is started, stopped or paused but by commands that the user gave, and nothing is cut: applications reach it directly, no proxy stands
+ * between, since the cluster advertises its own addresses. Other faults than those are only what a scenario does itself (a commit before the effect, a
+ * resend, an application that stops polling).
  */
+import { Admin } from '@mqlab/core/client/admin/admin.ts';
+import { addressOf } from '@mqlab/core/client/client-config.ts';
 import type { Clock } from '@mqlab/core/ports/clock.ts';
+import type { Address } from '@mqlab/core/ports/network.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import type { ClientName } from '../drivers/driver.ts';
 import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
-import { type Ability, type AppProcess, type Target, type TargetSettings, UnsupportedByTarget } from './target.ts';
+import { ClusterView } from './cluster-view.ts';
+import { externalVersion } from './external-version.ts';
+import { runNodeCommand } from './node-command.ts';
+import {
+  type Ability,
+  type AppProcess,
+  type NodeCommands,
+  nodeMeant,
+  type PartitionState,
+  type Target,
+  type TargetNode,
+  type TargetSettings,
+  UnsupportedByTarget,
+} from './target.ts';
 
 const RUN_MS_MAX = 300_000;
+const REQUEST_MS_MAX = 10_000;
 
 interface ExternalApp extends AppProcess {
   readonly guard: DriverGuard;
 }
 
+interface ExternalNode extends TargetNode {
+  readonly address: Address;
+  isDown: boolean;
+  isPaused: boolean;
+}
+
 export async function openExternalTarget(settings: TargetSettings): Promise<Target> {
-  const { bootstrap } = settings;
+  const { bootstrap, nodeCommands = {}, brokers = 1 } = settings;
   if (bootstrap === undefined) throw new Error('target external needs --bootstrap-server HOST:PORT');
-  return new ExternalTarget(bootstrap);
+  const ports = realPorts();
+  if (settings.withoutBroker === true) return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands);
+  const admin = new Admin(ports, { 'bootstrap.servers': bootstrap, 'default.api.timeout.ms': REQUEST_MS_MAX });
+  try {
+    const described = await admin.describeCluster();
+    const nodes = described.brokers.map(({ nodeId, host, port }): ExternalNode => {
+      // Who is active controller is told by the quorum, not by the list of brokers.
+      const parts = { isBroker: true, isController: false };
+      return { id: nodeId, ...parts, address: { host, port }, isDown: false, isPaused: false };
+    });
+    if (nodes.length < brokers) {
+      throw new Error(`the scenario wants ${brokers} brokers, the cluster at ${bootstrap} has ${nodes.length}`);
+    }
+    nodes.sort((a, b) => a.id - b.id);
+    const version = await externalVersion(ports, addressOf(bootstrap.split(',')[0]!));
+    return new ExternalTarget(ports, bootstrap, version, nodes, nodeCommands);
+  } finally {
+    await admin.close();
+  }
 }
 
 class ExternalTarget implements Target {
   readonly kind = 'external';
   readonly bootstrap: string;
-  readonly version = 'unknown';
+  readonly version: string;
   readonly clock: Clock;
-  readonly #ports: Ports = realPorts();
+  readonly nodes: readonly ExternalNode[];
+  readonly #ports: Ports;
+  readonly #commands: NodeCommands;
+  readonly #view: ClusterView;
   readonly #apps = new Map<string, ExternalApp>();
   readonly #lives: ExternalApp[] = [];
 
-  constructor(bootstrap: string) {
+  constructor(
+    ports: Ports,
+    bootstrap: string,
+    version: string,
+    nodes: readonly ExternalNode[],
+    commands: NodeCommands,
+  ) {
+    this.#ports = ports;
     this.bootstrap = bootstrap;
-    this.clock = this.#ports.clock;
+    this.version = version;
+    this.nodes = nodes;
+    this.#commands = commands;
+    this.clock = ports.clock;
+    this.#view = new ClusterView(
+      ports,
+      (id) => nodes.find((node) => node.id === id)?.address ?? null,
+      () => nodes.filter((node) => !node.isDown && !node.isPaused).map((node) => node.id),
+    );
   }
 
-  can(_ability: Ability): boolean {
+  can(ability: Ability): boolean {
+    const { kill, start, pause, resume } = this.#commands;
+    if (ability === 'kill-broker') return kill !== undefined && start !== undefined;
+    if (ability === 'pause-broker') return pause !== undefined && resume !== undefined;
     return false;
   }
 
@@ -83,23 +146,63 @@ class ExternalTarget implements Target {
     throw new UnsupportedByTarget('external', 'pause-app');
   }
 
-  async killBroker(): Promise<void> {
-    throw new UnsupportedByTarget('external', 'kill-broker');
+  async killBroker(id?: number): Promise<void> {
+    if (!this.can('kill-broker')) throw new UnsupportedByTarget('external', 'kill-broker');
+    const node = nodeMeant(this.nodes, id);
+    if (node.isDown) return;
+    node.isDown = true;
+    await runNodeCommand(this.#commands.kill!, node.id);
+  }
+
+  async stopBroker(): Promise<void> {
+    throw new UnsupportedByTarget('external', 'stop-broker');
   }
 
   async powerCutBroker(): Promise<void> {
     throw new UnsupportedByTarget('external', 'power-cut');
   }
 
-  async startBroker(): Promise<void> {}
-
-  pauseBroker(): void {
-    throw new UnsupportedByTarget('external', 'pause-broker');
+  async startBroker(id?: number): Promise<void> {
+    if (id === undefined && this.nodes.every((node) => !node.isDown)) return;
+    const node = nodeMeant(this.nodes, id);
+    if (!node.isDown) return;
+    await runNodeCommand(this.#commands.start!, node.id);
+    node.isDown = false;
+    this.#view.drop(node.id);
   }
 
-  resumeBroker(): void {
-    throw new UnsupportedByTarget('external', 'pause-broker');
+  pauseBroker(id?: number): void {
+    if (!this.can('pause-broker')) throw new UnsupportedByTarget('external', 'pause-broker');
+    const node = nodeMeant(this.nodes, id);
+    node.isPaused = true;
+    runNodeCommand(this.#commands.pause!, node.id).catch(() => {
+      node.isPaused = false;
+    });
   }
+
+  resumeBroker(id?: number): void {
+    void this.#resume(nodeMeant(this.nodes, id));
+  }
+
+  cutNodes(): void {
+    throw new UnsupportedByTarget('external', 'cut-nodes');
+  }
+
+  healNodes(): void {}
+
+  slowLink(): void {
+    throw new UnsupportedByTarget('external', 'slow-link');
+  }
+
+  setClock(): void {
+    throw new UnsupportedByTarget('external', 'clock-skew');
+  }
+
+  fillDisk(): void {
+    throw new UnsupportedByTarget('external', 'fill-disk');
+  }
+
+  freeDisk(): void {}
 
   cutLink(): void {
     throw new UnsupportedByTarget('external', 'cut-link');
@@ -111,9 +214,29 @@ class ExternalTarget implements Target {
     throw new UnsupportedByTarget('external', 'drop-response');
   }
 
-  async heal(): Promise<void> {}
+  partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
+    return this.#view.partition(topic, partition);
+  }
+
+  controller(): Promise<number | null> {
+    return this.#view.controller();
+  }
+
+  async heal(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.#resume(node)));
+    await Promise.all(this.nodes.map((node) => this.startBroker(node.id)));
+  }
 
   async close(): Promise<void> {
+    this.#view.close();
     await Promise.all(this.#lives.map((app) => app.guard.close()));
+    // A run that failed must not leave the user's cluster down.
+    await this.heal();
+  }
+
+  async #resume(node: ExternalNode): Promise<void> {
+    if (!node.isPaused) return;
+    await runNodeCommand(this.#commands.resume!, node.id);
+    node.isPaused = false;
   }
 }

@@ -1,13 +1,16 @@
 /**
- * The local target: a real broker process on loopback, real sockets and files, faults by signals and by TCP proxies.
+ * The local target: real node processes on loopback, real sockets and files, faults by signals and by TCP proxies.
  *
- * Invariant: each life of an application process has a listener of the broker to itself, which advertises that life's proxy; so whatever the client is, all its
- * bytes pass there, and a cut or a crash hits it alone. The application runs in this process: its crash cuts its connections, refuses new ones and
+ * Invariant: whatever the client is, all its bytes pass the proxies of its process's life, and those between nodes the proxies of the pair (`local-network.ts`); so
+ * a cut or a crash hits those alone that it names. The application runs in this process: its crash cuts its connections, refuses new ones and
  * leaves everything it waits for pending for ever (`DriverGuard`).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ClusterNode, formatLogDir } from '@mqlab/core/cli/cluster-layout.ts';
+import { NodeProcess } from '@mqlab/core/cli/node-process.ts';
+import { newId } from '@mqlab/core/controller/controller.ts';
 import type { Clock } from '@mqlab/core/ports/clock.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
@@ -15,36 +18,53 @@ import type { ClientDriver, ClientName } from '../drivers/driver.ts';
 import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
 import { clientVersion } from '../drivers/versions.ts';
-import { BrokerProcess } from './broker-process.ts';
-import { type Ability, type AppProcess, type Target, type TargetSettings, UnsupportedByTarget } from './target.ts';
-import { freePorts, TcpProxy } from './tcp-proxy.ts';
+import { ClusterView } from './cluster-view.ts';
+import { LocalDisk } from './local-disk.ts';
+import { LocalNetwork } from './local-network.ts';
+import {
+  type Ability,
+  type AppProcess,
+  type LinkSpeed,
+  type NodeDirection,
+  nodeMeant,
+  type PartitionState,
+  type Target,
+  type TargetNode,
+  type TargetSettings,
+  UnsupportedByTarget,
+} from './target.ts';
+import type { TcpProxy } from './tcp-proxy.ts';
 
-/** Lives of application processes in one run. */
-const LIVES_MAX = 24;
 const RUN_MS_MAX = 120_000;
-const CANNOT: readonly Ability[] = ['power-cut', 'pause-app'];
+const STOP_MS_MAX = 30_000;
+const CANNOT: readonly Ability[] = ['power-cut', 'pause-app', 'clock-skew'];
 
 export async function openLocalTarget(settings: TargetSettings): Promise<Target> {
+  const ports = realPorts();
+  const shape = { brokers: settings.brokers ?? 1, controllers: settings.controllers ?? 0 };
   const data = await mkdtemp(join(tmpdir(), 'mqlab-lab-'));
-  const ports = await freePorts(LIVES_MAX + 1);
-  const [direct, ...listeners] = ports as [number, ...number[]];
-  const proxies = await Promise.all(listeners.map((port) => TcpProxy.open({ host: '127.0.0.1', port })));
-  const named = (port: (at: number) => number): string =>
-    [`PLAINTEXT://127.0.0.1:${direct}`, ...listeners.map((_, at) => `APP${at}://127.0.0.1:${port(at)}`)].join(',');
-  const broker = new BrokerProcess({
-    'log.dirs': data,
-    listeners: named((at) => listeners[at]!),
-    'advertised.listeners': named((at) => proxies[at]!.port),
-    'listener.security.protocol.map': ['PLAINTEXT', ...listeners.map((_, at) => `APP${at}`)]
-      .map((name) => `${name}:PLAINTEXT`)
-      .join(','),
-    'inter.broker.listener.name': 'PLAINTEXT',
-    ...settings.broker,
-  });
-  const target = new LocalTarget(`127.0.0.1:${direct}`, broker, proxies, data);
-  if (settings.withoutBroker === true) return target;
+  const network = await LocalNetwork.open(shape, newId(ports.random));
+  const { layout } = network;
+  const isSole = layout.nodes.length === 1;
+  const nodes: LocalNode[] = [];
+  for (const node of layout.nodes) {
+    const folder = isSole && settings.diskBytes === undefined ? data : join(data, `node-${node.id}`);
+    const disk = settings.diskBytes === undefined ? null : LocalDisk.open(folder, settings.diskBytes);
+    if (!isSole) formatLogDir(ports.files, folder, layout.clusterId, node.id);
+    const rack = settings.racks?.[(node.id - 1) % settings.racks.length];
+    const properties = {
+      ...network.propertiesOf(node, folder),
+      ...(rack === undefined || !node.isBroker ? {} : { 'broker.rack': rack }),
+      ...settings.broker,
+    };
+    const process = new NodeProcess(properties, disk === null ? {} : { environment: disk.environment });
+    nodes.push(new LocalNode(node, process, disk));
+  }
+  const hasNodes = settings.withoutBroker !== true;
+  const target = new LocalTarget(ports, network, hasNodes ? nodes : [], data);
+  if (!hasNodes) return target;
   try {
-    await broker.start();
+    await target.startAll();
   } catch (error) {
     await target.close();
     throw error;
@@ -52,16 +72,36 @@ export async function openLocalTarget(settings: TargetSettings): Promise<Target>
   return target;
 }
 
+class LocalNode implements TargetNode {
+  readonly id: number;
+  readonly isBroker: boolean;
+  readonly isController: boolean;
+  readonly port: number;
+  readonly process: NodeProcess;
+  readonly disk: LocalDisk | null;
+  isPaused = false;
+
+  constructor(node: ClusterNode, process: NodeProcess, disk: LocalDisk | null) {
+    this.id = node.id;
+    this.isBroker = node.isBroker;
+    this.isController = node.isController;
+    this.port = node.port;
+    this.process = process;
+    this.disk = disk;
+  }
+}
+
 class LocalApp implements AppProcess {
   readonly name: string;
   readonly ports: Ports;
-  readonly proxy: TcpProxy;
+  /** By broker in order. */
+  readonly proxies: readonly TcpProxy[];
   readonly guard = new DriverGuard();
 
-  constructor(name: string, ports: Ports, proxy: TcpProxy) {
+  constructor(name: string, ports: Ports, proxies: readonly TcpProxy[]) {
     this.name = name;
     this.ports = ports;
-    this.proxy = proxy;
+    this.proxies = proxies;
   }
 
   get alive(): boolean {
@@ -69,7 +109,8 @@ class LocalApp implements AppProcess {
   }
 
   client(name: ClientName): ClientDriver {
-    return this.guard.wrap(openDriver(name, this.ports, `127.0.0.1:${this.proxy.port}`));
+    const bootstrap = this.proxies.map((proxy) => `127.0.0.1:${proxy.port}`).join(',');
+    return this.guard.wrap(openDriver(name, this.ports, bootstrap));
   }
 
   spawn(body: (ports: Ports) => void | Promise<void>): void {
@@ -82,23 +123,30 @@ class LocalTarget implements Target {
   readonly bootstrap: string;
   readonly version = `mqlab ${clientVersion('mqlab')}`;
   readonly clock: Clock;
+  readonly nodes: readonly LocalNode[];
   readonly #ports: Ports;
-  readonly #broker: BrokerProcess;
-  readonly #proxies: readonly TcpProxy[];
+  readonly #network: LocalNetwork;
   readonly #data: string;
+  readonly #view: ClusterView;
   readonly #apps = new Map<string, LocalApp>();
   readonly #lives: LocalApp[] = [];
 
-  constructor(bootstrap: string, broker: BrokerProcess, proxies: readonly TcpProxy[], data: string) {
-    this.bootstrap = bootstrap;
-    this.#broker = broker;
-    this.#proxies = proxies;
+  constructor(ports: Ports, network: LocalNetwork, nodes: readonly LocalNode[], data: string) {
+    this.bootstrap = network.bootstrap;
+    this.nodes = nodes;
+    this.#network = network;
     this.#data = data;
-    this.#ports = realPorts();
-    this.clock = this.#ports.clock;
+    this.#ports = ports;
+    this.clock = ports.clock;
+    this.#view = new ClusterView(
+      ports,
+      (id) => ({ host: '127.0.0.1', port: nodeMeant(nodes, id).port }),
+      () => nodes.filter((node) => node.isBroker && node.process.isRunning && !node.isPaused).map((node) => node.id),
+    );
   }
 
   can(ability: Ability): boolean {
+    if (ability === 'fill-disk') return this.nodes.every((node) => node.disk !== null);
     return !CANNOT.includes(ability);
   }
 
@@ -113,9 +161,7 @@ class LocalTarget implements Target {
   app(name: string): AppProcess {
     const known = this.#apps.get(name);
     if (known?.alive === true) return known;
-    const proxy = this.#proxies[this.#lives.length];
-    if (proxy === undefined) throw new Error(`more than ${LIVES_MAX} lives of application processes in one run`);
-    const app = new LocalApp(name, this.#ports, proxy);
+    const app = new LocalApp(name, this.#ports, this.#network.life(this.#lives.length));
     this.#apps.set(name, app);
     this.#lives.push(app);
     return app;
@@ -124,7 +170,7 @@ class LocalTarget implements Target {
   crashApp(name: string): void {
     const app = this.#app(name);
     app.guard.kill();
-    app.proxy.kill();
+    for (const proxy of app.proxies) proxy.kill();
   }
 
   pauseApp(): void {
@@ -135,50 +181,124 @@ class LocalTarget implements Target {
     throw new UnsupportedByTarget('local', 'pause-app');
   }
 
-  killBroker(): Promise<void> {
-    return this.#broker.kill();
+  killBroker(id?: number): Promise<void> {
+    const node = nodeMeant(this.nodes, id);
+    node.isPaused = false;
+    return node.process.kill();
+  }
+
+  async stopBroker(id?: number): Promise<void> {
+    await nodeMeant(this.nodes, id).process.stop(STOP_MS_MAX);
   }
 
   powerCutBroker(): Promise<void> {
     throw new UnsupportedByTarget('local', 'power-cut');
   }
 
-  startBroker(): Promise<void> {
-    return this.#broker.start();
+  async startBroker(id?: number): Promise<void> {
+    await nodeMeant(this.nodes, id).process.start();
   }
 
-  pauseBroker(): void {
-    this.#broker.pause();
+  /** Together: none is ready before a majority of the controllers is there. */
+  async startAll(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.process.start()));
   }
 
-  resumeBroker(): void {
-    this.#broker.resume();
+  pauseBroker(id?: number): void {
+    const node = nodeMeant(this.nodes, id);
+    node.isPaused = node.process.isRunning;
+    node.process.pause();
   }
 
-  cutLink(app: string, direction: 'both' | 'to-broker' | 'to-app' = 'both'): void {
-    this.#app(app).proxy.cut(direction);
+  resumeBroker(id?: number): void {
+    const node = nodeMeant(this.nodes, id);
+    node.isPaused = false;
+    node.process.resume();
   }
 
-  healLink(app: string): void {
-    this.#app(app).proxy.heal();
+  cutNodes(a: number, b: number, direction: NodeDirection = 'both'): void {
+    this.#network.cut(nodeMeant(this.nodes, a).id, nodeMeant(this.nodes, b).id, direction);
+  }
+
+  healNodes(a: number, b: number): void {
+    this.#network.heal(nodeMeant(this.nodes, a).id, nodeMeant(this.nodes, b).id);
+  }
+
+  slowLink(a: number, b: number, speed: LinkSpeed): void {
+    this.#network.slow(nodeMeant(this.nodes, a).id, nodeMeant(this.nodes, b).id, speed);
+  }
+
+  setClock(): void {
+    throw new UnsupportedByTarget('local', 'clock-skew');
+  }
+
+  fillDisk(id: number): void {
+    this.#diskOf(id).fill();
+  }
+
+  freeDisk(id: number): void {
+    this.#diskOf(id).free();
+  }
+
+  cutLink(app: string, direction: 'both' | 'to-broker' | 'to-app' = 'both', id?: number): void {
+    for (const proxy of this.#proxiesOf(app, id)) proxy.cut(direction);
+  }
+
+  healLink(app: string, id?: number): void {
+    for (const proxy of this.#proxiesOf(app, id)) proxy.heal();
   }
 
   dropNextResponse(app: string): void {
-    this.#app(app).proxy.dropNextResponse();
+    const { proxies } = this.#app(app);
+    // The first of the brokers that answers: the others' answers arrive.
+    for (const proxy of proxies) {
+      proxy.dropNextResponse(() => {
+        for (const other of proxies) if (other !== proxy) other.keepNextResponse();
+      });
+    }
+  }
+
+  partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
+    return this.#view.partition(topic, partition);
+  }
+
+  controller(): Promise<number | null> {
+    return this.#view.controller();
   }
 
   async heal(): Promise<void> {
-    this.#broker.resume();
-    for (const proxy of this.#proxies) proxy.heal();
-    await this.#broker.start();
+    this.#network.healAll();
+    for (const node of this.nodes) {
+      this.resumeBroker(node.id);
+      if (node.disk?.isFull !== true) continue;
+      node.disk.free();
+      // A log dir that met a full disk is offline until its broker starts again.
+      await node.process.kill();
+    }
+    await this.startAll();
   }
 
   async close(): Promise<void> {
-    this.#broker.resume();
+    this.#view.close();
+    for (const node of this.nodes) this.resumeBroker(node.id);
     await Promise.all(this.#lives.map((app) => app.guard.close()));
-    await Promise.all(this.#proxies.map((proxy) => proxy.close()));
-    await this.#broker.kill();
+    await this.#network.close();
+    await Promise.all(this.nodes.map((node) => node.process.kill()));
+    for (const node of this.nodes) node.disk?.close();
     await rm(this.#data, { recursive: true, force: true });
+  }
+
+  #diskOf(id: number): LocalDisk {
+    const { disk } = nodeMeant(this.nodes, id);
+    if (disk === null) throw new UnsupportedByTarget('local', 'fill-disk');
+    return disk;
+  }
+
+  #proxiesOf(app: string, id: number | undefined): readonly TcpProxy[] {
+    const { proxies } = this.#app(app);
+    if (id === undefined) return proxies;
+    const brokers = this.nodes.filter((node) => node.isBroker);
+    return [proxies[brokers.indexOf(nodeMeant(brokers, id))]!];
   }
 
   #app(name: string): LocalApp {

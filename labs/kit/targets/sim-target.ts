@@ -1,30 +1,55 @@
 /**
- * The simulated target: broker, clients and application in one SimWorld, on virtual time.
+ * The simulated target: brokers, controllers, clients and application in one SimWorld, on virtual time.
  *
  * Invariant: everything that happens follows from the settings and the seed. The lab's own code runs in a process `kit` that no fault touches; each
- * application process is a host of its own, linked to the host `broker`.
+ * application process is a host of its own, linked to the host `broker`, in a cluster to `broker-1`, `broker-2`… and no controller.
  */
+
+import {
+  type ClusterLayout,
+  formatLogDir,
+  layoutProperties,
+  planCluster,
+  portCount,
+} from '@mqlab/core/cli/cluster-layout.ts';
 import type { Clock } from '@mqlab/core/ports/clock.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import type { SimProcess } from '@mqlab/core/ports/sim/process.ts';
 import { SimWorld } from '@mqlab/core/ports/sim/world.ts';
+import { ClusterInvariants } from '../cluster-invariants.ts';
 import type { ClientDriver, ClientName } from '../drivers/driver.ts';
 import { mqlabDriver } from '../drivers/mqlab-driver.ts';
 import { clientVersion } from '../drivers/versions.ts';
-import type { RunningBroker, startBrokerOn } from './embedded-broker.ts';
-import type { Ability, AppProcess, Target, TargetSettings } from './target.ts';
+import { ClusterView } from './cluster-view.ts';
+import type { startBrokerOn } from './embedded-broker.ts';
+import { SimNode } from './sim-node.ts';
+import {
+  type Ability,
+  type AppProcess,
+  type ClockChange,
+  type LinkSpeed,
+  type NodeDirection,
+  nodeMeant,
+  type PartitionState,
+  type Target,
+  type TargetSettings,
+} from './target.ts';
 
-const BROKER = 'broker';
 const BROKER_PORT = 9092;
+const CONTROLLER_PORT = 9093;
+const LOG_DIR = '/data';
+const CLUSTER_ID = 'c2ltdWxhdGVkLWNsdXN0ZQ';
 const VIRTUAL_MS_MAX = 3_600_000;
 const START_MS_MAX = 60_000;
+/** What a slowed link needs besides: as fast as others are at best. */
+const LATENCY_SPREAD = 1.5;
 
 export async function openSimTarget(settings: TargetSettings): Promise<Target> {
   if (settings.withoutBroker === true) return new SimTarget(settings, null);
   // Loading takes real time, so it is done before the world begins.
   const { startBrokerOn } = await import('./embedded-broker.ts');
   const target = new SimTarget(settings, startBrokerOn);
-  await target.run(() => target.startBroker(), START_MS_MAX);
+  await target.run(() => target.startAll(), START_MS_MAX);
   return target;
 }
 
@@ -59,25 +84,36 @@ class SimApp implements AppProcess {
 
 class SimTarget implements Target {
   readonly kind = 'sim';
-  readonly bootstrap = `${BROKER}:${BROKER_PORT}`;
+  readonly bootstrap: string;
   readonly version = `mqlab ${clientVersion('mqlab')}`;
   readonly clock: Clock;
   readonly world: SimWorld;
+  readonly nodes: readonly SimNode[];
   readonly #kit: SimProcess;
-  readonly #settings: TargetSettings;
-  readonly #start: typeof startBrokerOn | null;
+  readonly #view: ClusterView;
   readonly #apps = new Map<string, SimProcess>();
   readonly #interceptions = new Set<() => void>();
-  #broker: RunningBroker | null = null;
-  /** One start at a time; a kill ends it. */
-  #starting: Promise<void> | null = null;
+  readonly #diskBytes: number | null;
+  readonly #skewed = new Set<SimNode>();
+  readonly #filled = new Set<SimNode>();
 
   constructor(settings: TargetSettings, start: typeof startBrokerOn | null) {
-    this.#settings = settings;
-    this.#start = start;
     this.world = new SimWorld({ seed: settings.seed });
     this.#kit = this.world.process('kit');
     this.clock = this.#kit.ports.clock;
+    const layout = layoutOf(settings);
+    this.#diskBytes = settings.diskBytes ?? null;
+    this.nodes = start === null ? [] : nodesOf(this.world, layout, settings, start);
+    const brokers = layout.nodes.filter((node) => node.isBroker);
+    this.bootstrap = brokers.map(({ host, port }) => `${host}:${port}`).join(',');
+    this.#view = new ClusterView(
+      this.#kit.ports,
+      (id) => ({ host: nodeMeant(this.nodes, id).host, port: BROKER_PORT }),
+      () => this.nodes.filter((node) => node.isBroker && node.isReachable).map((node) => node.id),
+    );
+    for (const node of this.nodes) node.process.disk.capacityBytes = this.#diskBytes;
+    const { onInvariant } = settings;
+    if (onInvariant !== undefined && this.nodes.length > 0) this.#watch(onInvariant);
   }
 
   can(_ability: Ability): boolean {
@@ -93,7 +129,9 @@ class SimTarget implements Target {
   }
 
   app(name: string): AppProcess {
-    if (name === BROKER || name === 'kit') throw new Error(`${name} is not an application process`);
+    if (name === 'kit' || this.nodes.some((node) => node.host === name)) {
+      throw new Error(`${name} is not an application process`);
+    }
     const process = this.world.process(name);
     if (!process.alive) process.restart();
     this.#apps.set(name, process);
@@ -112,64 +150,91 @@ class SimTarget implements Target {
     this.#app(name).resume();
   }
 
-  async killBroker(): Promise<void> {
-    this.#broker = null;
-    this.#starting = null;
-    this.world.process(BROKER).crash();
+  async killBroker(id?: number): Promise<void> {
+    nodeMeant(this.nodes, id).kill();
   }
 
-  async powerCutBroker(): Promise<void> {
-    this.#broker = null;
-    this.#starting = null;
-    this.world.powerCut([BROKER]);
+  stopBroker(id?: number): Promise<void> {
+    return nodeMeant(this.nodes, id).stop();
   }
 
-  async startBroker(): Promise<void> {
-    if (this.#broker !== null) return;
-    const starting = this.#starting ?? this.#startOnce();
-    this.#starting = starting;
-    await starting;
-    if (this.#starting === starting) this.#starting = null;
+  async powerCutBroker(ids?: number | readonly number[]): Promise<void> {
+    const meant = typeof ids === 'object' ? ids.map((id) => nodeMeant(this.nodes, id)) : [nodeMeant(this.nodes, ids)];
+    for (const node of meant) node.ended();
+    this.world.powerCut(meant.map((node) => node.host));
   }
 
-  async #startOnce(): Promise<void> {
-    const start = this.#start;
-    if (start === null) throw new Error('this scenario has no broker');
-    const process = this.world.process(BROKER);
-    const ports = process.alive ? process.ports : process.restart();
-    this.#broker = await new Promise<RunningBroker>((resolve, reject) => {
-      process.spawn(() =>
-        start(ports, {
-          host: BROKER,
-          port: BROKER_PORT,
-          properties: { 'log.dirs': '/data', ...this.#settings.broker },
-        }).then(resolve, reject),
-      );
+  startBroker(id?: number): Promise<void> {
+    return nodeMeant(this.nodes, id).start();
+  }
+
+  /** Together: none is ready before a majority of the controllers is there. */
+  async startAll(): Promise<void> {
+    if (this.nodes.length === 1) return this.nodes[0]!.start();
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  pauseBroker(id?: number): void {
+    nodeMeant(this.nodes, id).process.pause();
+  }
+
+  resumeBroker(id?: number): void {
+    nodeMeant(this.nodes, id).process.resume();
+  }
+
+  cutNodes(a: number, b: number, direction: NodeDirection = 'both'): void {
+    const [one, other] = [nodeMeant(this.nodes, a).host, nodeMeant(this.nodes, b).host];
+    if (direction !== 'b-to-a') this.world.network.cut(one, other, { oneWay: true });
+    if (direction !== 'a-to-b') this.world.network.cut(other, one, { oneWay: true });
+  }
+
+  healNodes(a: number, b: number): void {
+    const [one, other] = [nodeMeant(this.nodes, a).host, nodeMeant(this.nodes, b).host];
+    this.world.network.heal(one, other);
+    this.world.network.reset(one, other);
+  }
+
+  slowLink(a: number, b: number, { latencyMs, bytesPerMs }: LinkSpeed): void {
+    this.world.network.link(nodeMeant(this.nodes, a).host, nodeMeant(this.nodes, b).host, {
+      ...(latencyMs === undefined ? {} : { latencyMs: [latencyMs, latencyMs * LATENCY_SPREAD] as const }),
+      ...(bytesPerMs === undefined ? {} : { bytesPerMs }),
     });
   }
 
-  pauseBroker(): void {
-    this.world.process(BROKER).pause();
+  setClock(id: number, change: ClockChange): void {
+    const node = nodeMeant(this.nodes, id);
+    this.#skewed.add(node);
+    node.process.setClock(change);
   }
 
-  resumeBroker(): void {
-    this.world.process(BROKER).resume();
+  fillDisk(id: number): void {
+    const node = nodeMeant(this.nodes, id);
+    const { disk } = node.process;
+    this.#filled.add(node);
+    disk.capacityBytes = disk.usedBytes;
   }
 
-  cutLink(app: string, direction: 'both' | 'to-broker' | 'to-app' = 'both'): void {
+  freeDisk(id: number): void {
+    nodeMeant(this.nodes, id).process.disk.capacityBytes = this.#diskBytes;
+  }
+
+  cutLink(app: string, direction: 'both' | 'to-broker' | 'to-app' = 'both', id?: number): void {
     const { network } = this.world;
-    if (direction === 'both') network.cut(app, BROKER);
-    else if (direction === 'to-broker') network.cut(app, BROKER, { oneWay: true });
-    else network.cut(BROKER, app, { oneWay: true });
+    for (const host of this.#brokerHosts(id)) {
+      if (direction === 'both') network.cut(app, host);
+      else if (direction === 'to-broker') network.cut(app, host, { oneWay: true });
+      else network.cut(host, app, { oneWay: true });
+    }
   }
 
-  healLink(app: string): void {
-    this.world.network.heal(app, BROKER);
+  healLink(app: string, id?: number): void {
+    for (const host of this.#brokerHosts(id)) this.world.network.heal(app, host);
   }
 
   dropNextResponse(app: string): void {
+    const hosts = this.#brokerHosts(undefined);
     const stop = this.world.network.intercept((event) => {
-      if (event.kind !== 'send' || event.from !== BROKER || event.to !== app) return 'deliver';
+      if (event.kind !== 'send' || event.to !== app || !hosts.includes(event.from)) return 'deliver';
       stop();
       this.#interceptions.delete(stop);
       return 'drop-connection-before';
@@ -177,16 +242,49 @@ class SimTarget implements Target {
     this.#interceptions.add(stop);
   }
 
+  partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
+    return this.#view.partition(topic, partition);
+  }
+
+  controller(): Promise<number | null> {
+    return this.#view.controller();
+  }
+
   async heal(): Promise<void> {
     for (const stop of this.#interceptions) stop();
     this.#interceptions.clear();
     this.world.network.healAll();
+    for (const node of this.#skewed) node.process.setClock({ skewMs: 0, driftPpm: 0 });
+    this.#skewed.clear();
+    for (const node of this.#filled) {
+      this.freeDisk(node.id);
+      // A log dir that met a full disk is offline until its broker starts again.
+      node.kill();
+    }
+    this.#filled.clear();
     for (const process of this.world.processes) process.resume();
-    if (this.#start !== null) await this.startBroker();
+    if (this.nodes.length > 0) await this.startAll();
   }
 
   async close(): Promise<void> {
+    this.#view.close();
     for (const process of this.world.processes) process.crash();
+  }
+
+  #watch(onInvariant: NonNullable<TargetSettings['onInvariant']>): void {
+    const invariants = new ClusterInvariants(onInvariant);
+    const byProcess = new Map(this.nodes.map((node) => [node.process, node]));
+    this.world.observer = (life) => {
+      const node = life === null ? undefined : byProcess.get(life.process);
+      const view = node?.running?.inspect?.();
+      if (view === undefined || !life!.alive) return;
+      invariants.observe(view, life!.id);
+    };
+  }
+
+  #brokerHosts(id: number | undefined): string[] {
+    const meant = id === undefined ? this.nodes.filter((node) => node.isBroker) : [nodeMeant(this.nodes, id)];
+    return meant.map((node) => node.host);
   }
 
   #app(name: string): SimProcess {
@@ -194,4 +292,33 @@ class SimTarget implements Target {
     if (process === undefined) throw new Error(`no application process ${name}`);
     return process;
   }
+}
+
+function layoutOf({ brokers = 1, controllers = 0 }: TargetSettings): ClusterLayout {
+  const isSole = brokers === 1 && controllers === 0;
+  const shape = { brokers, controllers };
+  const ports = Array.from({ length: portCount(shape) }, (_, at) => (at < brokers ? BROKER_PORT : CONTROLLER_PORT));
+  const hostOf = (id: number): string => (isSole ? 'broker' : id > brokers ? `controller-${id}` : `broker-${id}`);
+  return planCluster(shape, CLUSTER_ID, ports, hostOf);
+}
+
+function nodesOf(
+  world: SimWorld,
+  layout: ClusterLayout,
+  settings: TargetSettings,
+  start: typeof startBrokerOn,
+): SimNode[] {
+  const isSole = layout.nodes.length === 1;
+  return layout.nodes.map((node) => {
+    const rack = settings.racks?.[(node.id - 1) % settings.racks.length];
+    const properties = {
+      ...layoutProperties(layout, node, LOG_DIR),
+      ...(rack === undefined || !node.isBroker ? {} : { 'broker.rack': rack }),
+      ...settings.broker,
+    };
+    return new SimNode(world, node, node.host, node.port || node.controllerPort, (ports) => {
+      if (!isSole) formatLogDir(ports.files, LOG_DIR, layout.clusterId, node.id);
+      return start(ports, properties);
+    });
+  });
 }

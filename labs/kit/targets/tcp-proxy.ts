@@ -1,10 +1,11 @@
 /**
- * A TCP proxy between one application and the broker: where links are cut and answers lost on real sockets.
+ * A TCP proxy between who connects (an application, another node) and a broker: where links are cut and slowed and answers lost on real sockets.
  *
  * Invariant: bytes pass unchanged and in order, or the connection ends. While a direction is cut its bytes stay in the system's buffers, unseen by
  * either side, as on a dead link; after the heal they go on.
  */
 import net from 'node:net';
+import { FULL_SPEED, type LaneSpeed, TcpLane } from './tcp-lane.ts';
 
 export interface ProxyAddress {
   readonly host: string;
@@ -14,6 +15,8 @@ export interface ProxyAddress {
 interface Pair {
   readonly app: net.Socket;
   readonly broker: net.Socket;
+  readonly toBroker: TcpLane;
+  readonly toApp: TcpLane;
 }
 
 export class TcpProxy {
@@ -22,7 +25,9 @@ export class TcpProxy {
   readonly #pairs = new Set<Pair>();
   #cutToBroker = false;
   #cutToApp = false;
+  #speed: LaneSpeed = FULL_SPEED;
   #dropNextResponse = false;
+  #onDropped: () => void = () => {};
   #refuses = false;
 
   private constructor(server: net.Server, target: ProxyAddress) {
@@ -55,16 +60,29 @@ export class TcpProxy {
     this.#apply();
   }
 
+  /** Both directions, until `heal`. */
+  slow(speed: Partial<LaneSpeed>): void {
+    this.#speed = { ...FULL_SPEED, ...speed };
+    this.#apply();
+  }
+
   heal(): void {
     this.#cutToBroker = false;
     this.#cutToApp = false;
+    this.#speed = FULL_SPEED;
     this.#dropNextResponse = false;
     this.#apply();
   }
 
   /** The next bytes from the broker are lost, and their connection with them. */
-  dropNextResponse(): void {
+  dropNextResponse(onDropped: () => void = () => {}): void {
     this.#dropNextResponse = true;
+    this.#onDropped = onDropped;
+  }
+
+  /** Takes `dropNextResponse` back. */
+  keepNextResponse(): void {
+    this.#dropNextResponse = false;
   }
 
   /** All connections end at once by reset, and no new one is taken: the application is dead. */
@@ -88,30 +106,29 @@ export class TcpProxy {
       return;
     }
     const broker = net.connect({ host: this.#target.host, port: this.#target.port, noDelay: true });
-    const pair: Pair = { app, broker };
+    const pair: Pair = { app, broker, toBroker: new TcpLane(app, broker), toApp: new TcpLane(broker, app) };
     this.#pairs.add(pair);
-    app.on('data', (chunk) => {
-      if (!broker.write(chunk)) app.pause();
-    });
-    broker.on('drain', () => this.#apply());
-    broker.on('data', (chunk) => {
+    app.on('data', (chunk: Buffer) => pair.toBroker.push(chunk));
+    broker.on('data', (chunk: Buffer) => {
       if (this.#dropNextResponse) {
         this.#dropNextResponse = false;
+        this.#onDropped();
         app.resetAndDestroy();
         broker.resetAndDestroy();
         return;
       }
-      if (!app.write(chunk)) broker.pause();
+      pair.toApp.push(chunk);
     });
-    app.on('drain', () => this.#apply());
-    app.on('end', () => broker.end());
-    broker.on('end', () => app.end());
-    for (const [one, other] of [
-      [app, broker],
-      [broker, app],
+    app.on('end', () => pair.toBroker.end());
+    broker.on('end', () => pair.toApp.end());
+    for (const [one, other, lane] of [
+      [app, broker, pair.toApp],
+      [broker, app, pair.toBroker],
     ] as const) {
       one.on('error', () => {});
+      one.on('drain', () => lane.flow());
       one.on('close', () => {
+        lane.close();
         other.destroy();
         this.#pairs.delete(pair);
       });
@@ -123,44 +140,8 @@ export class TcpProxy {
     for (const pair of this.#pairs) this.#applyTo(pair);
   }
 
-  #applyTo({ app, broker }: Pair): void {
-    if (this.#cutToBroker || broker.writableNeedDrain) app.pause();
-    else app.resume();
-    if (this.#cutToApp || app.writableNeedDrain) broker.pause();
-    else broker.resume();
+  #applyTo({ toBroker, toApp }: Pair): void {
+    toBroker.set(this.#cutToBroker, this.#speed);
+    toApp.set(this.#cutToApp, this.#speed);
   }
-}
-
-/** Below the range from which systems give ports to outgoing connections. */
-const PORT_MIN = 15_000;
-const PORT_MAX = 32_000;
-const PORT_TRIES_MAX = 2000;
-/** Each port is given once: targets that open side by side must not find the same one free. Processes begin at different places. */
-let nextPort = Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
-
-/**
- * Free ports that stay free while nobody listens on them: outside the ephemeral range. There, a client that knocks at the port of a killed broker can be
- * given that very port for its own end, connect to itself, and keep the broker from coming back.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers: net.Server[] = [];
-  try {
-    for (let tried = 0; servers.length < count; tried++) {
-      if (tried === PORT_TRIES_MAX) throw new Error(`no ${count} free ports between ${PORT_MIN} and ${PORT_MAX}`);
-      const server = await listenOn(PORT_MIN + (nextPort++ % (PORT_MAX - PORT_MIN)));
-      if (server !== null) servers.push(server);
-    }
-    return servers.map((server) => (server.address() as net.AddressInfo).port);
-  } finally {
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  }
-}
-
-/** null when the port is taken. */
-function listenOn(port: number): Promise<net.Server | null> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(null));
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
 }

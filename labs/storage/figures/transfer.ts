@@ -6,14 +6,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { spreadOf } from '@mqlab/bench/statistics.ts';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { NodeProcess } from '@mqlab/core/cli/node-process.ts';
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { LATEST_TIMESTAMP } from '@mqlab/core/client/consumer/timestamps.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import { buildBatch } from '@mqlab/core/protocol/record-batch-builder.ts';
 import type { Figure, Table } from '@mqlab/reports/run-data.ts';
 import type { InputRecord } from '../../kit/input.ts';
-import { BrokerProcess } from '../../kit/targets/broker-process.ts';
-import { freePorts } from '../../kit/targets/tcp-proxy.ts';
 import { fetchFrame, produceFrame, RawClient } from './raw-client.ts';
 
 const TOPIC = 'storage';
@@ -26,7 +26,7 @@ const FETCHES = 24;
 const PAIRS = { quick: 4, full: 12 } as const;
 
 interface Side {
-  readonly broker: BrokerProcess;
+  readonly broker: NodeProcess;
   readonly client: RawClient;
   readonly rates: number[];
   readonly cpus: number[];
@@ -54,13 +54,13 @@ export async function measureTransfers(
   const writes: number[] = [];
   const open = async (name: string, mode: 'auto' | 'off'): Promise<Side> => {
     const [port] = await freePorts(1);
-    const broker = new BrokerProcess(
+    const broker = new NodeProcess(
       {
         'log.dirs': join(folder, name),
         listeners: `PLAINTEXT://127.0.0.1:${port}`,
         'log.segment.bytes': String(SEGMENT_BYTES),
       },
-      { MQLAB_SENDFILE: mode },
+      { environment: { MQLAB_SENDFILE: mode } },
     );
     await broker.start();
     const bootstrap = `127.0.0.1:${port}`;
