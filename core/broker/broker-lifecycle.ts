@@ -54,6 +54,8 @@ export class BrokerLifecycle {
   private readonly parts: BrokerLifecycleParts;
   private epoch = -1;
   private fenced = true;
+  /** After it had been let in. */
+  private wasFenced = false;
   private mayEnd = false;
   private wantsFence = true;
   private wantsShutDown = false;
@@ -182,14 +184,22 @@ export class BrokerLifecycle {
     const answer = await this.askOnce();
     this.isAsking = false;
     if (answer !== null && answer.errorCode === ErrorCode.NONE) {
-      if (this.fenced !== answer.isFenced) this.parts.onLog(answer.isFenced ? 'fenced' : 'unfenced');
-      this.fenced = answer.isFenced;
+      if (this.fenced !== answer.isFenced) this.fencedChanged(answer.isFenced);
       this.mayEnd = answer.shouldShutDown;
     }
     this.notify();
     const isAwaited = this.listeners.length > 0;
     const { heartbeatIntervalMs } = this.parts;
     this.schedule(answer === null ? RETRY_MS : isAwaited ? Math.min(EAGER_INTERVAL_MS, heartbeatIntervalMs) : heartbeatIntervalMs);
+  }
+
+  private fencedChanged(isFenced: boolean): void {
+    this.fenced = isFenced;
+    if (this.wantsShutDown) return;
+    // Being let in for the first time is no news.
+    if (isFenced) this.parts.onLog('the controller has fenced this broker: it leads nothing');
+    else if (this.wasFenced) this.parts.onLog('this broker is not fenced any more');
+    this.wasFenced = isFenced;
   }
 
   private async askOnce(): Promise<HeartbeatAnswer | null> {

@@ -1,15 +1,25 @@
-import { newId } from '../controller/controller.ts';
+import type { ProducerIdBlock } from '../controller/controller.ts';
+import type { ClusterImage } from '../controller/image.ts';
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { LogManager } from '../log/log-manager.ts';
 import type { Ports } from '../ports/ports.ts';
+import { ErrorCode, errorOf } from '../protocol/errors.ts';
+import { AllocateProducerIds } from '../protocol/messages/67-allocate-producer-ids.ts';
+import type { BrokersView } from '../replica/leadership.ts';
+import type { FetcherSettings } from '../replica/replica-fetcher.ts';
+import { ReplicaFetchers } from '../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
+import { localPersister } from '../shares/local-persister.ts';
 import { ShareCoordinator } from '../shares/share-coordinator.ts';
 import { SharePartitions } from '../shares/share-partitions.ts';
 import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { AlterPartitionChannel } from './alter-partition-channel.ts';
 import type { BrokerLifecycle } from './broker-lifecycle.ts';
+import type { BrokerCalls } from './broker-calls.ts';
+import type { BrokerConfig } from './config.ts';
+import type { ControllerGateway } from './controller-gateway.ts';
 import { groupConfigOf, shareConfigOf, transactionConfigOf } from './coordinator-config.ts';
 import { Dispatch } from './dispatch.ts';
 import { gatedByFeature } from './feature-gates.ts';
@@ -17,6 +27,7 @@ import { FetchSessions } from './fetch-sessions.ts';
 import { GroupSettings } from './group-settings.ts';
 import { topicsView } from './groups/request-context.ts';
 import { FORWARDED_APIS, HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
+import type { EndPoint } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
 import type { MetadataNode } from './metadata-node.ts';
 import { ProducerIds } from './producer-ids.ts';
@@ -25,6 +36,12 @@ import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
+import { ClusterTopicCreator } from './topic-creator.ts';
+import { ClusterMarkers } from './transactions/cluster-markers.ts';
+import { LocalMarkers } from './transactions/local-markers.ts';
+import { Verifications } from './transactions/verifications.ts';
+
+const PRODUCER_IDS_MS_MAX = 5_000;
 
 /**
  * What a node with the broker's role has: logs and replicas, coordinators, parked requests, and the handlers of clients' requests.
@@ -95,10 +112,11 @@ export class BrokerRole {
       clock,
       config: shareConfigOf(config, image),
       partitionExists: (topicId, partition) => image.topicById(topicId)?.partitions[partition] !== undefined,
+      onProblem,
     });
     const sharePartitions = new SharePartitions();
-    const topicCreation = new TopicCreation(image, new TopicCreator(node), config);
-    const sharePersister = clusterPersister({ coordinator: shares, image, calls, nodeId, ensureTopic: () => topicCreation.ensureShareStateTopic() });
+    const topicCreation = new TopicCreation(image, new ClusterTopicCreator({ ...node, until: (isSo, ms) => node.until(isSo, ms) }), config);
+    const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
     const { groupConfig } = new GroupSettings(image, settings);
     const groups = new GroupCoordinator({
       clock,
@@ -107,14 +125,18 @@ export class BrokerRole {
       topics: topicsView(image),
       configOf: groupConfig,
       shareStates: sharePersister,
+      onProblem,
     });
-    const producerIds = new ProducerIds(clock, () => nextProducerIdBlock(node, brokerEpoch()));
-    const markers = new LocalMarkers({ image, replicas, groups, clock });
+    const producerIds = new ProducerIds(() => nextProducerIds(gateway, nodeId, brokerEpoch()), clock);
+    const verifications = new Verifications();
+    const timeoutMs = config.number('request.timeout.ms');
+    const markers = new LocalMarkers({ image, replicas, groups, verifications, clock, timeoutMs });
     const transactions = new TransactionCoordinator({
       clock,
       config: transactionConfigOf(config, image),
-      markers: new ClusterMarkers({ local: markers, image, nodeId, calls, clock }),
+      markers: new ClusterMarkers({ local: markers, image, nodeId, calls, timeoutMs }),
       takeProducerId: () => producerIds.take(),
+      onProblem,
     });
     this.services = {
       ...node.services,
@@ -193,6 +215,16 @@ export class BrokerRole {
     purgatory.close();
     this.links.close();
   }
+}
+
+async function nextProducerIds(
+  gateway: ControllerGateway,
+  brokerId: number,
+  brokerEpoch: number,
+): Promise<ProducerIdBlock> {
+  const answer = await gateway.askUntil(AllocateProducerIds, { brokerId, brokerEpoch }, PRODUCER_IDS_MS_MAX);
+  if (answer.errorCode !== ErrorCode.NONE) throw new Error(errorOf(answer.errorCode).name);
+  return { first: answer.producerIdStart, count: answer.producerIdLen };
 }
 
 function brokersView(image: ClusterImage): BrokersView {

@@ -31,7 +31,7 @@ export interface BrokerOptions {
   /** What people should know: recovery, failed disks, connections refused. */
   readonly onLog?: (message: string) => void;
   /** The node cannot go on; default: it shuts down. */
-  readonly onFatal?: (error: Error) => void;
+  readonly onFatal?: (error: unknown) => void;
 }
 
 export class Broker {
@@ -39,7 +39,7 @@ export class Broker {
   private readonly ports: Ports;
   private readonly config: BrokerConfig;
   private readonly onLog: (message: string) => void;
-  private readonly onFatal: (error: Error) => void;
+  private readonly onFatal: (error: unknown) => void;
   private readonly image = new ClusterImage();
   private readonly settings: Settings;
   private readonly sockets: SocketServer;
@@ -62,7 +62,7 @@ export class Broker {
     this.onFatal =
       options.onFatal ??
       ((error) => {
-        this.onLog(`this node cannot go on: ${error.message}`);
+        this.onLog(`this node cannot go on: ${error instanceof Error ? error.message : String(error)}`);
         void this.shutdown();
       });
     this.settings = new Settings(this.config, this.image);
@@ -200,6 +200,7 @@ export class Broker {
       onLog: this.onLog,
     });
     this.lifecycle = lifecycle;
+    await node.whenControllerKnown;
     const brokerEpoch = await lifecycle.register();
     await node.quorum.whenApplied(brokerEpoch + 1);
   }

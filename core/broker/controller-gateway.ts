@@ -1,10 +1,11 @@
+import { NotControllerError } from '../controller/controller.ts';
 import { type Clock, sleep } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
 import { Envelope } from '../protocol/messages/58-envelope.ts';
 import { Reader } from '../protocol/reader.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../protocol/schema.ts';
-import type { LeaderAndEpoch } from '../quorum/metadata-quorum.ts';
+import type { LeaderAndEpoch } from '../quorum/raft-events.ts';
 import type { NodeLinks } from '../rpc/node-links.ts';
 import { type AnyApi, decodeResponse, encodeRequest } from '../rpc/request-codec.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
@@ -102,7 +103,14 @@ export class ControllerGateway {
   }
 
   private async forwardOnce(frame: Buffer, caller: Caller, timeoutMs: number): Promise<Buffer | null> {
-    if (this.parts.isActiveHere()) return this.parts.handleHere(frame);
+    if (this.parts.isActiveHere()) {
+      try {
+        return await this.parts.handleHere(frame);
+      } catch (error) {
+        if (!(error instanceof NotControllerError)) throw error;
+        return null;
+      }
+    }
     const body = {
       requestData: frame,
       requestPrincipal: ANONYMOUS_PRINCIPAL,
@@ -133,7 +141,12 @@ export class ControllerGateway {
   ): Promise<ResponseOf<Api<Req, Res>>> {
     const version = api.request.versionMax;
     const frame = frameOf(encodeRequest(api, version, 0, CLIENT_ID, body));
-    return decodeResponse(api, version, await this.parts.handleHere(frame));
+    try {
+      return decodeResponse(api, version, await this.parts.handleHere(frame));
+    } catch (error) {
+      if (!(error instanceof NotControllerError)) throw error;
+      throw new RpcError('connection-lost', 'unknown', 'the controller of this node is not the active one any more', error);
+    }
   }
 }
 

@@ -17,9 +17,8 @@ export function groupConfigOf(config: BrokerConfig, image: ClusterImage): GroupC
     sessionTimeoutMaxMs: config.number('group.max.session.timeout.ms'),
     initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
     sizeMax: config.number('group.max.size'),
-    get offsetsPartitions() {
-      return partitionsOf(image, CONSUMER_OFFSETS_TOPIC) ?? config.number('offsets.topic.num.partitions');
-    },
+    offsetsPartitions: () =>
+      partitionsOf(image, CONSUMER_OFFSETS_TOPIC) ?? config.number('offsets.topic.num.partitions'),
     offsetMetadataLengthMax: config.number('offset.metadata.max.bytes'),
     offsetsRetentionMs: config.number('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
@@ -40,10 +39,8 @@ export function groupConfigOf(config: BrokerConfig, image: ClusterImage): GroupC
 
 export function shareConfigOf(config: BrokerConfig, image: ClusterImage): ShareCoordinatorConfig {
   return {
-    get statePartitions() {
-      const existing = partitionsOf(image, SHARE_GROUP_STATE_TOPIC);
-      return existing ?? config.number('share.coordinator.state.topic.num.partitions');
-    },
+    statePartitions: () =>
+      partitionsOf(image, SHARE_GROUP_STATE_TOPIC) ?? config.number('share.coordinator.state.topic.num.partitions'),
     updatesPerSnapshot: config.number('share.coordinator.snapshot.update.records.per.snapshot'),
     pruneIntervalMs: config.number('share.coordinator.state.topic.prune.interval.ms'),
     coldSnapshotIntervalMs: config.number('share.coordinator.cold.partition.snapshot.interval.ms'),
@@ -52,9 +49,8 @@ export function shareConfigOf(config: BrokerConfig, image: ClusterImage): ShareC
 
 export function transactionConfigOf(config: BrokerConfig, image: ClusterImage): TransactionCoordinatorConfig {
   return {
-    get statePartitions() {
-      return partitionsOf(image, TRANSACTION_STATE_TOPIC) ?? config.number('transaction.state.log.num.partitions');
-    },
+    statePartitions: () =>
+      partitionsOf(image, TRANSACTION_STATE_TOPIC) ?? config.number('transaction.state.log.num.partitions'),
     timeoutMsMax: config.number('transaction.max.timeout.ms'),
     abortIntervalMs: config.number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
     expirationMs: config.number('transactional.id.expiration.ms'),

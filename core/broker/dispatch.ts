@@ -1,3 +1,4 @@
+import { NotControllerError } from '../controller/controller.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { type RequestHeader, readRequestHeader, requestHeaderVersion } from '../protocol/header.ts';
 import { ApiVersions } from '../protocol/messages/18-api-versions.ts';
@@ -22,8 +23,7 @@ const SIZE_BYTES = 4;
  * - Every answer says for how long its client is throttled, if it is, and the connection is not read for so long after it.
  * - Bytes that cannot be read close the connection (WireError). Bytes behind the request are not looked at, as in Kafka: librdkafka 2.16 sends three of them
  *   with Metadata v13.
- * - What only the controller decides goes to the active one, and its answer back as it is; where none answers in time, this node's own inactive
- *   controller says so (NOT_CONTROLLER).
+ * - What only the controller decides goes to the active one, and its answer back as it is; where none answers in time the connection is closed.
  */
 export class Dispatch<Services extends NodeServices> {
   private readonly node: Services;
@@ -56,19 +56,30 @@ export class Dispatch<Services extends NodeServices> {
     const request = api.request.read(reader, apiVersion);
     this.count(api.name);
     this.node.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
-    if (this.forwarded.has(apiKey) && !this.node.gateway.isActiveHere) {
-      return this.forward(Buffer.from(frame), handler, connection, listenerName);
-    }
+    if (this.forwarded.has(apiKey)) return this.decided(Buffer.from(frame), handler, request, header, connection, listenerName);
     return this.answer(handler, request, header, { connection, listenerName, frameBytes: frame.length });
   }
 
-  private async forward(frame: Buffer, handler: Handler<Services>, from: Caller, listenerName: string): Promise<Reply> {
-    const answer = await this.node.gateway.forward(frame, handler.api, from);
-    if (answer !== null) return { kind: 'send', parts: [withSize(answer)] };
-    const reader = new Reader(frame);
-    const header = readRequestHeader(reader, (_, version) => requestHeaderVersion(handler.api, version));
-    const request = handler.api.request.read(reader, header.apiVersion);
-    return this.answer(handler, request, header, { connection: from, listenerName, frameBytes: frame.length });
+  /** Answered by the active controller: here when it is this node's, and elsewhere also when it stopped being it meanwhile. */
+  private async decided(
+    frame: Buffer,
+    handler: Handler<Services>,
+    request: unknown,
+    header: RequestHeader,
+    from: Caller,
+    listenerName: string,
+  ): Promise<Reply> {
+    const { gateway } = this.node;
+    if (gateway.isActiveHere) {
+      try {
+        return await this.answer(handler, request, header, { connection: from, listenerName, frameBytes: frame.length });
+      } catch (error) {
+        if (!(error instanceof NotControllerError)) throw error;
+      }
+    }
+    const answer = await gateway.forward(frame, handler.api, from);
+    if (answer === null) return this.refuse(`${handler.api.name}: no active controller answered`);
+    return { kind: 'send', parts: [withSize(answer)] };
   }
 
   private answer(

@@ -1,8 +1,13 @@
 import { Controller } from '../controller/controller.ts';
+import { type ControllerSettings, IDLE_CONTROLLER } from '../controller/controller-settings.ts';
 import type { ClusterImage } from '../controller/image.ts';
 import { decodeMetadataRecord, encodeMetadataRecord, type NewMetadataRecord } from '../controller/records/metadata-record.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
-import { type CommittedBatch, type LeaderAndEpoch, MetadataQuorum } from '../quorum/metadata-quorum.ts';
+import { MetadataQuorum } from '../quorum/metadata-quorum.ts';
+import type { LeaderAndEpoch } from '../quorum/raft-events.ts';
+import type { CommittedBatch } from '../quorum/state-machine.ts';
+import type { QuorumSettings } from '../quorum/quorum-settings.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
 import type { BrokerConfig } from './config.ts';
 import { ControllerGateway } from './controller-gateway.ts';
@@ -40,13 +45,15 @@ export interface MetadataNodeParts {
   /** Where controllers are reached, as far as this node knows of itself. */
   readonly endPoints: () => readonly EndPoint[];
   /** The metadata cannot be kept or carried out any more: this node must end. */
-  readonly onFatal: (error: Error) => void;
+  readonly onFatal: (error: unknown) => void;
 }
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 /** This node asks its own controller. */
 const SELF: Caller = { remote: LOOPBACK, local: LOOPBACK, whenClosed: () => () => {} };
 const OWN_LISTENER = 'CONTROLLER';
+/** leader.imbalance.per.broker.percentage, which Kafka 4 has fixed. */
+const LEADER_IMBALANCE_PERCENTAGE_MAX = 10;
 
 export class MetadataNode {
   readonly image: ClusterImage;
@@ -55,15 +62,23 @@ export class MetadataNode {
   readonly gateway: ControllerGateway;
   readonly services: NodeServices;
   readonly dispatch: Dispatch<NodeServices>;
+  private readonly clock: Clock;
   private readonly links: NodeLinks;
   private readonly onProblem: (message: string) => void;
+  private readonly isAlone: boolean;
   private readonly listeners = new Set<() => void>();
+  private controllerKnown: () => void = () => {};
+  /** Resolves when an active controller is known for the first time. */
+  readonly whenControllerKnown = new Promise<void>((resolve) => {
+    this.controllerKnown = resolve;
+  });
 
   constructor(parts: MetadataNodeParts) {
     const { ports, config, settings, image, clusterId, directoryId } = parts;
     const { clock, random, files } = ports;
     const { nodeId } = config;
     this.image = image;
+    this.clock = clock;
     this.onProblem = parts.onProblem;
     const voters = votersOf(config);
     this.links = new NodeLinks(ports, {
@@ -72,6 +87,7 @@ export class MetadataNode {
       requestTimeoutMs: config.number('controller.socket.timeout.ms'),
     });
     const isAlone = voters.length === 0;
+    this.isAlone = isAlone;
     this.quorum = MetadataQuorum.open({
       clock,
       random,
@@ -138,6 +154,7 @@ export class MetadataNode {
       quotas: new Quotas(clock, image.clientQuotas, config),
       clientInformation: new ClientInformation(),
       metrics: parts.metrics,
+      onLog: parts.onProblem,
       apis: CONTROLLER_HANDLERS.filter(({ api }) => !UNADVERTISED_APIS.has(api.key)).map(({ api }) => api),
     };
     this.dispatch = new Dispatch(this.services, CONTROLLER_HANDLERS);
@@ -147,15 +164,19 @@ export class MetadataNode {
     this.quorum.start();
   }
 
-  /** Resolves when it is so after some change of the image. */
-  until(isSo: () => boolean): Promise<void> {
+  /** Resolves when it is so after some change of the image, or the time is over. */
+  until(isSo: () => boolean, timeoutMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (isSo()) return Promise.resolve();
     return new Promise((resolve) => {
-      const look = (): void => {
-        if (!isSo()) return;
+      const end = (): void => {
         this.listeners.delete(look);
+        timer?.cancel();
         resolve();
       };
+      const look = (): void => {
+        if (isSo()) end();
+      };
+      const timer = Number.isFinite(timeoutMs) ? this.clock.setTimer(timeoutMs, end) : null;
       this.listeners.add(look);
     });
   }
@@ -196,40 +217,47 @@ export class MetadataNode {
   private leaderChanged({ leaderId, epoch }: LeaderAndEpoch, isLeader: boolean): void {
     if (!isLeader) {
       this.controller.deactivate();
+      if (leaderId >= 0 && leaderId !== this.services.nodeId) this.controllerKnown();
       return;
     }
-    this.onProblem(`controller ${leaderId} is active in epoch ${epoch}`);
+    if (!this.isAlone) this.onProblem(`controller ${leaderId} is active in epoch ${epoch}`);
     this.controller.activate();
+    this.controllerKnown();
     this.controller.bootstrap(FINALIZED_FEATURES).catch(() => {}); // Leadership ended meanwhile: the next controller does it.
   }
 }
 
-function quorumSettingsOf(config: BrokerConfig) {
+function quorumSettingsOf(config: BrokerConfig): QuorumSettings {
   const number = (name: string): number => config.number(name);
   return {
     electionTimeoutMs: number('controller.quorum.election.timeout.ms'),
     fetchTimeoutMs: number('controller.quorum.fetch.timeout.ms'),
-    electionBackoffMsMax: number('controller.quorum.election.backoff.max.ms'),
+    electionBackoffMaxMs: number('controller.quorum.election.backoff.max.ms'),
     requestTimeoutMs: number('controller.quorum.request.timeout.ms'),
     retryBackoffMs: number('controller.quorum.retry.backoff.ms'),
-    fetchBytesMax: number('controller.quorum.fetch.max.bytes'),
-    fetchSnapshotBytesMax: number('controller.quorum.fetch.snapshot.max.bytes'),
-    snapshotBytes: number('metadata.log.max.record.bytes.between.snapshots'),
-    snapshotIntervalMs: number('metadata.log.max.snapshot.interval.ms'),
-    segmentBytes: number('metadata.log.segment.bytes'),
-    segmentMs: number('metadata.log.segment.ms'),
-    retentionBytes: number('metadata.max.retention.bytes'),
-    retentionMs: number('metadata.max.retention.ms'),
+    fetchMaxBytes: number('controller.quorum.fetch.max.bytes'),
+    fetchSnapshotMaxBytes: number('controller.quorum.fetch.snapshot.max.bytes'),
+    logSegmentBytes: number('metadata.log.segment.bytes'),
+    logSegmentMs: number('metadata.log.segment.ms'),
+    recordBytesBetweenSnapshotsMax: number('metadata.log.max.record.bytes.between.snapshots'),
+    snapshotIntervalMaxMs: number('metadata.log.max.snapshot.interval.ms'),
+    retentionMaxBytes: number('metadata.max.retention.bytes'),
+    retentionMaxMs: number('metadata.max.retention.ms'),
   };
 }
 
-function controllerSettingsOf(config: BrokerConfig, isAlone: boolean) {
+function controllerSettingsOf(config: BrokerConfig, isAlone: boolean): ControllerSettings {
+  // A node alone has nobody to watch, and nobody to tell that it is there.
+  if (isAlone) return IDLE_CONTROLLER;
+  const never = Number.POSITIVE_INFINITY;
+  const idleMs = config.number('metadata.max.idle.interval.ms');
   return {
-    sessionTimeoutMs: config.number('broker.session.timeout.ms'),
-    isLeaderRebalanceEnabled: config.boolean('auto.leader.rebalance.enable'),
-    leaderImbalanceCheckIntervalMs: config.number('leader.imbalance.check.interval.seconds') * 1000,
-    uncleanElectionIntervalMs: config.number('unclean.leader.election.interval.ms'),
-    // A node alone need not say that it is there.
-    idleIntervalMs: isAlone ? 0 : config.number('metadata.max.idle.interval.ms'),
+    brokerSessionTimeoutMs: config.number('broker.session.timeout.ms'),
+    leaderImbalanceCheckIntervalMs: config.boolean('auto.leader.rebalance.enable')
+      ? config.number('leader.imbalance.check.interval.seconds') * 1000
+      : never,
+    leaderImbalancePercentageMax: LEADER_IMBALANCE_PERCENTAGE_MAX,
+    uncleanLeaderElectionIntervalMs: config.number('unclean.leader.election.interval.ms'),
+    metadataMaxIdleIntervalMs: idleMs === 0 ? never : idleMs,
   };
 }

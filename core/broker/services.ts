@@ -48,6 +48,8 @@ export interface NodeServices {
   readonly quotas: Quotas;
   readonly clientInformation: ClientInformation;
   readonly metrics: BrokerMetrics;
+  /** For people. */
+  readonly onLog: (message: string) => void;
   /** What ApiVersions names: the APIs that have a handler. */
   readonly apis: readonly AnyApi[];
 }

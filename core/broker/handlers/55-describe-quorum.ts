@@ -1,13 +1,13 @@
 import { CLUSTER_METADATA_TOPIC } from '../../controller/topic-name.ts';
 import { ErrorCode, errorOf } from '../../protocol/errors.ts';
 import { DescribeQuorum } from '../../protocol/messages/55-describe-quorum.ts';
-import { handlerOf } from '../handler.ts';
+import { nodeHandlerOf } from '../handler.ts';
 
 /**
- * DescribeQuorum 0–2: leader and voters of the metadata log. This controller is the only voter: it leads, and is never behind.
+ * DescribeQuorum 0–2: leader, voters and observers of the metadata log, as the leader knows them; another controller says that it is not the leader.
  * A request for anything but the one partition of the metadata log is answered with UNKNOWN_TOPIC_OR_PARTITION for all that it names.
  */
-export const describeQuorumHandler = handlerOf(DescribeQuorum, (broker, { topics }) => {
+export const describeQuorumHandler = nodeHandlerOf(DescribeQuorum, (node, { topics }) => {
   const isMetadata =
     topics.length === 1 &&
     topics[0]!.topicName === CLUSTER_METADATA_TOPIC &&
@@ -34,15 +34,9 @@ export const describeQuorumHandler = handlerOf(DescribeQuorum, (broker, { topics
       nodes: [],
     };
   }
-  const { nodeId, clock, quorum } = broker;
-  const nowMs = clock.now();
-  const self = {
-    replicaId: nodeId,
-    replicaDirectoryId: quorum.directoryId,
-    logEndOffset: quorum.logEndOffset(),
-    lastFetchTimestamp: nowMs,
-    lastCaughtUpTimestamp: nowMs,
-  };
+  const { isLeader, leaderId, leaderEpoch, highWatermark, voters, observers } = node.quorum.describe();
+  const errorCode = isLeader ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  const replicaOf = ({ directoryId, ...each }: (typeof voters)[number]) => ({ ...each, replicaDirectoryId: directoryId });
   return {
     errorCode: ErrorCode.NONE,
     errorMessage: '',
@@ -52,17 +46,17 @@ export const describeQuorumHandler = handlerOf(DescribeQuorum, (broker, { topics
         partitions: [
           {
             partitionIndex: 0,
-            errorCode: ErrorCode.NONE,
-            errorMessage: '',
-            leaderId: nodeId,
-            leaderEpoch: quorum.leaderEpoch,
-            highWatermark: quorum.logEndOffset(),
-            currentVoters: [self],
-            observers: [],
+            errorCode,
+            errorMessage: isLeader ? '' : errorOf(errorCode).message,
+            leaderId,
+            leaderEpoch,
+            highWatermark,
+            currentVoters: voters.map(replicaOf),
+            observers: observers.map(replicaOf),
           },
         ],
       },
     ],
-    nodes: [{ nodeId, listeners: quorum.listeners() }],
+    nodes: node.controllers().map(({ nodeId, ...listener }) => ({ nodeId, listeners: [listener] })),
   };
 });

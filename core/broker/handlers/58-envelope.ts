@@ -1,3 +1,4 @@
+import { NotControllerError } from '../../controller/controller.ts';
 import { ErrorCode } from '../../protocol/errors.ts';
 import { Envelope } from '../../protocol/messages/58-envelope.ts';
 import { frameOf } from '../envelope.ts';
@@ -7,8 +8,12 @@ import { nodeHandlerOf } from '../handler.ts';
 export const envelopeHandler = nodeHandlerOf(Envelope, async (node, { requestData }, call) => {
   const refused = (errorCode: number) => ({ responseData: null, errorCode });
   if (!node.controller.isActive) return refused(ErrorCode.NOT_CONTROLLER);
-  const reply = await node.handleForwarded(Buffer.from(requestData), call.connection);
-  return reply.kind === 'send'
-    ? { responseData: frameOf(reply.parts), errorCode: ErrorCode.NONE }
-    : refused(ErrorCode.INVALID_REQUEST);
+  try {
+    const reply = await node.handleForwarded(Buffer.from(requestData), call.connection);
+    if (reply.kind !== 'send') return refused(ErrorCode.INVALID_REQUEST);
+    return { responseData: frameOf(reply.parts), errorCode: ErrorCode.NONE };
+  } catch (error) {
+    if (!(error instanceof NotControllerError)) throw error;
+    return refused(ErrorCode.NOT_CONTROLLER);
+  }
 });
