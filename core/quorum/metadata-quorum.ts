@@ -45,6 +45,7 @@ import type {
   VoteAnswer,
 } from './raft-events.ts';
 import type { SnapshotId } from './raft-log.ts';
+import type { Role } from './roles.ts';
 import { SnapshotSchedule } from './snapshot-schedule.ts';
 import { Snapshots } from './snapshots.ts';
 import type { StateMachine } from './state-machine.ts';
@@ -85,7 +86,8 @@ const RESIGN_WAIT_MS = 1000;
 export class MetadataQuorum {
   private readonly options: MetadataQuorumOptions;
   private readonly me: Me;
-  private readonly log: QuorumLog;
+  /** For who looks on; nobody else changes it. */
+  readonly log: QuorumLog;
   private readonly snapshots: Snapshots;
   private readonly electionState: ElectionStateFile;
   private readonly applier: Applier;
@@ -162,6 +164,11 @@ export class MetadataQuorum {
 
   get leader(): LeaderAndEpoch {
     return this.raft.leader;
+  }
+
+  /** As Kafka's current-state metric calls it. */
+  get state(): Role['kind'] {
+    return this.raft.role.kind;
   }
 
   get isVoter(): boolean {
