@@ -21,10 +21,10 @@ export const SIM_SETTINGS: QuorumSettings = {
   electionBackoffMaxMs: 100,
   requestTimeoutMs: 200,
   fetchMaxBytes: 600,
-  fetchSnapshotMaxBytes: 300,
+  fetchSnapshotMaxBytes: 700,
   logSegmentBytes: 1500,
   recordBytesBetweenSnapshotsMax: 2500,
-  retentionMaxBytes: 6000,
+  retentionMaxBytes: 14_000,
 };
 
 export const CLUSTER_ID = 'bXFsYWItc2ltdWxhdGVkMA';
