@@ -105,7 +105,9 @@ function nextState(
   switch (stateOf(broker)) {
     case 'fenced':
       if (wantShutDown) return 'shut down';
-      return !wantFence && currentMetadataOffset >= broker.brokerEpoch ? 'unfenced' : 'fenced';
+      // A life that began to stop does not serve again.
+      if (wantFence || broker.isInControlledShutdown) return 'fenced';
+      return currentMetadataOffset >= broker.brokerEpoch ? 'unfenced' : 'fenced';
     case 'unfenced':
       if (wantFence) return wantShutDown ? 'shut down' : 'fenced';
       if (!wantShutDown) return 'unfenced';

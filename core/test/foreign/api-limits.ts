@@ -1,7 +1,7 @@
 // What an API does not do here, and why: the one column of core/APIS.md that nothing can generate.
 
 /** Between brokers and controllers only; no client asks them. */
-export const CLUSTER_APIS: ReadonlySet<number> = new Set([52, 53, 54, 56, 58, 59, 62, 63, 67, 70]);
+export const CLUSTER_APIS: ReadonlySet<number> = new Set([52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73]);
 
 const plainOnly = 'no SASL listener yet: answered as Kafka does on a plain one';
 const noAuthorizer = 'no authorizer: answered as Kafka does without one';
