@@ -15,6 +15,7 @@ import { ShareCoordinator } from '../shares/share-coordinator.ts';
 import { SharePartitions } from '../shares/share-partitions.ts';
 import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import { NO_OTHER_BROKERS } from './broker-calls.ts';
 import type { BrokerConfig } from './config.ts';
 import { Dispatch } from './dispatch.ts';
 import { gatedByFeature } from './feature-gates.ts';
@@ -37,6 +38,7 @@ import { brokerConfigRules, Settings } from './settings.ts';
 import { ClientInformation } from './telemetry/client-information.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
+import { Entering } from './transactions/entering.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
 import { Verifications } from './transactions/verifications.ts';
 
@@ -187,6 +189,17 @@ export class Broker {
       takeProducerId: () => producerIds.take(),
       onProblem,
     });
+    const calls = NO_OTHER_BROKERS;
+    const entering = new Entering({
+      nodeId,
+      image,
+      transactions,
+      calls,
+      clock,
+      timeoutMs,
+      retryBackoffMs: config.number('add.partitions.to.txn.retry.backoff.ms'),
+      retryMsMax: config.number('add.partitions.to.txn.retry.backoff.max.ms'),
+    });
     const services: BrokerServices = {
       nodeId,
       clusterId,
@@ -208,6 +221,9 @@ export class Broker {
       groupConfig,
       transactions,
       markers,
+      entering,
+      verifications,
+      calls,
       shares,
       sharePersister,
       sharePartitions,

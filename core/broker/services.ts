@@ -11,6 +11,7 @@ import type { ShareCoordinator } from '../shares/share-coordinator.ts';
 import type { SharePartitions } from '../shares/share-partitions.ts';
 import type { ShareSessions } from '../shares/share-sessions.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { BrokerCalls } from './broker-calls.ts';
 import type { BrokerConfig } from './config.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
 import type { EndPoint } from './listeners.ts';
@@ -23,7 +24,9 @@ import type { Settings } from './settings.ts';
 import type { ClientInformation } from './telemetry/client-information.ts';
 import type { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import type { TopicCreation } from './topic-creation.ts';
+import type { Entering } from './transactions/entering.ts';
 import type { LocalMarkers } from './transactions/local-markers.ts';
+import type { Verifications } from './transactions/verifications.ts';
 
 /** What handlers may use. `Broker` puts it together. */
 export interface BrokerServices {
@@ -42,6 +45,12 @@ export interface BrokerServices {
   readonly groupConfig: GroupConfigLookup;
   readonly transactions: TransactionCoordinator;
   readonly markers: LocalMarkers;
+  /** Asks the coordinators of transactional ids, wherever they are. */
+  readonly entering: Entering;
+  /** The questions of `entering` that are open. */
+  readonly verifications: Verifications;
+  /** Requests to other brokers. */
+  readonly calls: BrokerCalls;
   /** What this broker keeps of share partitions: for APIs 83–87. */
   readonly shares: ShareCoordinator;
   /** The state of share partitions, wherever it is kept. */
