@@ -18,7 +18,7 @@ export class ProducerIds {
   private end = 0;
   private prefetched: ProducerIdBlock | null = null;
   private prefetchAt = 0;
-  private filling: Promise<void> | null = null;
+  private filling: Promise<boolean> | null = null;
 
   /** `nextBlock` rejects when the controller gives none, or does not answer in its time. */
   constructor(nextBlock: () => Promise<ProducerIdBlock>, clock: Clock) {
@@ -28,9 +28,8 @@ export class ProducerIds {
 
   /** An id that nobody had; null when the controller gives none just now: clients are told COORDINATOR_LOAD_IN_PROGRESS. */
   async take(): Promise<number | null> {
-    while (this.next === this.end) {
-      if (this.prefetched === null) await this.fill();
-      if (this.next === this.end && !this.useNextBlock()) return null;
+    while (this.next === this.end && !this.useNextBlock()) {
+      if (!(await this.fill())) return null;
     }
     const id = this.next++;
     if (id >= this.prefetchAt && this.prefetched === null) void this.fill();
@@ -47,19 +46,21 @@ export class ProducerIds {
     return true;
   }
 
-  private fill(): Promise<void> {
+  /** False when there is no block to be had. */
+  private fill(): Promise<boolean> {
     this.filling ??= this.ask().finally(() => {
       this.filling = null;
     });
     return this.filling;
   }
 
-  private async ask(): Promise<void> {
-    for (let attempt = 1; this.prefetched === null; attempt++) {
+  private async ask(): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
       try {
         this.prefetched = await this.nextBlock();
+        return true;
       } catch {
-        if (attempt === ATTEMPTS) return;
+        if (attempt === ATTEMPTS) return false;
         await sleep(this.clock, RETRY_BACKOFF_MS);
       }
     }

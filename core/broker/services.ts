@@ -13,6 +13,7 @@ import type { ShareCoordinator } from '../shares/share-coordinator.ts';
 import type { SharePartitions } from '../shares/share-partitions.ts';
 import type { ShareSessions } from '../shares/share-sessions.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { BrokerCalls } from './broker-calls.ts';
 import type { BrokerConfig } from './config.ts';
 import type { ControllerGateway } from './controller-gateway.ts';
 import type { FetchSessions } from './fetch-sessions.ts';
@@ -26,7 +27,9 @@ import type { Settings } from './settings.ts';
 import type { ClientInformation } from './telemetry/client-information.ts';
 import type { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import type { TopicCreation } from './topic-creation.ts';
+import type { Entering } from './transactions/entering.ts';
 import type { LocalMarkers } from './transactions/local-markers.ts';
+import type { Verifications } from './transactions/verifications.ts';
 
 /** What handlers of every node may use, whatever its roles. `Broker` puts it together. */
 export interface NodeServices {
@@ -63,6 +66,12 @@ export interface BrokerServices extends NodeServices {
   readonly groupConfig: GroupConfigLookup;
   readonly transactions: TransactionCoordinator;
   readonly markers: LocalMarkers;
+  /** Asks the coordinators of transactional ids, wherever they are. */
+  readonly entering: Entering;
+  /** The questions of `entering` that are open. */
+  readonly verifications: Verifications;
+  /** Requests to other brokers. */
+  readonly calls: BrokerCalls;
   /** What this broker keeps of share partitions: for APIs 83–87. */
   readonly shares: ShareCoordinator;
   /** The state of share partitions, wherever it is kept. */

@@ -325,12 +325,16 @@ test('an empty group changes its kind with the first that joins; its offsets sta
     world.settle(Promise.resolve(promise), { untilTimeMs });
   await settle(groups.offsets.commit('g', NOBODY, [at(0, 7)], COMMIT));
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: 0 }));
-  expect(groups.listGroups().groups).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' }]);
+  expect(groups.listGroups().groups).toEqual([
+    { groupId: 'g', protocolType: 'consumer', state: 'Stable', type: 'consumer' },
+  ]);
   expect(groups.describeGroup('g').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND);
   expect(await settle(groups.deleteGroup('g'))).toBe(ErrorCode.NON_EMPTY_GROUP);
   await settle(groups.consumerGroupHeartbeat('g', { ...BEAT, memberId: 'm1', memberEpoch: -1, owned: null }));
   expect(groups.offsets.fetch('g').offsets.get('t', 0)?.offset).toBe(7);
-  expect(start().listGroups().groups).toEqual([{ groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' }]);
+  expect(start().listGroups().groups).toEqual([
+    { groupId: 'g', protocolType: 'consumer', state: 'Empty', type: 'consumer' },
+  ]);
   await world.run({ untilTimeMs: 100_000 });
   expect(groups.listGroups().groups).toEqual([]);
   expect(log.records.at(-1)?.value).toBeNull();

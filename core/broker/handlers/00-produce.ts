@@ -7,7 +7,7 @@ import type { ResponseInput } from '../../protocol/schema.ts';
 import type { Partition } from '../../replica/partition.ts';
 import { type Answer, handlerOf, NoResponse, type RequestCall } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
-import { type Gate, type OpenGate, produceGate } from '../transactions/produce-gate.ts';
+import { type Gate, type OpenGate, throughGate } from '../transactions/produce-gate.ts';
 
 /**
  * Produce 3–13: appends one batch to each of the named partitions.
@@ -52,12 +52,9 @@ const WITHOUT_LOG_START: ReadonlySet<number> = new Set([
   ErrorCode.KAFKA_STORAGE_ERROR,
 ]);
 
-export const produceHandler = handlerOf(Produce, (broker, request, call) => {
-  const opened = produceGate(broker, request, call);
-  return opened instanceof Promise
-    ? opened.then((gate) => appendAll(broker, gate, call))
-    : appendAll(broker, opened, call);
-});
+export const produceHandler = handlerOf(Produce, (broker, request, call) =>
+  throughGate(broker, request, call, (opened) => appendAll(broker, opened, call)),
+);
 
 function appendAll(
   broker: BrokerServices,

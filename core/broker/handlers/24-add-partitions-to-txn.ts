@@ -4,6 +4,7 @@ import type { TopicPartition } from '../../transactions/transaction.ts';
 import type { ProducerIdAndEpoch } from '../../transactions/transitions.ts';
 import { handlerOf } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
+import { versionOfAdd } from '../transactions/entering.ts';
 
 /**
  * AddPartitionsToTxn 0–5: enters partitions into a transaction. Up to v3 clients send it for one transaction; v4+ is for brokers: many, and `verifyOnly` to
@@ -21,16 +22,18 @@ export const addPartitionsToTxnHandler = handlerOf(AddPartitionsToTxn, async (br
       producerEpoch: request.v3AndBelowProducerEpoch,
     };
     const topics = request.v3AndBelowTopics;
-    const codeOf = await enter(broker, request.v3AndBelowTransactionalId, producer, topics, false);
+    const codeOf = await enter(broker, request.v3AndBelowTransactionalId, producer, topics, false, apiVersion);
     const told = (code: number) =>
       code === ErrorCode.PRODUCER_FENCED && apiVersion < FENCED_SINCE ? ErrorCode.INVALID_PRODUCER_EPOCH : code;
     return { resultsByTopicV3AndBelow: results(topics, (each) => told(codeOf(each))) };
   }
-  const resultsByTransaction = [];
-  for (const { transactionalId, producerId, producerEpoch, verifyOnly, topics } of request.transactions) {
-    const codeOf = await enter(broker, transactionalId, { producerId, producerEpoch }, topics, verifyOnly);
-    resultsByTransaction.push({ transactionalId, topicResults: results(topics, codeOf) });
-  }
+  const resultsByTransaction = await Promise.all(
+    request.transactions.map(async ({ transactionalId, producerId, producerEpoch, verifyOnly, topics }) => {
+      const producer = { producerId, producerEpoch };
+      const codeOf = await enter(broker, transactionalId, producer, topics, verifyOnly, apiVersion);
+      return { transactionalId, topicResults: results(topics, codeOf) };
+    }),
+  );
   return { errorCode: ErrorCode.NONE, resultsByTransaction };
 });
 
@@ -40,6 +43,7 @@ async function enter(
   producer: ProducerIdAndEpoch,
   topics: Topics,
   verifyOnly: boolean,
+  apiVersion: number,
 ): Promise<(partition: TopicPartition) => number> {
   const partitions = topics.flatMap(({ name, partitions: indexes }) =>
     indexes.map((partition) => ({ topic: name, partition })),
@@ -52,7 +56,8 @@ async function enter(
   if (!partitions.every(exists)) {
     return (each) => (exists(each) ? ErrorCode.OPERATION_NOT_ATTEMPTED : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   }
-  const errorCode = await broker.transactions.addPartitions(transactionalId, producer, partitions, 0);
+  const version = versionOfAdd(apiVersion);
+  const errorCode = await broker.transactions.addPartitions(transactionalId, producer, partitions, version);
   return () => errorCode;
 }
 

@@ -5,7 +5,8 @@ import { TxnOffsetCommit } from '../../protocol/messages/28-txn-offset-commit.ts
 import type { RequestOf } from '../../protocol/schema.ts';
 import { handlerOf } from '../handler.ts';
 import type { BrokerServices } from '../services.ts';
-import { enterPartitions, writeErrorOf } from '../transactions/entering.ts';
+import { writeErrorOf } from '../transactions/entering.ts';
+import { isGood, isOpenIn } from '../transactions/verifications.ts';
 
 /**
  * TxnOffsetCommit 0–5: a group's positions as part of a transaction: they show once it is committed. v3 names the member, so that a zombie of an earlier
@@ -64,16 +65,29 @@ async function commit(
   const entersImplicitly = apiVersion >= IMPLICIT_SINCE;
   const abilities = { entersImplicitly, knowsAbortable: apiVersion >= ABORTABLE_SINCE };
   const producer = { producerId, producerEpoch };
-  const partitions = [{ topic: CONSUMER_OFFSETS_TOPIC, partition: broker.groups.partitionOf(groupId) }];
-  let errorCode = broker.transactions.verify(transactionalId, producer, partitions);
-  if (errorCode !== ErrorCode.NONE && entersImplicitly) {
-    errorCode = await enterPartitions(broker, transactionalId, producer, partitions);
-    // The transaction may have ended meanwhile.
-    if (errorCode === ErrorCode.NONE) errorCode = broker.transactions.verify(transactionalId, producer, partitions);
-  }
-  if (errorCode !== ErrorCode.NONE) return all(toldOf(writeErrorOf(errorCode, abilities)));
   const member = { memberId, groupInstanceId, generationId };
-  return broker.groups.offsets.commitTransactional(groupId, member, offsets, producer);
+  const store = () => broker.groups.offsets.commitTransactional(groupId, member, offsets, producer);
+  const partition = broker.replicas.partition(CONSUMER_OFFSETS_TOPIC, broker.groups.partitionOf(groupId));
+  if (partition?.check(-1) !== ErrorCode.NONE) return all(ErrorCode.NOT_COORDINATOR);
+  if (isOpenIn(partition, producer)) return store();
+  const found = broker.entering.lookUp(transactionalId, producer, partition);
+  if (found === ErrorCode.NONE) return store();
+  if (found !== null && !entersImplicitly) return all(toldOf(writeErrorOf(found, abilities)));
+  const verification = broker.verifications.begin(partition, producerId);
+  try {
+    const asked = entersImplicitly
+      ? broker.entering.enter(transactionalId, producer, [partition])
+      : broker.entering.verify(transactionalId, producer, [partition]);
+    const errorCode = (await asked)[0]!;
+    if (errorCode !== ErrorCode.NONE) return all(toldOf(writeErrorOf(errorCode, abilities)));
+    if (verification.leaderEpoch !== partition.leaderEpoch) return all(ErrorCode.NOT_COORDINATOR);
+    // The transaction may have ended meanwhile.
+    if (!isGood(verification)) return all(ErrorCode.INVALID_TXN_STATE);
+    // The records are appended before the first await.
+    return store();
+  } finally {
+    broker.verifications.end(verification);
+  }
 }
 
 /** Of commits, clients retry COORDINATOR_LOAD_IN_PROGRESS where of writes they retry NOT_ENOUGH_REPLICAS. */
