@@ -10,6 +10,16 @@ import type { Timer } from '@mqlab/core/ports/clock.ts';
 import type { PlanOperation } from '@mqlab/reports/run-data.ts';
 import fc from 'fast-check';
 import type { Operation, Recorder } from './history.ts';
+import {
+  hitText,
+  isNodeFault,
+  type NodeFaultLimits,
+  type NodeFaultParts,
+  NodeFaults,
+  nodeFaultArbitrary,
+  nodeFaultText,
+  type WatchedPartition,
+} from './node-faults.ts';
 import type { Target } from './targets/target.ts';
 
 export const FAULT_KINDS = [
@@ -19,8 +29,13 @@ export const FAULT_KINDS = [
   'cut-link',
   'drop-response',
   'kill-broker',
+  'stop-broker',
   'pause-broker',
   'power-cut',
+  'cut-nodes',
+  'slow-link',
+  'clock-skew',
+  'fill-disk',
   'redeliver',
   'rebalance',
   'expire',
@@ -31,7 +46,8 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export type FaultMoment = { readonly step: number } | { readonly ms: number };
 
-export interface Fault {
+/** With a `node` it is a fault of that node in a cluster: see `node-faults.ts`. */
+export interface Fault extends NodeFaultParts {
   readonly kind: FaultKind;
   readonly at: FaultMoment;
   /** The application process that it hits, by name; broker faults have none. */
@@ -49,30 +65,44 @@ export interface FaultLimits {
   readonly countMin?: number;
   readonly countMax: number;
   readonly durationMsMax?: number;
+  /** Of a cluster: broker faults hit these nodes. Without it they hit the only broker. */
+  readonly cluster?: NodeFaultLimits;
 }
 
 const BROKER_FAULTS: readonly FaultKind[] = ['kill-broker', 'pause-broker', 'power-cut', 'expire'];
 
 /** Up to `countMax` faults in order of time. Shrinks to fewer, earlier, shorter ones of the first kind. */
 export function faultsArbitrary(limits: FaultLimits): fc.Arbitrary<readonly Fault[]> {
-  const { kinds, apps, stepMax, msMax, countMin, countMax, durationMsMax } = limits;
+  const { kinds, apps, stepMax, msMax, countMin, countMax, durationMsMax, cluster } = limits;
   const at: fc.Arbitrary<FaultMoment> =
     stepMax !== undefined ? fc.nat(stepMax).map((step) => ({ step })) : fc.nat(msMax ?? 1000).map((ms) => ({ ms }));
-  const fault = fc
-    .record({
-      kind: fc.constantFrom(...kinds),
-      at,
-      app: apps === undefined || apps.length === 0 ? fc.constant(undefined) : fc.constantFrom(...apps),
-      durationMs: durationMsMax === undefined ? fc.constant(undefined) : fc.integer({ min: 1, max: durationMsMax }),
-    })
-    .map(({ kind, at, app, durationMs }): Fault => {
-      return {
-        kind,
+  const durationMs: fc.Arbitrary<number | undefined> =
+    durationMsMax === undefined ? fc.constant(undefined) : fc.integer({ min: 1, max: durationMsMax });
+  const ofOne = (some: readonly FaultKind[]): fc.Arbitrary<Fault> =>
+    fc
+      .record({
+        kind: fc.constantFrom(...some),
         at,
-        ...(app === undefined || BROKER_FAULTS.includes(kind) ? {} : { app }),
-        ...(durationMs === undefined ? {} : { durationMs }),
-      };
-    });
+        app: apps === undefined || apps.length === 0 ? fc.constant(undefined) : fc.constantFrom(...apps),
+        durationMs,
+      })
+      .map(({ kind, at, app, durationMs }): Fault => {
+        return {
+          kind,
+          at,
+          ...(app === undefined || BROKER_FAULTS.includes(kind) ? {} : { app }),
+          ...(durationMs === undefined ? {} : { durationMs }),
+        };
+      });
+  const fault =
+    cluster === undefined
+      ? ofOne(kinds)
+      : fc.oneof(
+          { withCrossShrink: true },
+          ...kinds.map((kind) =>
+            isNodeFault(kind) ? nodeFaultArbitrary(kind, at, durationMs, cluster) : ofOne([kind]),
+          ),
+        );
   return fc
     .array(fault, { minLength: countMin ?? 0, maxLength: countMax })
     .map((faults) => faults.toSorted((a, b) => momentOf(a) - momentOf(b)));
@@ -103,8 +133,13 @@ const FAULT_WORDS: Readonly<Record<FaultKind, string>> = {
   'cut-link': 'cut the link of',
   'drop-response': 'drop the next answer to',
   'kill-broker': 'kill the broker',
+  'stop-broker': 'shut the broker down',
   'pause-broker': 'stop the broker',
   'power-cut': 'cut the power of the broker',
+  'cut-nodes': 'cut links between nodes',
+  'slow-link': 'slow links between nodes',
+  'clock-skew': 'set the clock of the broker',
+  'fill-disk': 'fill the disk of the broker',
   redeliver: 'deliver again to',
   rebalance: 'rebalance at',
   expire: 'retention deletes',
@@ -116,7 +151,10 @@ export function describeFault(fault: Fault): PlanOperation {
   const at = 'step' in fault.at ? `at step ${fault.at.step}` : `at ${fault.at.ms} ms`;
   const app = fault.app === undefined ? '' : ` ${fault.app}`;
   const lasts = fault.durationMs === undefined ? '' : ` for ${fault.durationMs} ms`;
-  return { kind: 'fault', text: `${at}: ${FAULT_WORDS[fault.kind]}${app}${lasts}` };
+  const { node } = fault;
+  const what =
+    node !== undefined && isNodeFault(fault.kind) ? nodeFaultText({ ...fault, node }) : FAULT_WORDS[fault.kind];
+  return { kind: 'fault', text: `${at}: ${what}${app}${lasts}` };
 }
 
 export function describeRecords(records: readonly PlannedRecord[], process = 'p1'): PlanOperation[] {
@@ -130,6 +168,8 @@ export interface FaultHooks {
   readonly harms?: (fault: Fault, operation: Operation) => boolean;
   /** Whether the application holds something between operations (a record fetched and not committed). */
   readonly holds?: (fault: Fault) => boolean;
+  /** Whose leader and followers faults of nodes hit. */
+  readonly partition?: WatchedPartition;
 }
 
 /** Fires a plan's faults during one run. */
@@ -137,6 +177,7 @@ export class FaultSchedule {
   readonly #target: Target;
   readonly #recorder: Recorder;
   readonly #hooks: FaultHooks;
+  readonly #nodeFaults: NodeFaults;
   readonly #atStep = new Map<number, Fault[]>();
   readonly #timers: Timer[] = [];
   readonly #pending = new Set<Promise<void>>();
@@ -147,6 +188,7 @@ export class FaultSchedule {
     this.#target = target;
     this.#recorder = recorder;
     this.#hooks = hooks;
+    this.#nodeFaults = new NodeFaults(target, hooks.partition);
     for (const fault of faults) {
       if ('ms' in fault.at) {
         this.#timers.push(target.clock.setTimer(fault.at.ms, () => this.#fireInBackground(fault)));
@@ -175,6 +217,7 @@ export class FaultSchedule {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
     await Promise.all(this.#pending);
+    this.#nodeFaults.stop();
   }
 
   #fireInBackground(fault: Fault): void {
@@ -184,15 +227,21 @@ export class FaultSchedule {
   }
 
   async #fire(fault: Fault): Promise<void> {
+    const hit = fault.node !== undefined && isNodeFault(fault.kind) ? await this.#nodeFaults.resolve(fault) : undefined;
+    // Asking takes time: meanwhile the schedule may have stopped.
+    if (hit === null || (hit !== undefined && this.#stopped)) return;
     const harms =
       this.#hooks.harms ??
       ((hit: Fault, operation: Operation) => hit.app === undefined || operation.process.split('/')[0] === hit.app);
     const inFlight =
       this.#recorder.inFlight((operation) => harms(fault, operation)) || (this.#hooks.holds?.(fault) ?? false);
-    const detail = fault.app === undefined ? {} : { detail: fault.app };
-    this.#recorder.note('kit', { type: 'fault', kind: fault.kind, ...detail, inFlight });
+    const detail =
+      hit !== undefined ? { detail: hitText(fault.kind, hit) } : fault.app === undefined ? {} : { detail: fault.app };
+    const role = hit !== undefined && typeof fault.node === 'string' ? { role: fault.node } : {};
+    this.#recorder.note('kit', { type: 'fault', kind: fault.kind, ...detail, ...role, inFlight });
     const own = this.#hooks.on?.[fault.kind];
     if (own !== undefined) await own(fault);
+    else if (hit !== undefined) await this.#nodeFaults.apply(fault, hit);
     else await applyFault(fault, this.#target, this.#recorder);
   }
 }
@@ -235,6 +284,15 @@ async function applyFault(fault: Fault, target: Target, recorder: Recorder): Pro
       target.pauseBroker();
       later(() => target.resumeBroker());
       return;
+    case 'stop-broker':
+      await target.stopBroker();
+      await target.startBroker();
+      return;
+    case 'cut-nodes':
+    case 'slow-link':
+    case 'clock-skew':
+    case 'fill-disk':
+      throw new Error(`fault ${kind} names no node`);
     case 'stop-app':
     case 'redeliver':
     case 'rebalance':

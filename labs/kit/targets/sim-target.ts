@@ -215,7 +215,9 @@ class SimTarget implements Target {
   }
 
   freeDisk(id: number): void {
-    nodeMeant(this.nodes, id).process.disk.capacityBytes = this.#diskBytes;
+    const node = nodeMeant(this.nodes, id);
+    this.#filled.delete(node);
+    node.process.disk.capacityBytes = this.#diskBytes;
   }
 
   cutLink(app: string, direction: 'both' | 'to-broker' | 'to-app' = 'both', id?: number): void {
@@ -261,7 +263,6 @@ class SimTarget implements Target {
       // A log dir that met a full disk is offline until its broker starts again.
       node.kill();
     }
-    this.#filled.clear();
     for (const process of this.world.processes) process.resume();
     if (this.nodes.length > 0) await this.startAll();
   }
