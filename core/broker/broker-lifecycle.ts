@@ -1,7 +1,7 @@
 import { type Clock, sleep, type Timer } from '../ports/clock.ts';
 import { ErrorCode, errorOf } from '../protocol/errors.ts';
-import { BrokerHeartbeat } from '../protocol/messages/63-broker-heartbeat.ts';
 import { BrokerRegistration } from '../protocol/messages/62-broker-registration.ts';
+import { BrokerHeartbeat } from '../protocol/messages/63-broker-heartbeat.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
 import type { ControllerGateway } from './controller-gateway.ts';
@@ -46,6 +46,8 @@ const RETRY_MS = 100;
 /** While something waits for the next heartbeat. */
 const EAGER_INTERVAL_MS = 50;
 const SHUTDOWN_MS_MAX = 30_000;
+/** Where the quorum is gone, as for the last nodes of a cluster that stops, nobody lets go. */
+const SHUTDOWN_UNANSWERED_MS_MAX = 3_000;
 const PLAINTEXT_PROTOCOL = 0;
 
 type HeartbeatAnswer = ResponseOf<typeof BrokerHeartbeat>;
@@ -61,6 +63,8 @@ export class BrokerLifecycle {
   private wantsShutDown = false;
   private isClosed = false;
   private isAsking = false;
+  /** No controller has answered since; null: the last one did. */
+  private unansweredSinceMs: number | null = null;
   private timer: Timer | null = null;
   private listeners: (() => void)[] = [];
 
@@ -86,8 +90,12 @@ export class BrokerLifecycle {
       const problem = await this.registerOnce();
       if (problem === null) return this.epoch;
       if (!problem.isRetriable || clock.monotonic() + RETRY_MS >= deadlineMs || this.isClosed) {
-        const wait = problem.isRetriable ? ` within ${registrationTimeoutMs} ms (initial.broker.registration.timeout.ms)` : '';
-        throw new RegistrationError(`broker ${nodeId} of cluster ${clusterId} was not registered${wait}: ${problem.text}`);
+        const wait = problem.isRetriable
+          ? ` within ${registrationTimeoutMs} ms (initial.broker.registration.timeout.ms)`
+          : '';
+        throw new RegistrationError(
+          `broker ${nodeId} of cluster ${clusterId} was not registered${wait}: ${problem.text}`,
+        );
       }
       if (problem.text !== told) onLog(`the registration waits: ${problem.text}`);
       told = problem.text;
@@ -145,8 +153,12 @@ export class BrokerLifecycle {
       this.parts.onLog('the controller did not let this broker go in time');
       this.notify();
     });
-    await this.until(() => this.mayEnd || isOver);
+    await this.until(() => this.mayEnd || isOver || this.unansweredMs > SHUTDOWN_UNANSWERED_MS_MAX);
     timer.cancel();
+  }
+
+  private get unansweredMs(): number {
+    return this.unansweredSinceMs === null ? 0 : this.parts.clock.monotonic() - this.unansweredSinceMs;
   }
 
   close(): void {
@@ -183,6 +195,8 @@ export class BrokerLifecycle {
     this.isAsking = true;
     const answer = await this.askOnce();
     this.isAsking = false;
+    if (answer !== null) this.unansweredSinceMs = null;
+    else this.unansweredSinceMs ??= this.parts.clock.monotonic();
     if (answer !== null && answer.errorCode === ErrorCode.NONE) {
       if (this.fenced !== answer.isFenced) this.fencedChanged(answer.isFenced);
       this.mayEnd = answer.shouldShutDown;
@@ -190,7 +204,9 @@ export class BrokerLifecycle {
     this.notify();
     const isAwaited = this.listeners.length > 0;
     const { heartbeatIntervalMs } = this.parts;
-    this.schedule(answer === null ? RETRY_MS : isAwaited ? Math.min(EAGER_INTERVAL_MS, heartbeatIntervalMs) : heartbeatIntervalMs);
+    this.schedule(
+      answer === null ? RETRY_MS : isAwaited ? Math.min(EAGER_INTERVAL_MS, heartbeatIntervalMs) : heartbeatIntervalMs,
+    );
   }
 
   private fencedChanged(isFenced: boolean): void {
@@ -214,7 +230,10 @@ export class BrokerLifecycle {
     };
     try {
       // A heartbeat that takes half a session is better asked again.
-      return await gateway.ask(BrokerHeartbeat, body, { timeoutMs: Math.max(100, sessionTimeoutMs / 2), channel: 'heartbeat' });
+      return await gateway.ask(BrokerHeartbeat, body, {
+        timeoutMs: Math.max(100, sessionTimeoutMs / 2),
+        channel: 'heartbeat',
+      });
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       return null;

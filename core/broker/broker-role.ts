@@ -16,8 +16,8 @@ import { SharePartitions } from '../shares/share-partitions.ts';
 import { ShareSessions } from '../shares/share-sessions.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { AlterPartitionChannel } from './alter-partition-channel.ts';
-import type { BrokerLifecycle } from './broker-lifecycle.ts';
 import type { BrokerCalls } from './broker-calls.ts';
+import type { BrokerLifecycle } from './broker-lifecycle.ts';
 import type { BrokerConfig } from './config.ts';
 import type { ControllerGateway } from './controller-gateway.ts';
 import { groupConfigOf, shareConfigOf, transactionConfigOf } from './coordinator-config.ts';
@@ -30,6 +30,7 @@ import { FORWARDED_APIS, HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
 import type { EndPoint } from './listeners.ts';
 import { MetadataApplier } from './metadata-applier.ts';
 import type { MetadataNode } from './metadata-node.ts';
+import { type LogView, logView } from './node-view.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
@@ -38,6 +39,7 @@ import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
 import { ClusterTopicCreator } from './topic-creator.ts';
 import { ClusterMarkers } from './transactions/cluster-markers.ts';
+import { Entering } from './transactions/entering.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
 import { Verifications } from './transactions/verifications.ts';
 
@@ -115,7 +117,11 @@ export class BrokerRole {
       onProblem,
     });
     const sharePartitions = new SharePartitions();
-    const topicCreation = new TopicCreation(image, new ClusterTopicCreator({ ...node, until: (isSo, ms) => node.until(isSo, ms) }), config);
+    const topicCreation = new TopicCreation(
+      image,
+      new ClusterTopicCreator({ ...node, until: (isSo, ms) => node.until(isSo, ms) }),
+      config,
+    );
     const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
     const { groupConfig } = new GroupSettings(image, settings);
     const groups = new GroupCoordinator({
@@ -138,6 +144,16 @@ export class BrokerRole {
       takeProducerId: () => producerIds.take(),
       onProblem,
     });
+    const entering = new Entering({
+      nodeId,
+      image,
+      transactions,
+      calls,
+      clock,
+      timeoutMs,
+      retryBackoffMs: config.number('add.partitions.to.txn.retry.backoff.ms'),
+      retryMsMax: config.number('add.partitions.to.txn.retry.backoff.max.ms'),
+    });
     this.services = {
       ...node.services,
       replicas,
@@ -146,6 +162,9 @@ export class BrokerRole {
       groupConfig,
       transactions,
       markers,
+      entering,
+      verifications,
+      calls,
       shares,
       sharePersister,
       sharePartitions,
@@ -192,7 +211,9 @@ export class BrokerRole {
       const topic = image.topics.get(log.topic);
       const isThere = topic !== undefined && (topicId === null || topicId === topic.topicId);
       if (isThere && topic.partitions[log.partition]?.replicas.includes(nodeId)) continue;
-      onLog(`${log.directory}: ${isThere ? 'the partition lies on other brokers' : 'no topic of the cluster has it'}; it is removed`);
+      onLog(
+        `${log.directory}: ${isThere ? 'the partition lies on other brokers' : 'no topic of the cluster has it'}; it is removed`,
+      );
       this.logManager.delete(log.topic, log.partition);
     }
   }
@@ -201,6 +222,12 @@ export class BrokerRole {
   apply(): void {
     this.applier.apply();
     this.directories.assign();
+  }
+
+  *views(): Generator<LogView> {
+    for (const { log, topicId, isLeader, leaderEpoch } of this.replicas.all()) {
+      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch });
+    }
   }
 
   /** Nobody is coordinated, followed or parked any more: whoever waits is answered. */
@@ -235,7 +262,9 @@ function brokersView(image: ClusterImage): BrokersView {
     },
     isEligible: (brokerId, brokerEpoch) => {
       const broker = image.brokers.get(brokerId);
-      return broker !== undefined && image.isActive(brokerId) && (brokerEpoch < 0 || broker.brokerEpoch === brokerEpoch);
+      return (
+        broker !== undefined && image.isActive(brokerId) && (brokerEpoch < 0 || broker.brokerEpoch === brokerEpoch)
+      );
     },
   };
 }

@@ -11,6 +11,7 @@ import type { BrokerConfig } from './config.ts';
 import type { EndPoint } from './listeners.ts';
 import { MetadataNode } from './metadata-node.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
+import type { NodeView } from './node-view.ts';
 import { clusterIdOfVoters, controllerEndPointsOf } from './quorum-config.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { windowShape } from './quotas/quotas.ts';
@@ -264,6 +265,16 @@ export class Broker {
     await this.node?.close();
     await this.logManager?.close();
     await this.metadataDirectory?.close(true);
+  }
+
+  /** What the node holds now. */
+  inspect(): NodeView {
+    const { node, role } = this;
+    return {
+      nodeId: this.config.nodeId,
+      partitions: () => role?.views() ?? [],
+      metadata: node?.view ?? null,
+    };
   }
 
   /** Somebody could take over. */

@@ -9,7 +9,9 @@ test('three nodes: a topic is made, written, read; its leader dies, and nothing 
     const { ports } = cluster;
     const bootstrap = { 'bootstrap.servers': cluster.bootstrap() };
     const admin = new Admin(ports, bootstrap);
-    await admin.createTopics([{ name: 'orders', partitions: 3, replicationFactor: 3, configs: { 'min.insync.replicas': '2' } }]);
+    await admin.createTopics([
+      { name: 'orders', partitions: 3, replicationFactor: 3, configs: { 'min.insync.replicas': '2' } },
+    ]);
     const producer = new Producer(ports, bootstrap);
     const sent: string[] = [];
     const send = async (i: number): Promise<void> => {

@@ -145,7 +145,12 @@ export class ControllerGateway {
       return decodeResponse(api, version, await this.parts.handleHere(frame));
     } catch (error) {
       if (!(error instanceof NotControllerError)) throw error;
-      throw new RpcError('connection-lost', 'unknown', 'the controller of this node is not the active one any more', error);
+      throw new RpcError(
+        'connection-lost',
+        'unknown',
+        'the controller of this node is not the active one any more',
+        error,
+      );
     }
   }
 }

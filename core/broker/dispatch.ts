@@ -56,7 +56,8 @@ export class Dispatch<Services extends NodeServices> {
     const request = api.request.read(reader, apiVersion);
     this.count(api.name);
     this.node.metrics.tally?.note(apiKey, apiVersion, header.clientId, connection, request as object);
-    if (this.forwarded.has(apiKey)) return this.decided(Buffer.from(frame), handler, request, header, connection, listenerName);
+    if (this.forwarded.has(apiKey))
+      return this.decided(Buffer.from(frame), handler, request, header, connection, listenerName);
     return this.answer(handler, request, header, { connection, listenerName, frameBytes: frame.length });
   }
 
@@ -72,7 +73,11 @@ export class Dispatch<Services extends NodeServices> {
     const { gateway } = this.node;
     if (gateway.isActiveHere) {
       try {
-        return await this.answer(handler, request, header, { connection: from, listenerName, frameBytes: frame.length });
+        return await this.answer(handler, request, header, {
+          connection: from,
+          listenerName,
+          frameBytes: frame.length,
+        });
       } catch (error) {
         if (!(error instanceof NotControllerError)) throw error;
       }

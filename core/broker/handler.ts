@@ -1,5 +1,5 @@
-import type { Api, Fields, RequestOf, ResponseInput } from '../protocol/schema.ts';
 import type { Address } from '../ports/network.ts';
+import type { Api, Fields, RequestOf, ResponseInput } from '../protocol/schema.ts';
 import type { AnyApi } from '../rpc/request-codec.ts';
 import type { RequestThrottle } from './quotas/quotas.ts';
 import type { BrokerServices, NodeServices } from './services.ts';

@@ -1,13 +1,17 @@
 import { Controller } from '../controller/controller.ts';
 import { type ControllerSettings, IDLE_CONTROLLER } from '../controller/controller-settings.ts';
 import type { ClusterImage } from '../controller/image.ts';
-import { decodeMetadataRecord, encodeMetadataRecord, type NewMetadataRecord } from '../controller/records/metadata-record.ts';
+import {
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  type NewMetadataRecord,
+} from '../controller/records/metadata-record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
 import { MetadataQuorum } from '../quorum/metadata-quorum.ts';
+import type { QuorumSettings } from '../quorum/quorum-settings.ts';
 import type { LeaderAndEpoch } from '../quorum/raft-events.ts';
 import type { CommittedBatch } from '../quorum/state-machine.ts';
-import type { QuorumSettings } from '../quorum/quorum-settings.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
 import type { BrokerConfig } from './config.ts';
 import { ControllerGateway } from './controller-gateway.ts';
@@ -15,9 +19,10 @@ import { Dispatch } from './dispatch.ts';
 import { frameOf } from './envelope.ts';
 import { FINALIZED_FEATURES } from './features.ts';
 import type { Caller } from './handler.ts';
-import type { EndPoint } from './listeners.ts';
 import { CONTROLLER_HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
+import type { EndPoint } from './listeners.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import { type LogView, logView } from './node-view.ts';
 import { votersOf } from './quorum-config.ts';
 import { Quotas } from './quotas/quotas.ts';
 import type { NodeServices } from './services.ts';
@@ -51,6 +56,8 @@ export interface MetadataNodeParts {
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 /** This node asks its own controller. */
 const SELF: Caller = { remote: LOOPBACK, local: LOOPBACK, whenClosed: () => () => {} };
+/** As Kafka has it. */
+const METADATA_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
 const OWN_LISTENER = 'CONTROLLER';
 /** leader.imbalance.per.broker.percentage, which Kafka 4 has fixed. */
 const LEADER_IMBALANCE_PERCENTAGE_MAX = 10;
@@ -97,7 +104,9 @@ export class MetadataNode {
       nodeId,
       clusterId,
       directoryId,
-      voters: isAlone ? [{ nodeId, address: null }] : voters.map(({ nodeId: id, host, port }) => ({ nodeId: id, address: { host, port } })),
+      voters: isAlone
+        ? [{ nodeId, address: null }]
+        : voters.map(({ nodeId: id, host, port }) => ({ nodeId: id, address: { host, port } })),
       settings: quorumSettingsOf(config),
       send: (peer, api, body, options) => this.links.send(peer, api, body, options),
       stateMachine: {
@@ -184,6 +193,18 @@ export class MetadataNode {
   /** Told after each change of the image. */
   whenReplayed(listener: () => void): void {
     this.listeners.add(listener);
+  }
+
+  get view(): LogView {
+    const { metadataLog, highWatermark, leader } = this.quorum;
+    const isLeader = leader.leaderId === this.services.nodeId;
+    const seen = Math.max(0, highWatermark);
+    return logView(metadataLog, {
+      topicId: METADATA_TOPIC_ID,
+      isLeader,
+      leaderEpoch: leader.epoch,
+      highWatermark: seen,
+    });
   }
 
   async close(): Promise<void> {

@@ -24,13 +24,7 @@ export class RequestTally {
     this.onFirst = onFirst;
   }
 
-  note(
-    apiKey: number,
-    apiVersion: number,
-    clientId: string | null,
-    connection: Caller,
-    request: object,
-  ): void {
+  note(apiKey: number, apiVersion: number, clientId: string | null, connection: Caller, request: object): void {
     if (apiKey === ApiVersions.key && apiVersion >= 3) {
       const { clientSoftwareName, clientSoftwareVersion } = request as Record<string, string>;
       this.software.set(connection, `${clientSoftwareName} ${clientSoftwareVersion}`);

@@ -1,6 +1,6 @@
+import type { Controller } from '../controller/controller.ts';
 import type { MutationGate } from '../controller/decision.ts';
 import type { ClusterImage } from '../controller/image.ts';
-import type { Controller } from '../controller/controller.ts';
 import type { CreatedTopic, TopicDefaults, TopicToCreate } from '../controller/topic-decisions.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { CreateTopics } from '../protocol/messages/19-create-topics.ts';

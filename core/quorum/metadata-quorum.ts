@@ -1,3 +1,4 @@
+import type { Log } from '../log/log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Files } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
@@ -160,6 +161,11 @@ export class MetadataQuorum {
     this.write(() => this.log.writeTopicId());
     if (!this.log.isSettled) this.flush();
     this.driver.post({ kind: 'tick' });
+  }
+
+  /** The log itself, for who looks from outside. */
+  get metadataLog(): Log {
+    return this.log.log;
   }
 
   get leader(): LeaderAndEpoch {

@@ -42,7 +42,8 @@ export interface QuorumLogOptions {
 export class QuorumLog implements RaftLog {
   readonly directory: string;
   private readonly files: Files;
-  private readonly log: Log;
+  /** For those who look from outside; nobody else writes to it. */
+  readonly log: Log;
   private readonly snapshots: () => readonly SnapshotId[];
   private flushes = 0;
 

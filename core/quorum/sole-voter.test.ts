@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
-import { ClusterImage } from '../controller/image.ts';
-import { MetadataLog } from '../controller/metadata-log.ts';
 import { readText } from '../log/checkpoint-files.ts';
+import { Log } from '../log/log.ts';
+import { DEFAULT_LOG_CONFIG } from '../log/log-config.ts';
 import type { SimProcess } from '../ports/sim/process.ts';
 import { SimWorld } from '../ports/sim/world.ts';
+import { RecordBatchBuilder } from '../protocol/record-batch-builder.ts';
 import { MetadataQuorum } from './metadata-quorum.ts';
 import { NotLeaderError } from './pending-appends.ts';
 import { DEFAULT_QUORUM_SETTINGS, type QuorumSettings } from './quorum-settings.ts';
@@ -151,10 +152,25 @@ test('a folder that has no state file, from before there was a quorum, opens wit
   const world = new SimWorld({ seed: 7 });
   const process = world.process('n');
   const { clock, random, files } = process.ports;
-  const options = { files, clock, random, logDir: '/data', isClean: false, onProblem: () => {} };
-  const log = new MetadataLog(options, new ClusterImage());
-  await world.settle(log.append([{ kind: 'featureLevel', name: 'metadata.version', featureLevel: 25 }]));
-  await world.settle(log.append([{ kind: 'featureLevel', name: 'group.version', featureLevel: 1 }]));
+  const log = new Log({
+    files,
+    clock,
+    random,
+    directory: '/data/__cluster_metadata-0',
+    topic: '__cluster_metadata',
+    partition: 0,
+    config: DEFAULT_LOG_CONFIG,
+    isClean: false,
+    recoveryPoint: 0,
+    logStartOffset: 0,
+    highWatermark: 0,
+    onProblem: () => {},
+  });
+  for (const text of ['one', 'two']) {
+    const builder = new RecordBatchBuilder({});
+    builder.append(clock.now(), null, Buffer.from(text));
+    log.append(builder.build(), 1, 'raftLeader');
+  }
   await world.settle(log.close());
   const { quorum, machine } = open(process, new Ledger(), true);
   await world.run({ until: () => quorum.isLeader });

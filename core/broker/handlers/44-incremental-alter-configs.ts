@@ -22,10 +22,15 @@ export const incrementalAlterConfigsHandler = handlerOf(IncrementalAlterConfigs,
 });
 
 /** As the controller answers it: a logger that is named here belongs to no broker. */
-export const controllerIncrementalAlterConfigsHandler = nodeHandlerOf(IncrementalAlterConfigs, async (node, request) => {
-  const { validateOnly } = request;
-  return { responses: await node.controller.alterConfigs(request.resources.map(changeOf), 'incremental', { validateOnly }) };
-});
+export const controllerIncrementalAlterConfigsHandler = nodeHandlerOf(
+  IncrementalAlterConfigs,
+  async (node, request) => {
+    const { validateOnly } = request;
+    return {
+      responses: await node.controller.alterConfigs(request.resources.map(changeOf), 'incremental', { validateOnly }),
+    };
+  },
+);
 
 async function alterElsewhere(node: NodeServices, request: Request): Promise<readonly AlteredResource[]> {
   const { resources, validateOnly } = request;

@@ -36,7 +36,10 @@ export const describeQuorumHandler = nodeHandlerOf(DescribeQuorum, (node, { topi
   }
   const { isLeader, leaderId, leaderEpoch, highWatermark, voters, observers } = node.quorum.describe();
   const errorCode = isLeader ? ErrorCode.NONE : ErrorCode.NOT_LEADER_OR_FOLLOWER;
-  const replicaOf = ({ directoryId, ...each }: (typeof voters)[number]) => ({ ...each, replicaDirectoryId: directoryId });
+  const replicaOf = ({ directoryId, ...each }: (typeof voters)[number]) => ({
+    ...each,
+    replicaDirectoryId: directoryId,
+  });
   return {
     errorCode: ErrorCode.NONE,
     errorMessage: '',

@@ -10,7 +10,8 @@ export const alterPartitionHandler = nodeHandlerOf(AlterPartition, (node, { brok
       topicId,
       partitions: partitions.map(({ newIsr, newIsrWithEpochs, ...each }) => ({
         ...each,
-        inSyncReplicas: call.apiVersion >= 3 ? newIsrWithEpochs : newIsr.map((id) => ({ brokerId: id, brokerEpoch: -1 })),
+        inSyncReplicas:
+          call.apiVersion >= 3 ? newIsrWithEpochs : newIsr.map((id) => ({ brokerId: id, brokerEpoch: -1 })),
       })),
     })),
   }),

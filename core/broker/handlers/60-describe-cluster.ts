@@ -32,7 +32,9 @@ export const controllerDescribeClusterHandler = nodeHandlerOf(DescribeCluster, (
     endpointType,
     clusterId: node.clusterId,
     controllerId: node.quorum.leader.leaderId,
-    brokers: node.controllers().map(({ nodeId, host, port }) => ({ brokerId: nodeId, host, port, rack: null, isFenced: false })),
+    brokers: node
+      .controllers()
+      .map(({ nodeId, host, port }) => ({ brokerId: nodeId, host, port, rack: null, isFenced: false })),
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : undefined,
   };
 });

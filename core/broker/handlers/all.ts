@@ -41,7 +41,10 @@ import { expireDelegationTokenHandler } from './40-expire-delegation-token.ts';
 import { describeDelegationTokenHandler } from './41-describe-delegation-token.ts';
 import { deleteGroupsHandler } from './42-delete-groups.ts';
 import { electLeadersHandler } from './43-elect-leaders.ts';
-import { controllerIncrementalAlterConfigsHandler, incrementalAlterConfigsHandler } from './44-incremental-alter-configs.ts';
+import {
+  controllerIncrementalAlterConfigsHandler,
+  incrementalAlterConfigsHandler,
+} from './44-incremental-alter-configs.ts';
 import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.ts';
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.ts';
 import { offsetDeleteHandler } from './47-offset-delete.ts';

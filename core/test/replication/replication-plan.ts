@@ -127,7 +127,8 @@ class Plan {
       },
     });
     if (this.violation !== null) throw this.violation;
-    if (what !== null && !isReached) throw new InvariantError(`liveness: not within ${withinMs} ms: ${what}\n${this.describe()}`);
+    if (what !== null && !isReached)
+      throw new InvariantError(`liveness: not within ${withinMs} ms: ${what}\n${this.describe()}`);
   }
 
   private *alive(): Generator<TestBroker> {
@@ -163,7 +164,8 @@ class Plan {
         world.network.isolate(name);
         this.controllerCut(nodeId, durationMs);
         world.after(durationMs, () => {
-          for (const each of [...NODES.map((id) => `b${id}`), 'client']) if (each !== name) world.network.heal(name, each);
+          for (const each of [...NODES.map((id) => `b${id}`), 'client'])
+            if (each !== name) world.network.heal(name, each);
         });
         return;
       case 2:
@@ -310,17 +312,21 @@ class Plan {
         for (const [offset, record] of recordsIn(log, Math.max(log.logStartOffset, of(leader).logStartOffset))) {
           const other = expected.get(offset);
           if (other?.id !== record.id || other.epoch !== record.epoch) {
-            throw new InvariantError(`replicasAreEqual: ${partition} at ${offset}: ${record.id} on ${nodeId}, ${other?.id} on ${leader}`);
+            throw new InvariantError(
+              `replicasAreEqual: ${partition} at ${offset}: ${record.id} on ${nodeId}, ${other?.id} on ${leader}`,
+            );
           }
         }
         // An epoch in which nobody wrote is known to its leader only.
         const epochs = epochsWithRecords(log.epochs.entries, log.logEndOffset);
         const theirs = epochsWithRecords(of(leader).epochs.entries, log.logEndOffset);
-        if (epochs !== theirs) throw new InvariantError(`epochsAgree: ${partition}: ${epochs} on ${nodeId}, ${theirs} on ${leader}`);
+        if (epochs !== theirs)
+          throw new InvariantError(`epochsAgree: ${partition}: ${epochs} on ${nodeId}, ${theirs} on ${leader}`);
       }
       const byId = new Map<string, number>();
       for (const [offset, { id }] of expected) {
-        if (byId.has(id)) throw new InvariantError(`noDuplicates: ${id} at ${byId.get(id)} and ${offset} of ${partition}`);
+        if (byId.has(id))
+          throw new InvariantError(`noDuplicates: ${id} at ${byId.get(id)} and ${offset} of ${partition}`);
         byId.set(id, offset);
       }
       for (const { partition: of, offset, id } of this.ackedIds) {
@@ -392,10 +398,14 @@ class Plan {
   private describe(): string {
     const lines: string[] = [];
     for (const image of this.controller.partitions) {
-      lines.push(`controller ${image.partition}: leader ${image.leader} epoch ${image.leaderEpoch}/${image.partitionEpoch} isr ${image.inSyncReplicas}`);
+      lines.push(
+        `controller ${image.partition}: leader ${image.leader} epoch ${image.leaderEpoch}/${image.partitionEpoch} isr ${image.inSyncReplicas}`,
+      );
     }
     for (const broker of this.brokers.values()) {
-      lines.push(`broker ${broker.nodeId} alive ${broker.process.alive} fenced ${this.controller.isFenced(broker.nodeId)}`);
+      lines.push(
+        `broker ${broker.nodeId} alive ${broker.process.alive} fenced ${this.controller.isFenced(broker.nodeId)}`,
+      );
       for (const each of broker.replicas.all()) lines.push(JSON.stringify(each.inspect()));
       lines.push(...broker.problems.slice(-5));
     }
@@ -408,7 +418,10 @@ function pause(ports: Ports, ms: number): Promise<void> {
   return new Promise((resolve) => ports.clock.setTimer(ms, resolve));
 }
 
-function epochsWithRecords(entries: readonly { readonly epoch: number; readonly startOffset: number }[], end: number): string {
+function epochsWithRecords(
+  entries: readonly { readonly epoch: number; readonly startOffset: number }[],
+  end: number,
+): string {
   return entries
     .filter(({ startOffset }) => startOffset < end)
     .map(({ epoch, startOffset }) => `${epoch}@${startOffset}`)
