@@ -12,7 +12,7 @@ export function handleAnswer(raft: Raft, id: number, from: number, answer: PeerA
   const { role } = raft;
   const isFetch = (role.kind === 'follower' || role.kind === 'unattached') && role.fetch.openId === id;
   if (isFetch) fetchEnded(raft, role.fetch, answer.errorCode !== ErrorCode.NONE);
-  raft.learn(answer.leaderId, answer.epoch);
+  raft.learn(from, answer.leaderId, answer.epoch);
   switch (answer.kind) {
     case 'vote':
       return handleVoteAnswer(raft, id, from, answer);

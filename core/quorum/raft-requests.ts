@@ -71,7 +71,7 @@ function canGrant(raft: Raft, request: VoteRequest): boolean {
 function handleBeginEpoch(raft: Raft, token: number, { leaderId, epoch }: BeginEpochRequest): void {
   let errorCode = voterError(raft, leaderId, epoch);
   if (errorCode === ErrorCode.NONE && raft.isOtherLeader(leaderId, epoch)) errorCode = ErrorCode.INVALID_REQUEST;
-  if (errorCode === ErrorCode.NONE) raft.learn(leaderId, epoch);
+  if (errorCode === ErrorCode.NONE) raft.learn(leaderId, leaderId, epoch);
   raft.emit({ kind: 'answer', token, answer: { kind: 'beginEpoch', errorCode, ...raft.leader } });
 }
 
@@ -80,7 +80,7 @@ function handleEndEpoch(raft: Raft, token: number, request: EndEpochRequest): vo
   let errorCode = voterError(raft, leaderId, epoch);
   if (errorCode === ErrorCode.NONE && raft.isOtherLeader(leaderId, epoch)) errorCode = ErrorCode.INVALID_REQUEST;
   if (errorCode === ErrorCode.NONE) {
-    raft.learn(leaderId, epoch);
+    raft.learn(leaderId, leaderId, epoch);
     const { role } = raft;
     if (role.kind === 'follower') {
       const place = preferredCandidates.indexOf(raft.self);

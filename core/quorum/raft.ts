@@ -231,10 +231,13 @@ export class Raft {
     this.raiseEpoch(epoch);
   }
 
-  /** What another node says of the leader: newer epochs and leaders that were not known are believed. */
-  learn(leaderId: number, epoch: number): void {
+  /** What node `from` says of the leader: newer epochs and leaders that were not known are believed. */
+  learn(from: number, leaderId: number, epoch: number): void {
     if (epoch < this.epoch) return;
-    const knows = this.leaderId >= 0 || this.role.kind === 'resigned';
+    const { role } = this;
+    // Who doubts its leader is not to be sent back by others who only have not begun to doubt it.
+    const isDoubted = role.kind === 'prospective' && role.leaderId === leaderId && from !== leaderId;
+    const knows = this.leaderId >= 0 || role.kind === 'resigned' || isDoubted;
     if (leaderId >= 0 && (epoch > this.epoch || !knows)) {
       if (leaderId !== this.self) this.becomeFollower(leaderId, epoch);
       else {

@@ -1,7 +1,7 @@
 import { SimCluster } from './sim-cluster.ts';
 
 /** A plan of faults, all of it drawn from the seed: a time of faults, then everything heals and has to work within a bound. */
-const FAULTS_MS = 2500;
+const FAULTS_MS = 1800;
 const HEALED_MS = 8000;
 
 export interface PlanResult {
