@@ -3,6 +3,7 @@ import { SimWorld } from '../ports/sim/world.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { Controller, type MetadataLogWriter, NotControllerError } from './controller.ts';
 import { type ControllerSettings, IDLE_CONTROLLER } from './controller-settings.ts';
+import { PENDING_DECISIONS_MAX } from './decision-queue.ts';
 import { ClusterImage, NO_LEADER } from './image.ts';
 import type { NewMetadataRecord } from './records/metadata-record.ts';
 import { addBroker, addTopic, idOf, leadership, replay, rulesWith } from './testing.ts';
@@ -270,4 +271,32 @@ test('NoOp records come while nothing else is written, and only if they are want
   quiet.controller.activate();
   await quiet.world.run({ untilTimeMs: 9000 });
   expect(quiet.batches).toEqual([]);
+});
+
+test('what one batch cannot hold is committed in several; the epoch of a broker is the offset of its record nevertheless', async () => {
+  const { controller, image, batches, settle, register } = open();
+  for (const id of [1, 2]) addBroker(image, id, { brokerEpoch: 10 });
+  addTopic(
+    image,
+    't',
+    Array.from({ length: 10_001 }, () => ({ replicas: [1, 2] })),
+  );
+  controller.activate();
+  const registered = register(1, 11);
+  // Asked for in the midst of it: it is decided afterwards.
+  const created = controller.createTopics([{ ...TOPIC, name: 'u' }], DEFAULTS, { validateOnly: false });
+  expect(await settle(registered)).toMatchObject({ errorCode: 0, brokerEpoch: 10_100 });
+  await settle(created);
+  expect(batches.map((batch) => batch.length)).toEqual([10_000, 2, 2]);
+  expect(leadership(image, 't').every(([leader]) => leader === 2)).toBe(true);
+});
+
+test('more decisions than a working controller ever has waiting are refused', async () => {
+  const { controller, image, settle } = open();
+  addBroker(image, 1);
+  controller.activate();
+  const waiting = Array.from({ length: PENDING_DECISIONS_MAX }, () => controller.allocateProducerIds(1));
+  expect(await settle(controller.allocateProducerIds(1))).toMatchObject({ errorCode: ErrorCode.NOT_CONTROLLER });
+  expect((await settle(Promise.all(waiting))).every(({ errorCode }) => errorCode === 0)).toBe(true);
+  expect(await settle(controller.allocateProducerIds(1))).toMatchObject({ errorCode: 0 });
 });
