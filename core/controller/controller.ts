@@ -59,6 +59,9 @@ import {
   type TopicToGrow,
 } from './topic-decisions.ts';
 
+export type { MetadataLogWriter } from './decision-queue.ts';
+export { NotControllerError } from './decision-queue.ts';
+
 /**
  * The controller of this node: while it is active (its node leads the metadata quorum) it asks the pure decisions, has the records they give committed and
  * replayed into the image, and answers then. It also knows who was heard of, and acts when somebody was not.
@@ -87,9 +90,6 @@ export interface ProducerIdBlock {
   readonly first: number;
   readonly count: number;
 }
-
-export type { MetadataLogWriter } from './decision-queue.ts';
-export { NotControllerError } from './decision-queue.ts';
 
 export class Controller {
   private readonly image: ClusterImage;
@@ -159,16 +159,19 @@ export class Controller {
   /** The broker's new life, fenced at first; what the last one led is led by others, or by nobody until this one is unfenced. */
   registerBroker(broker: BrokerToRegister): Promise<RegisteredBroker> {
     const { brokerId } = broker;
-    const registered = this.commit(() =>
-      registerBroker(this.image, this.uncleanAllowed, broker, {
-        clusterId: this.clusterId,
-        nextEpoch: this.log.logEndOffset,
-        hasSession: this.heartbeats.hasSession(brokerId, this.clock.monotonic()),
-      }),
-    ).then((response) => {
-      if (response.errorCode === 0) this.heartbeats.heard(brokerId, response.brokerEpoch, this.clock.monotonic());
-      return response;
-    });
+    const registered = this.queue.commit(
+      () =>
+        registerBroker(this.image, this.uncleanAllowed, broker, {
+          clusterId: this.clusterId,
+          nextEpoch: this.log.logEndOffset,
+          hasSession: this.heartbeats.hasSession(brokerId, this.clock.monotonic()),
+        }),
+      {
+        whenCommitted: ({ errorCode, brokerEpoch }) => {
+          if (errorCode === 0) this.heartbeats.heard(brokerId, brokerEpoch, this.clock.monotonic());
+        },
+      },
+    );
     return orNotController(registered, (outcome) => ({ ...outcome, brokerEpoch: -1 }));
   }
 
@@ -179,34 +182,36 @@ export class Controller {
     if (this.isActive && this.image.brokers.get(brokerId)?.brokerEpoch === brokerEpoch) {
       this.heartbeats.heard(brokerId, brokerEpoch, this.clock.monotonic());
     }
-    return orNotController(this.decideHeartbeat(request), ({ errorCode }) => refusedHeartbeat(errorCode));
-  }
-
-  private async decideHeartbeat(request: Heartbeat): Promise<HeartbeatAnswer> {
-    const { brokerId } = request;
-    const { response, lastOffset } = await this.queue.commit((isContinued) =>
-      heartbeat(this.image, this.uncleanAllowed, request, {
-        lowestActiveOffset: this.heartbeats.lowestActiveOffset(this.image),
-        shutdownOffset: this.heartbeats.shutdownOffset(brokerId),
-        isContinued,
-      }),
+    const decided = this.queue.commit(
+      (isContinued) =>
+        heartbeat(this.image, this.uncleanAllowed, request, {
+          lowestActiveOffset: this.heartbeats.lowestActiveOffset(this.image),
+          shutdownOffset: this.heartbeats.shutdownOffset(brokerId),
+          isContinued,
+        }),
+      { whenCommitted: (answer, lastOffset) => this.noteHeartbeat(request, answer, lastOffset) },
     );
-    if (response.errorCode !== 0) return response;
-    this.heartbeats.applied(brokerId, request.currentMetadataOffset);
-    if (response.shouldShutDown) this.heartbeats.forget(brokerId);
-    else if (this.image.brokers.get(brokerId)?.isInControlledShutdown === true) {
-      const isKnown = this.heartbeats.shutdownOffset(brokerId) !== null;
-      if (lastOffset !== null || !isKnown) {
-        this.heartbeats.setShutdownOffset(brokerId, lastOffset ?? this.log.logEndOffset - 1);
-      }
-    }
-    return response;
+    return orNotController(decided, ({ errorCode }) => refusedHeartbeat(errorCode));
   }
 
-  async unregisterBroker(brokerId: number): Promise<Outcome> {
-    const outcome = await this.commit(() => unregisterBroker(this.image, this.uncleanAllowed, brokerId));
-    if (outcome.errorCode === 0) this.heartbeats.forget(brokerId);
-    return outcome;
+  private noteHeartbeat(request: Heartbeat, answer: HeartbeatAnswer, lastOffset: number | null): void {
+    const { brokerId, currentMetadataOffset } = request;
+    if (answer.errorCode !== 0) return;
+    this.heartbeats.applied(brokerId, currentMetadataOffset);
+    if (answer.shouldShutDown) this.heartbeats.forget(brokerId);
+    if (answer.isFenced || this.image.brokers.get(brokerId)?.isInControlledShutdown !== true) return;
+    // Every active broker has to know where the leaderships went; of those that a former controller moved, this one knows only that they are in the log.
+    const isKnown = this.heartbeats.shutdownOffset(brokerId) !== null;
+    if (lastOffset === null && isKnown) return;
+    this.heartbeats.setShutdownOffset(brokerId, lastOffset ?? this.log.logEndOffset - 1);
+  }
+
+  unregisterBroker(brokerId: number): Promise<Outcome> {
+    return this.queue.commit(() => unregisterBroker(this.image, this.uncleanAllowed, brokerId), {
+      whenCommitted: ({ errorCode }) => {
+        if (errorCode === 0) this.heartbeats.forget(brokerId);
+      },
+    });
   }
 
   registerController(controller: ControllerToRegister): Promise<Outcome> {
@@ -338,8 +343,8 @@ export class Controller {
     return orNotController(allocated, ({ errorCode }) => none(errorCode));
   }
 
-  private async commit<Response>(decide: () => Decision<Response>, validateOnly = false): Promise<Response> {
-    return (await this.queue.commit(decide, validateOnly)).response;
+  private commit<Response>(decide: () => Decision<Response>, validateOnly = false): Promise<Response> {
+    return this.queue.commit(decide, { validateOnly });
   }
 
   /** Nobody waits for it; when this node is not the controller any more, another one does it. */

@@ -28,10 +28,11 @@ export class NotControllerError extends Error {
 /** More decisions wait than a controller that gets on with its work would ever have: it does not. */
 export const PENDING_DECISIONS_MAX = 10_000;
 
-export interface Committed<Response> {
-  readonly response: Response;
-  /** Of the last record; null when there was none. */
-  readonly lastOffset: number | null;
+export interface CommitOptions<Response> {
+  /** Only the answer is wanted. */
+  readonly validateOnly?: boolean;
+  /** Called before the next decision is made. `lastOffset` is the last record's; null when there was none. */
+  readonly whenCommitted?: (response: Response, lastOffset: number | null) => void;
 }
 
 export class DecisionQueue {
@@ -67,12 +68,12 @@ export class DecisionQueue {
   /** Rejects with NotControllerError. `decide` is called again, with true, after a decision that was partial. */
   commit<Response>(
     decide: (isContinued: boolean) => Decision<Response>,
-    validateOnly = false,
-  ): Promise<Committed<Response>> {
+    options: CommitOptions<Response> = {},
+  ): Promise<Response> {
     if (!this.isOpen || this.pending >= PENDING_DECISIONS_MAX) return Promise.reject(new NotControllerError());
     const { term } = this;
     this.pending++;
-    const done = this.last.then(() => this.run(term, decide, validateOnly)).finally(() => this.pending--);
+    const done = this.last.then(() => this.run(term, decide, options)).finally(() => this.pending--);
     this.last = done.catch(() => {});
     return done;
   }
@@ -80,14 +81,16 @@ export class DecisionQueue {
   private async run<Response>(
     term: number,
     decide: (isContinued: boolean) => Decision<Response>,
-    validateOnly: boolean,
-  ): Promise<Committed<Response>> {
+    { validateOnly = false, whenCommitted }: CommitOptions<Response>,
+  ): Promise<Response> {
     let lastOffset: number | null = null;
     for (let isContinued = false; ; isContinued = true) {
       if (term !== this.term) throw new NotControllerError();
       const { records, response, isPartial } = decide(isContinued);
       if (!validateOnly && records.length > 0) lastOffset = await this.append(records);
-      if (isPartial !== true || validateOnly) return { response, lastOffset };
+      if (isPartial === true && !validateOnly) continue;
+      whenCommitted?.(response, lastOffset);
+      return response;
     }
   }
 

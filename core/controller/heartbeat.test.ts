@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { ErrorCode } from '../protocol/errors.ts';
-import { fenceBroker, type Heartbeat, heartbeat } from './heartbeat-decisions.ts';
+import { fenceBroker, type Heartbeat, type HeartbeatContext, heartbeat } from './heartbeat-decisions.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { type ClusterImage, NO_LEADER } from './image.ts';
 import { addBroker, addTopic, cluster, idOf, leadership, NEVER, replay } from './testing.ts';
 
-const CONTEXT = { lowestActiveOffset: 1000, shutdownOffset: null, isContinued: false };
+const CONTEXT: HeartbeatContext = { lowestActiveOffset: 1000, shutdownOffset: null, isContinued: false };
 
 /** Of broker 1, which has applied offset 101: its registration. */
-function beat(image: ClusterImage, change: Partial<Heartbeat> = {}, context: Partial<typeof CONTEXT2> = {}) {
+function beat(image: ClusterImage, change: Partial<Heartbeat> = {}, context: Partial<HeartbeatContext> = {}) {
   const request = {
     brokerId: 1,
     brokerEpoch: 101,
@@ -24,7 +24,6 @@ function beat(image: ClusterImage, change: Partial<Heartbeat> = {}, context: Par
   const state = `${broker?.isFenced ? 'fenced' : 'unfenced'}${broker?.isInControlledShutdown ? ' stopping' : ''}`;
   return { ...response, state, records: records.length };
 }
-const CONTEXT2: { lowestActiveOffset: number; shutdownOffset: number | null; isContinued: boolean } = CONTEXT;
 
 function withBroker(shape: Parameters<typeof addBroker>[2]): ClusterImage {
   const image = cluster(0);
