@@ -61,7 +61,7 @@ export class FetcherSession {
     return true;
   }
 
-  /** Nobody knows whether the leader saw the last request. */
+  /** Nobody knows whether the leader saw the last request; or what it told was not heard, and it must tell all anew. */
   broken(): void {
     this.epoch = FULL;
   }

@@ -203,7 +203,12 @@ export class ReplicaFetcher {
         for (const answer of partitions) {
           const key = keyOf(topicId, answer.partitionIndex);
           const one = asked.get(key);
-          if (one === undefined || !this.isCurrent(one, wanted.get(key)!)) continue;
+          if (one === undefined) continue;
+          if (!this.isCurrent(one, wanted.get(key)!)) {
+            // The leader believes that its watermark was heard.
+            this.session.broken();
+            continue;
+          }
           if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) outOfRange.push(one);
           else this.take(one, answer);
         }
@@ -241,6 +246,8 @@ export class ReplicaFetcher {
         if (answer.divergingEpoch.endOffset >= 0) {
           this.tell(one, truncateToAgree(partition, answer.divergingEpoch));
           this.afterTruncation(one);
+          // The watermark beside it was not heard.
+          this.session.broken();
         } else this.takeRecords(one, answer);
         return;
       case ErrorCode.FENCED_LEADER_EPOCH:
