@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { BrokerConfig } from '../broker/config.ts';
 import { layoutProperties, planCluster, portCount, shapeOf, votersText } from './cluster-layout.ts';
 
 test('a sole broker has no quorum to dial', () => {
@@ -36,4 +37,19 @@ test('controllers of their own: brokers do not vote', () => {
   const own = layoutProperties(layout, controller!, '/d');
   expect(own).toMatchObject({ 'node.id': '101', 'process.roles': 'controller', listeners: 'CONTROLLER://n101:3' });
   expect(own).not.toHaveProperty('inter.broker.listener.name');
+});
+
+test.each([
+  [1, 0],
+  [3, 0],
+  [2, 3],
+  [1, 1],
+])('%i brokers and %i controllers: every node takes its settings as they are', (brokers, controllers) => {
+  const shape = { brokers, controllers };
+  const ports = Array.from({ length: portCount(shape) }, (_, at) => 9000 + at);
+  const layout = planCluster(shape, 'c', ports);
+  for (const node of layout.nodes) {
+    const parsed = BrokerConfig.parse(new Map(Object.entries(layoutProperties(layout, node, '/d'))));
+    expect(parsed).toMatchObject({ ok: true, warnings: [] });
+  }
 });

@@ -6,7 +6,7 @@ import type { Lab } from './lab.ts';
 import { loadLabModule, scenarioOf } from './registry.ts';
 import { type PlanRun, runPlan } from './run-plan.ts';
 import { planOf, seedOf } from './search.ts';
-import type { TargetKind } from './targets/target.ts';
+import type { NodeCommands, TargetKind } from './targets/target.ts';
 import type { RunOutcome } from './verdict.ts';
 
 /** What to run: plain data. */
@@ -20,6 +20,8 @@ export interface CampaignTask {
   readonly input: InputOptions;
   readonly options: Readonly<Record<string, string>>;
   readonly bootstrap?: string;
+  /** External: commands of the user's that work on a node. */
+  readonly nodeCommands?: NodeCommands;
 }
 
 /** What is kept of one run: small, so that thousands fit. */
@@ -68,10 +70,10 @@ export async function runBatch({ task, from, until }: CampaignBatch): Promise<Ru
   for (let index = from; index < until; index++) {
     const planSeed = seedOf(task.seed, index);
     const plan = planOf(scenario.plan, planSeed);
-    const bootstrap = task.bootstrap === undefined ? {} : { bootstrap: task.bootstrap };
+    const external = externalOf(task);
     let run: Awaited<ReturnType<typeof runPlan>>;
     try {
-      run = await runPlan(scenario, plan, { target, client, seed: planSeed, input, options, ...bootstrap });
+      run = await runPlan(scenario, plan, { target, client, seed: planSeed, input, options, ...external });
     } catch (error) {
       const where = `${lab.name}/${scenario.id} on ${target}, plan ${index} of seed ${task.seed}`;
       throw new Error(`${where}: ${(error as Error).message}\nplan ${JSON.stringify(plan)}`, { cause: error });
@@ -88,15 +90,21 @@ export async function runOne({ task, plan, planSeed }: OnePlan): Promise<PlanRun
   const lab = await once(labs, task.module, () => loadLabModule(task.module));
   const input = await once(inputs, JSON.stringify(task.input), () => readInput(task.input));
   const { target, client, options } = task;
-  const bootstrap = task.bootstrap === undefined ? {} : { bootstrap: task.bootstrap };
   return runPlan(scenarioOf(lab, task.scenario), plan, {
     target,
     client,
     seed: planSeed,
     input,
     options,
-    ...bootstrap,
+    ...externalOf(task),
   });
+}
+
+function externalOf({ bootstrap, nodeCommands }: CampaignTask): Pick<CampaignTask, 'bootstrap' | 'nodeCommands'> {
+  return {
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...(nodeCommands === undefined ? {} : { nodeCommands }),
+  };
 }
 
 export default runBatch;

@@ -23,7 +23,7 @@ import { inputFlags, rowsOf, witnessesOf } from './rows.ts';
 import { runScenario, type ScenarioResult, type SeededPlan } from './run-scenario.ts';
 import { excerptOf } from './story.ts';
 import { openTarget } from './targets/open-target.ts';
-import type { TargetKind } from './targets/target.ts';
+import { externalAbilities, type NodeCommands, type TargetKind } from './targets/target.ts';
 
 export interface LabProgress {
   readonly lab: string;
@@ -46,6 +46,8 @@ export interface RunLabOptions {
   /** `redis`, `postgres`… */
   readonly options?: Readonly<Record<string, string>>;
   readonly bootstrap?: string;
+  /** External: commands of the user's that work on a node. */
+  readonly nodeCommands?: NodeCommands;
   readonly workers?: number;
   readonly budgetMs?: number;
   readonly onProgress?: (progress: LabProgress) => void;
@@ -235,7 +237,7 @@ export class LabRunner {
 
   async #run(at: number, deadline: number, lateDeadline: number, pool?: CampaignPool): Promise<void> {
     const { scenario, target, client } = this.#jobs[at]!;
-    const { runs, bootstrap } = this.#options;
+    const { runs, bootstrap, nodeCommands } = this.#options;
     const part = `${scenario.id} on ${target} with ${client}`;
     const result = await runScenario(scenario, {
       lab: this.lab,
@@ -253,6 +255,7 @@ export class LabRunner {
       progress: (count, of, phase) => this.#report(part, count, of, phase),
       ...(runs === undefined ? {} : { runs }),
       ...(bootstrap === undefined ? {} : { bootstrap }),
+      ...(nodeCommands === undefined ? {} : { nodeCommands }),
       ...(pool === undefined ? {} : { pool }),
       firstPlans: firstPlansOf(scenario, [...this.#done.values()]),
     });
@@ -285,6 +288,7 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
   for (const target of targets.toSorted((a, b) => Number(b === 'sim') - Number(a === 'sim'))) {
     for (const scenario of lab.scenarios as readonly Scenario[]) {
       if (!scenario.targets.includes(target)) continue;
+      if (target === 'external' && !canAll(scenario, options)) continue;
       const { localWith } = scenario;
       if (target !== 'sim' && localWith !== undefined && !localWith.some((name) => name in servers)) continue;
       for (const client of scenario.clients) {
@@ -297,6 +301,12 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
     }
   }
   return jobs;
+}
+
+/** On the user's cluster a scenario runs only when everything that it does to nodes is possible there. */
+function canAll({ needs = [] }: Scenario, { nodeCommands = {} }: RunLabOptions): boolean {
+  const abilities = externalAbilities(nodeCommands);
+  return needs.every((ability) => abilities.includes(ability));
 }
 
 /** What the same scenario showed in the simulator, or else the counterexamples that this one is the cure of. */

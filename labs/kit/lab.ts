@@ -23,7 +23,7 @@ import type { InvariantName } from './checkers/finding.ts';
 import type { ClientName } from './drivers/driver.ts';
 import type { Recorder } from './history.ts';
 import type { InputRecord } from './input.ts';
-import type { Target, TargetKind } from './targets/target.ts';
+import type { Ability, Target, TargetKind } from './targets/target.ts';
 import type { Conclusion } from './verdict.ts';
 
 export type Profile = 'quick' | 'full';
@@ -71,6 +71,8 @@ export interface Scenario<Plan = unknown> {
   readonly localWith?: readonly string[];
   /** The scenario is about the application alone: no broker is started. */
   readonly withoutBroker?: boolean;
+  /** Faults without which it says nothing: it runs on the user's cluster only where the user gave commands for them. */
+  readonly needs?: readonly Ability[];
   /** Default: 1. */
   readonly brokers?: number;
   /** Controllers of their own; 0, the default: the brokers are the controllers. */

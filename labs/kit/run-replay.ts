@@ -13,12 +13,14 @@ import { loadLab, scenarioOf } from './registry.ts';
 import { parseReplayToken, ReplayTokenError } from './replay-token.ts';
 import { type PlanRun, runPlan } from './run-plan.ts';
 import { storyOf } from './story.ts';
+import type { NodeCommands } from './targets/target.ts';
 import type { RunVerdict } from './verdict.ts';
 
 export interface ReplayOptions {
   readonly input?: InputOptions;
   readonly options?: Readonly<Record<string, string>>;
   readonly bootstrap?: string;
+  readonly nodeCommands?: NodeCommands;
 }
 
 export interface ReplayedRun {
@@ -49,6 +51,7 @@ export async function runReplay(name: string, token: string, options: ReplayOpti
     input,
     options: options.options ?? {},
     ...bootstrap,
+    ...(options.nodeCommands === undefined ? {} : { nodeCommands: options.nodeCommands }),
   });
   const { outcome } = run;
   const missed = scenario.exercised.filter((goal) => !run.goals.includes(goal));

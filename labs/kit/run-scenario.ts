@@ -14,7 +14,7 @@ import type { Lab, Profile, Scenario } from './lab.ts';
 import { replayToken } from './replay-token.ts';
 import type { PlanRun } from './run-plan.ts';
 import { planOf, shrink } from './search.ts';
-import type { TargetKind } from './targets/target.ts';
+import type { NodeCommands, TargetKind } from './targets/target.ts';
 import { type Coverage, type Decision, decide } from './verdict.ts';
 
 /** Plans where nothing is violated. */
@@ -41,6 +41,7 @@ export interface ScenarioSettings {
   readonly inputName: string;
   readonly options: Readonly<Record<string, string>>;
   readonly bootstrap?: string;
+  readonly nodeCommands?: NodeCommands;
   readonly workers: number;
   readonly pool?: CampaignPool;
   /** On performance.now()'s scale: what is not promised ends here. */
@@ -105,6 +106,7 @@ export async function runScenario(scenario: Scenario, settings: ScenarioSettings
     input: settings.inputOptions,
     options: settings.options,
     ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
+    ...(settings.nodeCommands === undefined ? {} : { nodeCommands: settings.nodeCommands }),
   };
   const { pool } = settings;
   // A thread holds one simulated world at a time, so where labs search side by side each world is a worker's.

@@ -5,6 +5,7 @@ import type { LabRunData } from '@mqlab/reports/run-data.ts';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
 import { oneOf, UsageError, wholeNumber } from '../usage-error.ts';
+import { mutationsCommand } from './lab-mutations.ts';
 
 /**
  * `mqlab lab list` and `mqlab lab run`. The labs are loaded only when asked for: a broker must not carry them.
@@ -13,6 +14,10 @@ interface RunFlags {
   readonly all?: boolean;
   readonly target?: string[];
   readonly bootstrapServer?: string;
+  readonly killBroker?: string;
+  readonly startBroker?: string;
+  readonly pauseBroker?: string;
+  readonly resumeBroker?: string;
   readonly client?: string[];
   readonly profile: string;
   readonly seed?: string;
@@ -55,6 +60,10 @@ export function labCommand(): Command {
     .option('--all', 'every lab')
     .option('--target <targets...>', 'sim, local, external (default: sim and local)')
     .option('--bootstrap-server <host:port>', 'run against a cluster that is already there: target external')
+    .option('--kill-broker <command>', 'kills a broker of that cluster; {id} stands for its id. With it --start-broker')
+    .option('--start-broker <command>', 'starts it again')
+    .option('--pause-broker <command>', 'stops a broker of that cluster in its tracks. With it --resume-broker')
+    .option('--resume-broker <command>', 'lets it go on')
     .option('--client <clients...>', 'mqlab, kafkajs, platformatic (default: each that a lab names)')
     .option('--profile <profile>', 'quick or full', 'quick')
     .option('--seed <n>', 'the seed of the search')
@@ -72,6 +81,7 @@ export function labCommand(): Command {
       // Connections cut by reset may leave requests that the runtime waits for at its own end, for ever: everything is written by now.
       process.stdout.write('', () => process.exit(code));
     });
+  lab.addCommand(mutationsCommand(REPORTS_OUT));
   return lab;
 }
 
@@ -89,6 +99,28 @@ function serversOf(flags: RunFlags): Record<string, string> {
     ...(flags.redis === undefined ? {} : { redis: flags.redis }),
     ...(flags.postgres === undefined ? {} : { postgres: flags.postgres }),
   };
+}
+
+/** The user's commands for nodes of their cluster: in pairs, since every run ends with a whole cluster. */
+function nodeCommandsOf(flags: RunFlags) {
+  const { killBroker: kill, startBroker: start, pauseBroker: pause, resumeBroker: resume } = flags;
+  if ((kill === undefined) !== (start === undefined)) {
+    throw new UsageError('--kill-broker and --start-broker go together: allowed are both or none');
+  }
+  if ((pause === undefined) !== (resume === undefined)) {
+    throw new UsageError('--pause-broker and --resume-broker go together: allowed are both or none');
+  }
+  if (kill === undefined && pause === undefined) return {};
+  if (flags.bootstrapServer === undefined) {
+    throw new UsageError(
+      'commands for brokers are for a cluster that is already there: give --bootstrap-server HOST:PORT',
+    );
+  }
+  const nodeCommands = {
+    ...(kill === undefined ? {} : { kill, start }),
+    ...(pause === undefined ? {} : { pause, resume }),
+  };
+  return { nodeCommands };
 }
 
 async function namesOf(names: readonly string[], flags: RunFlags): Promise<string[]> {
@@ -122,6 +154,7 @@ async function runLabs(named: readonly string[], flags: RunFlags): Promise<numbe
     ...(flags.seed === undefined ? {} : { seed: wholeNumber('--seed', flags.seed, 0, 0xffff_ffff) }),
     ...(flags.runs === undefined ? {} : { runs: wholeNumber('--runs', flags.runs, 1) }),
     ...(flags.bootstrapServer === undefined ? {} : { bootstrap: flags.bootstrapServer }),
+    ...nodeCommandsOf(flags),
     input: inputOf(flags),
     options: serversOf(flags),
   };
@@ -180,6 +213,7 @@ async function replay(names: readonly string[], flags: RunFlags): Promise<number
     input: inputOf(flags),
     options: serversOf(flags),
     ...(flags.bootstrapServer === undefined ? {} : { bootstrap: flags.bootstrapServer }),
+    ...nodeCommandsOf(flags),
   });
   if (flags.history !== undefined) writeFileSync(flags.history, historyText);
   if (flags.json) for (const row of rows) console.log(verdictLine(row));

@@ -20,6 +20,7 @@ import { runNodeCommand } from './node-command.ts';
 import {
   type Ability,
   type AppProcess,
+  externalAbilities,
   type NodeCommands,
   nodeMeant,
   type PartitionState,
@@ -99,10 +100,7 @@ class ExternalTarget implements Target {
   }
 
   can(ability: Ability): boolean {
-    const { kill, start, pause, resume } = this.#commands;
-    if (ability === 'kill-broker') return kill !== undefined && start !== undefined;
-    if (ability === 'pause-broker') return pause !== undefined && resume !== undefined;
-    return false;
+    return externalAbilities(this.#commands).includes(ability);
   }
 
   async run<T>(body: () => Promise<T>, msMax = RUN_MS_MAX): Promise<T> {

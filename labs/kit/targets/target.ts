@@ -154,6 +154,14 @@ export interface Target {
   close(): Promise<void>;
 }
 
+/** What the user's commands make possible on their cluster. */
+export function externalAbilities({ kill, start, pause, resume }: NodeCommands): readonly Ability[] {
+  return [
+    ...(kill === undefined || start === undefined ? [] : (['kill-broker'] as const)),
+    ...(pause === undefined || resume === undefined ? [] : (['pause-broker'] as const)),
+  ];
+}
+
 export type NodeDirection = 'both' | 'a-to-b' | 'b-to-a';
 
 /** The leader of a partition; null when it has none, or nobody says. */
