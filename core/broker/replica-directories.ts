@@ -7,15 +7,15 @@ import { AssignReplicasToDirs } from '../protocol/messages/73-assign-replicas-to
 import type { ReplicaManager } from '../replica/replica-manager.ts';
 import type { ControllerGateway } from './controller-gateway.ts';
 
+/** Assignments of one request. */
+const PLACEMENTS_MAX = 2_250;
+
 /**
  * Keeps the metadata and this broker's log dirs in step (KIP-858): which partition lies where, and which log dir failed.
  *
  * Invariant: what the metadata says of a partition's log dir is where its log was at some time, and soon where it is; a change that finds its way to
  * the metadata late is found again at the next change, since the whole is compared.
  */
-/** Assignments of one request. */
-const PLACEMENTS_MAX = 2_250;
-
 export class ReplicaDirectories {
   private readonly image: ClusterImage;
   private readonly nodeId: number;
@@ -50,8 +50,7 @@ export class ReplicaDirectories {
 
   /** Tells the controller of partitions that lie somewhere else than the metadata says. */
   assign(): void {
-    // With one log dir there is nothing to choose, and every new partition is assigned to it.
-    if (this.isAssigning || this.logManager.directories.length + this.logManager.failedDirectories.length === 1) return;
+    if (this.isAssigning) return;
     const placements = this.misplaced();
     if (placements.length === 0) return;
     this.isAssigning = true;
@@ -82,11 +81,16 @@ export class ReplicaDirectories {
 
   private misplaced(): ReplicaPlacement[] {
     const found: ReplicaPlacement[] = [];
+    const { directories, failedDirectories } = this.logManager;
+    // A new partition of a broker with one log dir is assigned to it; only where the folder is another one than before there is something to say.
+    const only = directories.length + failedDirectories.length === 1 ? directories[0]?.directoryId : undefined;
     for (const { name, topicId, partitions } of this.image.topics.values()) {
       for (const partition of partitions) {
-        const directory = this.logManager.directoryOf(name, partition.partition);
-        if (directory === null || directory.directoryId === directoryIdOf(partition, this.nodeId)) continue;
         if (!partition.replicas.includes(this.nodeId)) continue;
+        const assigned = directoryIdOf(partition, this.nodeId);
+        if (assigned === only) continue;
+        const directory = this.logManager.directoryOf(name, partition.partition);
+        if (directory === null || directory.directoryId === assigned) continue;
         found.push({ topicId, partition: partition.partition, directoryId: directory.directoryId });
       }
     }
