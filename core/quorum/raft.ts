@@ -206,7 +206,7 @@ export class Raft {
   }
 
   /** When this node would have stood for election, or doubted its leader. */
-  private get patienceEndsMs(): number {
+  private patienceEndsMs(): number {
     const { role } = this;
     if (!this.isVoter) return Number.POSITIVE_INFINITY;
     switch (role.kind) {
@@ -241,7 +241,7 @@ export class Raft {
 
   /** Others are in a later epoch. Whose turn it would soon be does not wait longer for that: elections that others lose would keep it from winning one. */
   joinEpoch(epoch: number): void {
-    this.enter(this.newUnattached(this.patienceEndsMs));
+    this.enter(this.newUnattached(this.patienceEndsMs()));
     this.raiseEpoch(epoch);
   }
 
