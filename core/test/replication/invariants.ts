@@ -97,7 +97,9 @@ export class Invariants {
     const where = `${key} of epoch ${partition.leaderEpoch}`;
     if (highWatermark < before.highWatermark) {
       const name = truncationCount > before.truncationCount ? 'committedIsNotTruncated' : 'watermarkNeverFalls';
-      throw new InvariantError(`${name}: ${where}: the watermark fell from ${before.highWatermark} to ${highWatermark}`);
+      throw new InvariantError(
+        `${name}: ${where}: the watermark fell from ${before.highWatermark} to ${highWatermark}`,
+      );
     }
     const history = this.histories[partition.partition]!;
     const isCut = truncationCount > before.truncationCount;
@@ -107,7 +109,9 @@ export class Invariants {
       const name = `${epoch}:${offset}`;
       const known = history.written.get(name);
       if (known !== undefined && known !== id) {
-        throw new InvariantError(`oneHistoryPerEpoch: ${where}: at ${offset} in epoch ${epoch} ${id}, elsewhere ${known}`);
+        throw new InvariantError(
+          `oneHistoryPerEpoch: ${where}: at ${offset} in epoch ${epoch} ${id}, elsewhere ${known}`,
+        );
       }
       history.written.set(name, id);
     }
@@ -116,7 +120,9 @@ export class Invariants {
       const known = history.committed.get(offset);
       if (record === undefined) continue;
       if (known !== undefined && known.id !== record.id) {
-        throw new InvariantError(`committedIsEverywhere: ${where}: at ${offset} ${record.id}, committed was ${known.id}`);
+        throw new InvariantError(
+          `committedIsEverywhere: ${where}: at ${offset} ${record.id}, committed was ${known.id}`,
+        );
       }
       if (known === undefined) history.committed.set(offset, record);
     }
@@ -153,7 +159,9 @@ export class Invariants {
     ids.forEach((id, i) => {
       const stored = history.committed.get(offset + i);
       if (stored?.id === id) return;
-      throw new InvariantError(`ackedIsCommitted: ${id} at ${offset + i} of ${partition}, where ${stored?.id ?? 'nothing'} is`);
+      throw new InvariantError(
+        `ackedIsCommitted: ${id} at ${offset + i} of ${partition}, where ${stored?.id ?? 'nothing'} is`,
+      );
     });
     let copies = 0;
     for (const end of history.ends.values()) if (end >= offset + ids.length) copies++;
@@ -168,7 +176,8 @@ export function recordsIn(log: Log, from: number): Map<number, StoredRecord> {
   let offset = from;
   for (;;) {
     const read = log.read(offset, { maxBytes: 1_000_000, maxOffset: log.logEndOffset, minOneBatch: true });
-    if (read.kind === 'rejected') throw new InvariantError(`${log.directory} cannot be read at ${offset}: ${read.message}`);
+    if (read.kind === 'rejected')
+      throw new InvariantError(`${log.directory} cannot be read at ${offset}: ${read.message}`);
     if (read.slice === null) return found;
     const bytes = Buffer.alloc(read.slice.length);
     read.slice.file.readInto(bytes, read.slice.position);

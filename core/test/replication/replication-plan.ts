@@ -128,7 +128,8 @@ class Plan {
       },
     });
     if (this.violation !== null) throw this.violation;
-    if (what !== null && !isReached) throw new InvariantError(`liveness: not within ${withinMs} ms: ${what}\n${this.describe()}`);
+    if (what !== null && !isReached)
+      throw new InvariantError(`liveness: not within ${withinMs} ms: ${what}\n${this.describe()}`);
   }
 
   private *alive(): Generator<TestBroker> {
@@ -164,7 +165,8 @@ class Plan {
         world.network.isolate(name);
         this.controllerCut(nodeId, durationMs);
         world.after(durationMs, () => {
-          for (const each of [...NODES.map((id) => `b${id}`), 'client']) if (each !== name) world.network.heal(name, each);
+          for (const each of [...NODES.map((id) => `b${id}`), 'client'])
+            if (each !== name) world.network.heal(name, each);
         });
         return;
       case 2:
@@ -324,18 +326,22 @@ class Plan {
         for (const [offset, record] of recordsIn(log, Math.max(log.logStartOffset, of(leader).logStartOffset))) {
           const other = expected.get(offset);
           if (other?.id !== record.id || other.epoch !== record.epoch) {
-            throw new InvariantError(`replicasAreEqual: ${partition} at ${offset}: ${record.id} on ${nodeId}, ${other?.id} on ${leader}`);
+            throw new InvariantError(
+              `replicasAreEqual: ${partition} at ${offset}: ${record.id} on ${nodeId}, ${other?.id} on ${leader}`,
+            );
           }
         }
         const from = Math.max(log.logStartOffset, of(leader).logStartOffset);
         const epochs = epochsBetween(log.epochs.entries, from, log.logEndOffset);
         const theirs = epochsBetween(of(leader).epochs.entries, from, log.logEndOffset);
-        if (epochs !== theirs) throw new InvariantError(`epochsAgree: ${partition}: ${epochs} on ${nodeId}, ${theirs} on ${leader}`);
+        if (epochs !== theirs)
+          throw new InvariantError(`epochsAgree: ${partition}: ${epochs} on ${nodeId}, ${theirs} on ${leader}`);
       }
       const start = of(leader).logStartOffset;
       const byId = new Map<string, number>();
       for (const [offset, { id }] of expected) {
-        if (byId.has(id)) throw new InvariantError(`noDuplicates: ${id} at ${byId.get(id)} and ${offset} of ${partition}`);
+        if (byId.has(id))
+          throw new InvariantError(`noDuplicates: ${id} at ${byId.get(id)} and ${offset} of ${partition}`);
         byId.set(id, offset);
       }
       for (const { partition: of, offset, id } of this.ackedIds) {
@@ -408,10 +414,14 @@ class Plan {
   private describe(): string {
     const lines: string[] = [];
     for (const image of this.controller.partitions) {
-      lines.push(`controller ${image.partition}: leader ${image.leader} epoch ${image.leaderEpoch}/${image.partitionEpoch} isr ${image.inSyncReplicas}`);
+      lines.push(
+        `controller ${image.partition}: leader ${image.leader} epoch ${image.leaderEpoch}/${image.partitionEpoch} isr ${image.inSyncReplicas}`,
+      );
     }
     for (const broker of this.brokers.values()) {
-      lines.push(`broker ${broker.nodeId} alive ${broker.process.alive} fenced ${this.controller.isFenced(broker.nodeId)}`);
+      lines.push(
+        `broker ${broker.nodeId} alive ${broker.process.alive} fenced ${this.controller.isFenced(broker.nodeId)}`,
+      );
       for (const each of broker.replicas.all()) lines.push(JSON.stringify(each.inspect()));
       lines.push(...broker.problems.slice(-5));
     }
@@ -426,6 +436,8 @@ function pause(ports: Ports, ms: number): Promise<void> {
 
 /** An epoch in which nobody wrote is known to its leader only, and logs may begin at different offsets. */
 function epochsBetween(entries: readonly LeaderEpochEntry[], from: number, end: number): string {
-  const within = entries.filter(({ startOffset }, i) => startOffset < end && (entries[i + 1]?.startOffset ?? end) > from);
+  const within = entries.filter(
+    ({ startOffset }, i) => startOffset < end && (entries[i + 1]?.startOffset ?? end) > from,
+  );
   return within.map(({ epoch, startOffset }) => `${epoch}@${Math.max(startOffset, from)}`).join(' ');
 }

@@ -1,3 +1,4 @@
+import { Dispatch } from '../../broker/dispatch.ts';
 import { FetchSessions } from '../../broker/fetch-sessions.ts';
 import type { Handler } from '../../broker/handler.ts';
 import { produceHandler } from '../../broker/handlers/00-produce.ts';
@@ -6,7 +7,6 @@ import { listOffsetsHandler } from '../../broker/handlers/02-list-offsets.ts';
 import { apiVersionsHandler } from '../../broker/handlers/18-api-versions.ts';
 import { deleteRecordsHandler } from '../../broker/handlers/21-delete-records.ts';
 import { offsetForLeaderEpochHandler } from '../../broker/handlers/23-offset-for-leader-epoch.ts';
-import { Dispatch } from '../../broker/dispatch.ts';
 import { newBrokerMetrics } from '../../broker/metrics.ts';
 import { Purgatory } from '../../broker/purgatory.ts';
 import { Quotas } from '../../broker/quotas/quotas.ts';
@@ -19,12 +19,12 @@ import type { LogConfig } from '../../log/log-config.ts';
 import { LogManager } from '../../log/log-manager.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { SimProcess } from '../../ports/sim/process.ts';
-import { type FetcherSettings, DEFAULT_FETCHER_SETTINGS } from '../../replica/replica-fetcher.ts';
+import { DEFAULT_FETCHER_SETTINGS, type FetcherSettings } from '../../replica/replica-fetcher.ts';
 import { ReplicaFetchers } from '../../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../../replica/replica-manager.ts';
 import { NodeLinks } from '../../rpc/node-links.ts';
 import { ServerConnection } from '../../rpc/server-connection.ts';
-import { type Subscriber, TestController, TOPIC, TOPIC_ID } from './test-controller.ts';
+import { type Subscriber, type TestController, TOPIC, TOPIC_ID } from './test-controller.ts';
 
 /**
  * One life of a broker, as far as replication needs one: real logs, partitions, fetchers, sessions, purgatory and handlers over the simulated ports; the
@@ -81,7 +81,7 @@ export class TestBroker implements Subscriber {
       brokerEpoch: () => this.epoch,
       send: (id, api, body, options) => links.send(id, api, body, options),
       settings: FETCHER,
-      fetchersPerBroker: 1,
+      fetchersPerBroker: () => 1,
       onProblem,
     });
     this.replicas = new ReplicaManager(

@@ -161,7 +161,8 @@ export class TestController {
     const isr = change.inSyncReplicas.map((each) => each.brokerId);
     if (!isr.includes(nodeId)) return refused(ErrorCode.INVALID_REQUEST);
     const isIneligible = change.inSyncReplicas.some(
-      (each) => !this.isLive(each.brokerId) || (each.brokerEpoch !== -1 && each.brokerEpoch !== this.epochOf(each.brokerId)),
+      (each) =>
+        !this.isLive(each.brokerId) || (each.brokerEpoch !== -1 && each.brokerEpoch !== this.epochOf(each.brokerId)),
     );
     if (isIneligible) return refused(ErrorCode.INELIGIBLE_REPLICA);
     this.emit([changeOf(partition, { isr })]);
