@@ -204,6 +204,20 @@ test('what lies behind the recovery point says which epochs there are, not a fil
   ]);
 });
 
+test('transactions that ended below the watermark are stable after a truncation above it', () => {
+  const log = open(new SimWorld({ seed: 1 }), 'a', { config: DEFAULT_LOG_CONFIG });
+  const of = { producerId: 1, producerEpoch: 0 };
+  const records = [{ timestamp: 1, key: null, value: Buffer.from('v') }];
+  log.append(buildBatch({ ...of, baseSequence: 0, isTransactional: true, records }), 0);
+  log.append(buildEndTxnBatch({ type: ControlType.COMMIT, coordinatorEpoch: 0 }, 1, of), 0, 'coordinator');
+  log.append(batch(['2']), 0);
+  log.append(batch(['3']), 0);
+  log.updateHighWatermark(3);
+  expect(log.lastStableOffset).toBe(3);
+  log.truncateTo(3);
+  expect(log.lastStableOffset).toBe(3);
+});
+
 test('an epoch that was begun and not written in goes with a truncation that cuts nothing', () => {
   const log = open(new SimWorld({ seed: 1 }), 'a');
   log.append(batch(['0']), 1);
