@@ -210,8 +210,9 @@ test('transactions that ended below the watermark are stable after a truncation 
   const records = [{ timestamp: 1, key: null, value: Buffer.from('v') }];
   log.append(buildBatch({ ...of, baseSequence: 0, isTransactional: true, records }), 0);
   log.append(buildEndTxnBatch({ type: ControlType.COMMIT, coordinatorEpoch: 0 }, 1, of), 0, 'coordinator');
-  log.append(batch(['2']), 0);
-  log.append(batch(['3']), 0);
+  log.append(batch(['2'], 1), 0);
+  log.append(batch(['3'], 1), 0);
+  expect(log.segments).toHaveLength(1);
   log.updateHighWatermark(3);
   expect(log.lastStableOffset).toBe(3);
   log.truncateTo(3);
