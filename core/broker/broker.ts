@@ -10,7 +10,6 @@ import type { Address, Connection, Listener } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { ServerConnection } from '../rpc/server-connection.ts';
-import { localPersister } from '../shares/local-persister.ts';
 import { ShareCoordinator } from '../shares/share-coordinator.ts';
 import { SharePartitions } from '../shares/share-partitions.ts';
 import { ShareSessions } from '../shares/share-sessions.ts';
@@ -35,6 +34,7 @@ import { Quotas, windowShape } from './quotas/quotas.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
 import { brokerConfigRules, Settings } from './settings.ts';
+import { clusterPersister } from './shares/cluster-persister.ts';
 import { ClientInformation } from './telemetry/client-information.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
@@ -167,7 +167,18 @@ export class Broker {
     });
     const sharePartitions = new SharePartitions();
     const topicCreation = new TopicCreation(image, controller, config);
-    const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
+    const calls = NO_OTHER_BROKERS;
+    const timeoutMs = config.number('request.timeout.ms');
+    const ensureTopic = () => topicCreation.ensureShareStateTopic();
+    const sharePersister = clusterPersister({
+      nodeId,
+      image,
+      coordinator: shares,
+      calls,
+      clock,
+      timeoutMs,
+      ensureTopic,
+    });
     const { groupConfig } = new GroupSettings(image, settings);
     const groups = new GroupCoordinator({
       clock,
@@ -180,7 +191,6 @@ export class Broker {
     });
     const producerIds = new ProducerIds(() => controller.allocateProducerIds(nodeId), clock);
     const verifications = new Verifications();
-    const timeoutMs = config.number('request.timeout.ms');
     const markers = new LocalMarkers({ image, replicas, groups, verifications, clock, timeoutMs });
     const transactions = new TransactionCoordinator({
       clock,
@@ -189,7 +199,6 @@ export class Broker {
       takeProducerId: () => producerIds.take(),
       onProblem,
     });
-    const calls = NO_OTHER_BROKERS;
     const entering = new Entering({
       nodeId,
       image,
