@@ -1,5 +1,10 @@
-/** What the relay owes besides: everything that was in its outbox stands in the log. A cure for duplicates that sends nothing would hold too. */
+/**
+ * DUPLICATE as a reader of committed records sees it, and what the relay owes besides: everything that was in its outbox stands in the log. A cure for duplicates that sends nothing would hold
+ * too.
+ */
 import { type Check, oneCheck } from '../kit/checkers/check.ts';
+import type { Place } from '../kit/checkers/finding.ts';
+import { placeText } from '../kit/checkers/index-history.ts';
 
 /** Text of the notes that say what the outbox held. */
 export const IN_OUTBOX = 'in the outbox';
@@ -12,6 +17,31 @@ export const complete: Check = oneCheck('LOST-WRITE', (index, findings) => {
     findings.add(
       { operations: [end ?? start], values: [value] },
       () => `${value} was in the outbox and is not in the log at the end.`,
+    );
+  }
+});
+
+/**
+ * One value at two offsets of what was read at the end. The kit's DUPLICATE takes an acknowledged send for a place in the log, which inside a transaction it is only once that is committed: a value
+ * is sent again in the next transaction when the first was aborted.
+ */
+export const readTwice: Check = oneCheck('DUPLICATE', (index, findings) => {
+  const places = new Map<string, { readonly at: Place[]; readonly reads: number[] }>();
+  for (const { data, end, start } of index.calls) {
+    if (data.type !== 'final-read') continue;
+    for (const { value, topic, partition, offset } of data.records) {
+      let known = places.get(value);
+      if (known === undefined) places.set(value, (known = { at: [], reads: [] }));
+      known.at.push({ topic, partition, offset });
+      known.reads.push(end ?? start);
+    }
+  }
+  for (const [value, { at, reads }] of places) {
+    if (at.length < 2) continue;
+    const sends = index.sends.filter(({ data }) => data.value === value).map(({ start }) => start);
+    findings.add(
+      { operations: [...sends, ...reads], values: [value], places: at },
+      () => `${value} stands at ${at.map(placeText).join(' and at ')}.`,
     );
   }
 });

@@ -40,8 +40,27 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<DuplicatePlan> {
       countMax: faultsMax,
       durationMsMax: RESTART_MS_MAX,
     }).map((faults) => faults.map((fault) => adjusted(fault, stepMin))),
-    inFlightMs: fc.constantFrom(0, 0.15, 0.3, 0.5, 1),
+    inFlightMs: fc.constantFrom(0, 0.15, 0.3, 0.5),
   });
+}
+
+/** Smaller plans within the same limits: a record less, or one of several faults alone at whatever step. */
+export function smallerWithin({
+  recordsMin = 1,
+  stepMin = 0,
+  stepMax = 12,
+}: PlanLimits): (plan: DuplicatePlan) => Iterable<DuplicatePlan> {
+  const steps = Array.from({ length: stepMax - stepMin + 1 }, (_, at) => stepMin + at);
+  return function* (plan) {
+    const { records, faults } = plan;
+    if (faults.length > 1) {
+      for (const fault of faults) {
+        for (const step of steps) yield { ...plan, faults: [{ ...fault, at: { step } }] };
+      }
+    }
+    if (records.length <= recordsMin) return;
+    for (const step of steps) yield { ...plan, records: records.slice(1), faults: [{ ...faults[0]!, at: { step } }] };
+  };
 }
 
 function adjusted({ kind, at, durationMs }: Fault, stepMin: number): Fault {

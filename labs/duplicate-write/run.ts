@@ -100,7 +100,8 @@ class DuplicateRun {
     members.end();
     this.#noteBoth();
     for (const batch of await this.#log.batches()) this.#noteStored(batch);
-    await finalRead(target, recorder, [TOPIC], { client, ...this.#isolation });
+    // The reader is not what is under test.
+    await finalRead(target, recorder, [TOPIC], { client: 'mqlab', ...this.#isolation });
   }
 
   get #isolation(): { readonly committedOnly?: boolean } {
@@ -170,7 +171,11 @@ class DuplicateRun {
       mark: async (record) => {
         await life.step();
         this.#marked.add(record);
-        recorder.note(life.name, { type: 'store', text: `marks ${shortOf(record.value)} as sent`, value: record.value });
+        recorder.note(life.name, {
+          type: 'store',
+          text: `marks ${shortOf(record.value)} as sent`,
+          value: record.value,
+        });
       },
     };
   }
