@@ -1,9 +1,10 @@
 /**
  * A topic as the brokers hold it: how far it is replicated, and the header of every stored batch, with the producer's id, epoch and sequence that no client shows.
  *
- * Invariant: asked over connections of its own, which no fault touches; nothing is cached. A broker that is away, or is not the leader, is passed over.
+ * Invariant: asked over connections of its own, which no fault touches; no answer is kept. A broker that is away, or is not the leader, is passed over.
  */
 import type { ClientPorts } from '@mqlab/core/client/connections.ts';
+import type { Address } from '@mqlab/core/ports/network.ts';
 import { Fetch } from '@mqlab/core/protocol/messages/01-fetch.ts';
 import { ListOffsets } from '@mqlab/core/protocol/messages/02-list-offsets.ts';
 import { recordsOf } from '@mqlab/core/protocol/record.ts';
@@ -31,7 +32,8 @@ export interface StoredBatch {
 
 export class RawLog {
   readonly #ports: ClientPorts;
-  readonly #addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly #addresses: readonly Address[];
+  readonly #clients = new Map<Address, RpcClient>();
   readonly #topic: string;
   readonly #partitions: number;
 
@@ -110,21 +112,30 @@ export class RawLog {
     return answer.records === null ? [] : [...batchesIn(answer.records as Buffer)];
   }
 
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
   /** The first answer that is not null, from whichever broker has one. */
   async #ask<T>(question: (client: RpcClient) => Promise<T | null>, otherwise: T): Promise<T> {
     for (const address of this.#addresses) {
-      let client: RpcClient | null = null;
+      const known = this.#clients.get(address);
       try {
-        client = await RpcClient.connect(this.#ports, address, { connectTimeoutMs: CONNECT_MS_MAX });
+        const client = known?.isClosed === false ? known : await this.#connect(address);
         const answer = await question(client);
         if (answer !== null) return answer;
       } catch (error) {
         // It is away: the next one.
         if (!(error instanceof RpcError)) throw error;
-      } finally {
-        client?.close();
       }
     }
     return otherwise;
+  }
+
+  async #connect(address: Address): Promise<RpcClient> {
+    const client = await RpcClient.connect(this.#ports, address, { connectTimeoutMs: CONNECT_MS_MAX });
+    this.#clients.set(address, client);
+    return client;
   }
 }

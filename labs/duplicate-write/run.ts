@@ -5,11 +5,18 @@
  * Invariant: the outbox and its marks outlive every process, as a database does. The broker is killed as C31 says: when every in-sync replica has the record and nobody has heard of it.
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
-import type { ConsumerDriver, OutgoingRecord, ProducerDriver, TransactionalDriver } from '../kit/drivers/driver.ts';
+import type {
+  ConsumerDriver,
+  OutgoingRecord,
+  ProducerDriver,
+  SendAnswer,
+  TransactionalDriver,
+} from '../kit/drivers/driver.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
+import type { Call } from '../kit/history.ts';
 import type { RunContext } from '../kit/lab.ts';
-import { linkProducer, linkTransactional } from '../kit/linked-clients.ts';
+import { linkTransactional } from '../kit/linked-clients.ts';
 import { Exit, type Life, Members } from '../kit/members.ts';
 import type { Fault } from '../kit/plan.ts';
 import { freshTopic } from '../kit/send-flights.ts';
@@ -102,6 +109,7 @@ class DuplicateRun {
     for (const batch of await this.#log.batches()) this.#noteStored(batch);
     // The reader is not what is under test.
     await finalRead(target, recorder, [TOPIC], { client: 'mqlab', ...this.#isolation });
+    this.#log.close();
   }
 
   get #isolation(): { readonly committedOnly?: boolean } {
@@ -133,7 +141,7 @@ class DuplicateRun {
       transactional = linkTransactional(opened, life, { recorder, group: POSITION, nextTransaction });
       group = await driver.consumer({ group: POSITION, topics: [TOPIC], autoCommit: false });
     } else {
-      producer = linkProducer(await driver.producer(this.#way.settings(client)), life, recorder);
+      producer = this.#linkProducer(await driver.producer(this.#way.settings(client)), life);
     }
     const hands: Omit<Hands, 'producer' | 'transactional' | 'group'> = {
       outbox: this.#outboxOf(life),
@@ -161,6 +169,37 @@ class DuplicateRun {
       this.#reach(GOALS.fenced);
     }
     life.isBusy = false;
+  }
+
+  /** The kit's link, but for one thing: on real processes a fault strikes before the answer can be there, without a timer's millisecond between. */
+  #linkProducer(producer: ProducerDriver, life: Life): ProducerDriver {
+    const { recorder, target } = this.#context;
+    const inFlightMs = target.kind === 'sim' ? this.#plan.inFlightMs : 0;
+    const sendOne = async (record: OutgoingRecord, call: Call): Promise<SendAnswer> => {
+      const answer = await producer.send(record);
+      const { topic, key, value } = record;
+      if (answer.outcome !== 'ok') recorder[answer.outcome](call, answer.error);
+      else {
+        const { partition, offset } = answer;
+        const place = offset === undefined ? { partition } : { partition, offset };
+        recorder.ok(call, { type: 'send', topic, key, value, ...place });
+      }
+      return answer;
+    };
+    return {
+      send: async (record) => {
+        await life.step();
+        const { topic, key, value } = record;
+        const answer = sendOne(record, recorder.invoke(life.name, { type: 'send', topic, key, value }));
+        // Nobody looks at it when a fault strikes here.
+        answer.catch(() => {});
+        if (inFlightMs > 0) await sleep(target.clock, inFlightMs);
+        await life.step();
+        return answer;
+      },
+      flush: () => producer.flush(),
+      close: () => producer.close(),
+    };
   }
 
   #outboxOf(life: Life): Outbox {

@@ -101,6 +101,7 @@ async function ask(
   const tookMs = performance.now() - began;
   const log = new RawLog(target.app('reader').ports, target.bootstrap, topic, PARTITIONS);
   const values = (await log.batches()).flatMap((batch) => batch.values);
+  log.close();
   return { copies: values.filter((value) => value === record.value).length, told, tookMs };
 }
 

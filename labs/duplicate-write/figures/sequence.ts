@@ -148,7 +148,9 @@ async function play(one: Case, context: FigureContext): Promise<Played> {
     let batches: readonly StoredBatch[] = [];
     await target.run(async () => {
       await runDuplicate(plan, { target, client: 'mqlab', recorder, seed, input, options }, WAYS[one.way]);
-      batches = await new RawLog(target.app('reader').ports, target.bootstrap, TOPIC, 1).batches();
+      const log = new RawLog(target.app('reader').ports, target.bootstrap, TOPIC, 1);
+      batches = await log.batches();
+      log.close();
     });
     return { one, batches, events: [...wire.events, ...eventsOf(recorder)] };
   } finally {
