@@ -6,12 +6,14 @@ import { type Check, oneCheck } from '../kit/checkers/check.ts';
 import type { Place } from '../kit/checkers/finding.ts';
 import { placeText } from '../kit/checkers/index-history.ts';
 
-/** Text of the notes that say what the outbox held. */
-export const IN_OUTBOX = 'in the outbox';
+/** End of the notes that say what the outbox held. */
+export const IN_OUTBOX = 'was in the outbox';
+/** Beginning of the notes that say what the broker stored. */
+export const KEEPS = 'keeps';
 
 export const complete: Check = oneCheck('LOST-WRITE', (index, findings) => {
   for (const { data, start, end } of index.calls) {
-    if (data.type !== 'store' || data.text !== IN_OUTBOX || data.value === undefined) continue;
+    if (data.type !== 'store' || !data.text.endsWith(IN_OUTBOX) || data.value === undefined) continue;
     const { value } = data;
     if (index.readOf.has(value)) continue;
     findings.add(
@@ -45,3 +47,24 @@ export const readTwice: Check = oneCheck('DUPLICATE', (index, findings) => {
     );
   }
 });
+
+/** The same check with the stored batches for evidence, whose headers say why: in place of the reading that found them. */
+export function withHeaders(check: Check): Check {
+  return {
+    names: check.names,
+    apply: (history) =>
+      check.apply(history).map((result) => ({
+        ...result,
+        findings: result.findings.map((finding) => {
+          const kept = history.operations.filter(
+            ({ data }) =>
+              data.type === 'store' &&
+              data.text.startsWith(KEEPS) &&
+              data.value !== undefined &&
+              finding.values.includes(data.value),
+          );
+          return kept.length === 0 ? finding : { ...finding, operations: kept.map(({ index }) => index) };
+        }),
+      })),
+  };
+}

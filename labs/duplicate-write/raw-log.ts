@@ -5,6 +5,7 @@
  */
 import type { ClientPorts } from '@mqlab/core/client/connections.ts';
 import type { Address } from '@mqlab/core/ports/network.ts';
+import { ControlType, endTxnMarkerOf } from '@mqlab/core/protocol/control-record.ts';
 import { Fetch } from '@mqlab/core/protocol/messages/01-fetch.ts';
 import { ListOffsets } from '@mqlab/core/protocol/messages/02-list-offsets.ts';
 import { recordsOf } from '@mqlab/core/protocol/record.ts';
@@ -25,7 +26,8 @@ export interface StoredBatch {
   readonly epoch: number;
   readonly sequence: number;
   readonly isTransactional: boolean;
-  readonly isControl: boolean;
+  /** How a transaction ended, in a batch that says only that. */
+  readonly end: 'commit' | 'abort' | null;
   /** Of its records; none of a control batch. */
   readonly values: readonly string[];
 }
@@ -81,7 +83,7 @@ export class RawLog {
             epoch: batch.producerEpoch,
             sequence: batch.baseSequence,
             isTransactional: batch.isTransactional,
-            isControl: batch.isControl,
+            end: endOf(batch),
             values: batch.isControl ? [] : [...recordsOf(batch)].map(({ value }) => value?.toString() ?? ''),
           });
         }
@@ -138,4 +140,10 @@ export class RawLog {
     this.#clients.set(address, client);
     return client;
   }
+}
+
+function endOf(batch: RecordBatch): StoredBatch['end'] {
+  const marker = batch.isControl ? endTxnMarkerOf(batch) : undefined;
+  if (marker === undefined) return null;
+  return marker.type === ControlType.COMMIT ? 'commit' : 'abort';
 }

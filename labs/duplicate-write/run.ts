@@ -21,7 +21,7 @@ import { Exit, type Life, Members } from '../kit/members.ts';
 import type { Fault } from '../kit/plan.ts';
 import { freshTopic } from '../kit/send-flights.ts';
 import { type Hands, type Outbox, POSITION, TOPIC } from './app/hands.ts';
-import { IN_OUTBOX } from './checks.ts';
+import { IN_OUTBOX, KEEPS } from './checks.ts';
 import { type DuplicatePlan, PROCESS } from './plan.ts';
 import { RawLog, type StoredBatch } from './raw-log.ts';
 import type { Way } from './ways.ts';
@@ -79,11 +79,10 @@ class DuplicateRun {
   }
 
   async play(): Promise<void> {
-    const { target, recorder, client } = this.#context;
+    const { target, recorder } = this.#context;
     const admin = await target.app('admin').client('mqlab').admin();
     await freshTopic(admin, this.#context, TOPIC, this.#way.partitions);
     await admin.close();
-    for (const { value } of this.#records) recorder.note(PROCESS, { type: 'store', text: IN_OUTBOX, value });
     const members = new Members(this.#context, {
       names: [PROCESS, STANDBY],
       faults: this.#plan.faults,
@@ -109,6 +108,8 @@ class DuplicateRun {
     for (const batch of await this.#log.batches()) this.#noteStored(batch);
     // The reader is not what is under test.
     await finalRead(target, recorder, [TOPIC], { client: 'mqlab', ...this.#isolation });
+    for (const { value } of this.#records)
+      recorder.note('kit', { type: 'store', text: `${shortOf(value)} ${IN_OUTBOX}`, value });
     this.#log.close();
   }
 
@@ -249,12 +250,13 @@ class DuplicateRun {
 
   /** The broker dies between the record's replication and its answer. */
   async #killBroker(life: Life, { durationMs = 1 }: Fault): Promise<void> {
-    const { target } = this.#context;
+    const { target, recorder } = this.#context;
     if (this.#isSending(life)) {
       target.dropNextResponse(life.name);
       await this.#awaitUnheard(life);
     }
     await target.killBroker();
+    recorder.note('broker', { type: 'crash' });
     await sleep(target.clock, durationMs);
     await target.startBroker();
   }
@@ -277,9 +279,9 @@ class DuplicateRun {
   }
 
   #noteStored(batch: StoredBatch): void {
-    const { partition, offset, values, isControl } = batch;
-    const what = isControl ? 'end of a transaction' : values.map(shortOf).join(' ');
-    const text = `keeps ${partition}@${offset}: ${what}, ${headerText(batch)}`;
+    const { partition, offset, values, end } = batch;
+    const what = end ?? values.map(shortOf).join(' ');
+    const text = `${KEEPS} ${partition}@${offset}: ${what}, ${headerText(batch)}`;
     const [value] = values;
     this.#context.recorder.note('broker', { type: 'store', text, ...(value === undefined ? {} : { value }) });
   }
@@ -292,5 +294,6 @@ export function shortOf(value: string): string {
 
 /** Who wrote a batch, as its header says. */
 export function headerText({ producerId, epoch, sequence }: StoredBatch): string {
-  return producerId < 0 ? 'no producer id' : `producer ${producerId}, epoch ${epoch}, sequence ${sequence}`;
+  if (producerId < 0) return 'no id';
+  return `id ${producerId}, epoch ${epoch}${sequence < 0 ? '' : `, seq ${sequence}`}`;
 }

@@ -10,7 +10,7 @@ import { lostWrite } from '../kit/checkers/lost-write.ts';
 import { CLIENT_NAMES, type ClientName } from '../kit/drivers/driver.ts';
 import type { Scenario } from '../kit/lab.ts';
 import type { TargetKind } from '../kit/targets/target.ts';
-import { complete, readTwice } from './checks.ts';
+import { complete, readTwice, withHeaders } from './checks.ts';
 import { type DuplicatePlan, describePlan, type PlanLimits, planArbitrary, smallerWithin } from './plan.ts';
 import { BROKER_SETTINGS, DRAIN_MS_MAX, GOALS, runDuplicate } from './run.ts';
 import { WAYS, type WayName } from './ways.ts';
@@ -54,7 +54,7 @@ export function scenarioOf(
   variant: 'before' | 'after',
 ): Scenario<DuplicatePlan> {
   // What an aborted transaction wrote stands in the log, and nobody who reads committed sees it.
-  const once = WAYS[way].isTransactional ? readTwice : duplicate;
+  const once = withHeaders(WAYS[way].isTransactional ? readTwice : duplicate);
   return {
     targets: ['sim'],
     clients: ['mqlab'],

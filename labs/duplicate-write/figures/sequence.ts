@@ -28,6 +28,7 @@ interface Case {
   readonly records: number;
   readonly fault: Omit<Fault, 'app' | 'at'>;
   readonly step: number;
+  readonly inFlightMs?: number;
 }
 
 const ON_ITS_WAY = 4;
@@ -96,9 +97,10 @@ const CASES: readonly Case[] = [
       'The successor takes the id over under a higher epoch: what its predecessor began is ended by then, and the stored position says how it ended. Nothing is sent again.',
     way: 'position',
     records: 1,
-    // On its way is the commit: begin, record, position come before.
+    // The commit has arrived, and its answer is on the way: position read, begin, record and position come before.
     fault: { kind: 'crash-app', durationMs: 20 },
     step: 7,
+    inFlightMs: 1.5 * LATENCY_MS,
   },
 ];
 
@@ -142,7 +144,7 @@ async function play(one: Case, context: FigureContext): Promise<Played> {
     const plan = {
       records: Array.from({ length: one.records }, () => ({ key: 0 })),
       faults: [{ ...one.fault, at: { step: one.step }, app: PROCESS }],
-      inFlightMs: LATENCY_MS / 2,
+      inFlightMs: one.inFlightMs ?? LATENCY_MS / 2,
     };
     const { seed, input, options } = context;
     let batches: readonly StoredBatch[] = [];
@@ -163,22 +165,24 @@ function eventsOf(recorder: Recorder): TimelineEvent[] {
   return callsOf(recorder.operations).flatMap(({ data, process, start }): TimelineEvent[] => {
     const timeMs = recorder.operations[start]!.time;
     if (data.type === 'fault') {
-      const lane = data.kind === 'kill-broker' ? 'broker' : PROCESS;
-      return [{ process: lane, timeMs, kind: 'fault', label: FAULT_WORDS[data.kind] ?? data.kind }];
+      return [{ process: PROCESS, timeMs, kind: 'fault', label: FAULT_WORDS[data.kind] ?? data.kind }];
     }
-    if (data.type !== 'store' || data.text === IN_OUTBOX) return [];
+    if (data.type === 'crash' && process === 'broker') return [{ process, timeMs, kind: 'crash', label: 'dies' }];
+    // The position is a message too.
+    if (data.type !== 'store' || data.text.endsWith(IN_OUTBOX) || data.text.startsWith('offset ')) return [];
     return [{ process, timeMs, kind: 'note', label: operationText(data) }];
   });
 }
 
 const FAULT_WORDS: Readonly<Record<string, string>> = {
   'drop-response': 'its next answer will be lost',
-  'kill-broker': 'dies before it answers',
+  'kill-broker': 'its next answer will be lost, and the broker die',
   'crash-app': 'is killed',
 };
 
 function chartOf(one: Case, events: readonly TimelineEvent[]): TimelineChart {
-  const ordered = events.toSorted((a, b) => a.timeMs - b.timeMs);
+  // What a process does at the moment at which it sends comes before the message.
+  const ordered = events.toSorted((a, b) => a.timeMs - b.timeMs || rank(a) - rank(b));
   return {
     type: 'timeline',
     title: one.title,
@@ -189,10 +193,14 @@ function chartOf(one: Case, events: readonly TimelineEvent[]): TimelineChart {
   };
 }
 
+function rank({ to }: TimelineEvent): number {
+  return to === undefined ? 0 : 1;
+}
+
 function storedTable(played: readonly Played[]): Table {
   const rows = played.flatMap(({ one, batches }) =>
     batches.map((batch, at): readonly TableCell[] => {
-      const value = batch.isControl ? 'end of a transaction' : batch.values.map(shortOf).join(' ');
+      const value = batch.end ?? batch.values.map(shortOf).join(' ');
       const isAgain = batches.slice(0, at).some(({ values }) => values.some((known) => batch.values.includes(known)));
       const number = (field: number): TableCell => (field < 0 ? '–' : field);
       return [

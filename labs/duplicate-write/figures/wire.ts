@@ -133,6 +133,8 @@ export class Wire {
         const { errorCode, producerId, producerEpoch } = decodeResponse(InitProducerId, asked.apiVersion, frame);
         return errorCode === 0 ? `you are ${producerId}, epoch ${producerEpoch}` : errorOf(errorCode).name;
       }
+      case TxnOffsetCommit.key:
+        return 'taken';
       case EndTxn.key:
         return errorOf(decodeResponse(EndTxn, asked.apiVersion, frame).errorCode).name === 'NONE' ? 'done' : 'refused';
       default:
