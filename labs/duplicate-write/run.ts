@@ -45,6 +45,7 @@ const LOOKS_MAX = 40;
 const LOOK_MS = 1;
 const READ_MS = 50;
 const STANDBY = 'p2';
+export const IS_BACK = 'is back';
 const FENCED: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH']);
 
 export const GOALS = {
@@ -259,6 +260,7 @@ class DuplicateRun {
     recorder.note('broker', { type: 'crash' });
     await sleep(target.clock, durationMs);
     await target.startBroker();
+    recorder.note('broker', { type: 'store', text: IS_BACK });
   }
 
   async #awaitUnheard(life: Life): Promise<void> {

@@ -59,7 +59,7 @@ export function scenarioOf(
     targets: ['sim'],
     clients: ['mqlab'],
     checks: variant === 'before' ? [once] : [once, ...DELIVERED],
-    runs: { quick: { sim: 200, local: variant === 'before' ? 3 : 1 } },
+    runs: { quick: { sim: 150, local: variant === 'before' ? 3 : 1 } },
     ...parts,
     variant,
     expected: variant === 'before' ? 'violated' : 'holds',

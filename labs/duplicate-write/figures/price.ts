@@ -15,9 +15,9 @@ const TOPIC = 'price';
 const KINDS = ['plain', 'idempotent'] as const;
 type Kind = (typeof KINDS)[number];
 const TITLES: Readonly<Record<Kind, string>> = { plain: 'without idempotence', idempotent: 'with idempotence' };
-const PAIRS = { quick: 4, full: 12 } as const;
-const RATE_MS = { quick: 150, full: 1000 } as const;
-const DUE_RECORDS = { quick: 300, full: 3000 } as const;
+const PAIRS = { quick: 3, full: 9 } as const;
+const RATE_MS = { quick: 120, full: 1000 } as const;
+const DUE_RECORDS = { quick: 200, full: 3000 } as const;
 const DUE_GAP_MS = 0.5;
 /** Sent before anybody waits. */
 const WAVE = 500;

@@ -16,7 +16,7 @@ import { TOPIC } from '../app/hands.ts';
 import { IN_OUTBOX } from '../checks.ts';
 import { PROCESS } from '../plan.ts';
 import { RawLog, type StoredBatch } from '../raw-log.ts';
-import { BROKER_SETTINGS, runDuplicate, shortOf } from '../run.ts';
+import { BROKER_SETTINGS, IS_BACK, runDuplicate, shortOf } from '../run.ts';
 import { WAYS, type WayName } from '../ways.ts';
 import { LATENCY_MS, Wire } from './wire.ts';
 
@@ -170,19 +170,26 @@ function eventsOf(recorder: Recorder): TimelineEvent[] {
     if (data.type === 'crash' && process === 'broker') return [{ process, timeMs, kind: 'crash', label: 'dies' }];
     // The position is a message too.
     if (data.type !== 'store' || data.text.endsWith(IN_OUTBOX) || data.text.startsWith('offset ')) return [];
-    return [{ process, timeMs, kind: 'note', label: operationText(data) }];
+    return [{ process, timeMs, kind: data.text === IS_BACK ? 'heal' : 'note', label: operationText(data) }];
   });
 }
 
 const FAULT_WORDS: Readonly<Record<string, string>> = {
   'drop-response': 'its next answer will be lost',
-  'kill-broker': 'its next answer will be lost, and the broker die',
+  'kill-broker': 'the broker is about to die',
   'crash-app': 'is killed',
 };
 
 function chartOf(one: Case, events: readonly TimelineEvent[]): TimelineChart {
   // What a process does at the moment at which it sends comes before the message.
-  const ordered = events.toSorted((a, b) => a.timeMs - b.timeMs || rank(a) - rank(b));
+  const kills = events.filter(({ label }) => label === FAULT_WORDS['crash-app']).map(({ timeMs }) => timeMs);
+  const reached = events.map((event): TimelineEvent => {
+    const { to, timeMs, untilMs = timeMs } = event;
+    // Nobody is there when it arrives.
+    const isLost = to === PROCESS && kills.some((killedMs) => timeMs <= killedMs && killedMs < untilMs);
+    return isLost ? { ...event, kind: 'lost-message' } : event;
+  });
+  const ordered = reached.toSorted((a, b) => a.timeMs - b.timeMs || rank(a) - rank(b));
   return {
     type: 'timeline',
     title: one.title,
