@@ -98,7 +98,7 @@ export class BrokerRole {
           brokerEpoch,
           send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
           settings: fetcherSettingsOf(config),
-          fetchersPerBroker: config.number('num.replica.fetchers'),
+          fetchersPerBroker: () => settings.number('num.replica.fetchers'),
           onProblem,
         }),
         brokers: brokersView(image),
