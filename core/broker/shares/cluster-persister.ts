@@ -140,7 +140,10 @@ async function attemptAll<P extends SharePartitionName, A>(
   const asked = [...byBroker].map(async ([brokerId, led]) => {
     if (brokerId < 0) return;
     if (brokerId === nodeId) {
-      (await here(groupId, led)).forEach((answer, i) => answers.set(led[i]!, answer));
+      const own = await here(groupId, led);
+      led.forEach((each, i) => {
+        answers.set(each, own[i]!);
+      });
       return;
     }
     const found = await unlessUnreached(at(brokerId, groupId, led));
