@@ -96,7 +96,7 @@ function batch(baseOffset: number, partitionLeaderEpoch: number, ...values: stri
   return bytes;
 }
 
-test('C39: each fetch names the epoch of the record before it, also behind what is not shown', async () => {
+test('each fetch names the epoch of the record before it, also behind what is not shown', async () => {
   const { round, answers, asked } = open({ 'isolation.level': 'read_committed' });
   const marker = buildEndTxnBatch(
     { type: ControlType.COMMIT, coordinatorEpoch: 0 },
@@ -113,7 +113,7 @@ test('C39: each fetch names the epoch of the record before it, also behind what 
   expect(asked[0]).toEqual({ nodeId: 1, offset: 0, epoch: -1 });
 });
 
-test('C39: a log that lost what was read: the consumer goes on where the logs part, not at the reset', async () => {
+test('a log that lost what was read: the consumer goes on where the logs part, not at the reset', async () => {
   const { round, answers, asked, state } = open();
   answers.push({ records: batch(0, 3, 'a', 'b', 'c') }, { divergingEpoch: { epoch: 2, endOffset: 1 } });
   expect(await round()).toEqual(['a', 'b', 'c']);
@@ -155,7 +155,7 @@ test('a new leader that the answer names is asked at once; otherwise after a bac
   expect(asked.length).toBe(4);
 });
 
-test('C40: a preferred replica is read from for its lease, and left for the leader when it fails or is behind', async () => {
+test('a preferred replica is read from for its lease, and left for the leader when it fails or is behind', async () => {
   const { round, answers, asked, pass, state } = open({ 'metadata.max.age.ms': 5000 });
   const prefer = { preferredReadReplica: 3 };
   const nodes = (): number[] => asked.map(({ nodeId }) => nodeId);
