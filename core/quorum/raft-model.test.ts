@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RaftModel } from './test/raft-model.ts';
 
 /** Random histories of the core. A seed that fails says so; MQLAB_RAFT_SEED=n runs it alone, MQLAB_RAFT_HISTORIES=n as many. */
-const HISTORIES = Number(process.env.MQLAB_RAFT_HISTORIES ?? 3000);
+const HISTORIES = Number(process.env.MQLAB_RAFT_HISTORIES ?? 1500);
 const ONLY = process.env.MQLAB_RAFT_SEED;
 const STEPS = 700;
 const SETTLED_STEPS = 400;

@@ -54,6 +54,8 @@ export class Raft {
   private readonly random: () => number;
   private effects: Effect[] = [];
   private persisted: ElectionState;
+  /** The last epoch that this node led: it does not lead it again. */
+  private ledEpoch = -1;
   private toldHighWatermark: number;
   private told: LeaderAndEpoch & { readonly isLeader: boolean };
   private lastRequestId = 0;
@@ -76,6 +78,7 @@ export class Raft {
     this.highWatermark = options.highWatermark;
     this.toldHighWatermark = options.highWatermark;
     const leaderId = isCurrent ? election.leaderId : -1;
+    if (leaderId === self) this.ledEpoch = this.epoch;
     this.role = leaderId >= 0 && leaderId !== self ? this.newFollower(leaderId) : this.newUnattached();
     this.told = { leaderId: -1, epoch: -1, isLeader: false };
   }
@@ -149,8 +152,10 @@ export class Raft {
     const effects = this.effects;
     this.effects = [];
     const before = this.persisted;
-    if (before.epoch !== epoch || before.leaderId !== leaderId || before.votedId !== votedId) {
-      this.persisted = { epoch, leaderId, votedId };
+    // Kafka goes by that, too: a node that leads no longer, and would not say so, could lead the epoch once more.
+    const statedId = leaderId < 0 && this.ledEpoch === epoch ? this.self : leaderId;
+    if (before.epoch !== epoch || before.leaderId !== statedId || before.votedId !== votedId) {
+      this.persisted = { epoch, leaderId: statedId, votedId };
       effects.unshift({ kind: 'persist', election: this.persisted });
     }
     if (highWatermark > this.toldHighWatermark) {
@@ -299,6 +304,7 @@ export class Raft {
   }
 
   becomeLeader(granting: readonly number[]): void {
+    this.ledEpoch = this.epoch;
     this.enter(
       new LeaderRole({
         self: this.self,
