@@ -38,6 +38,7 @@ import { clusterPersister } from './shares/cluster-persister.ts';
 import { ClientInformation } from './telemetry/client-information.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
+import { ClusterMarkers } from './transactions/cluster-markers.ts';
 import { Entering } from './transactions/entering.ts';
 import { LocalMarkers } from './transactions/local-markers.ts';
 import { Verifications } from './transactions/verifications.ts';
@@ -195,7 +196,7 @@ export class Broker {
     const transactions = new TransactionCoordinator({
       clock,
       config: this.transactionConfig(),
-      markers,
+      markers: new ClusterMarkers({ nodeId, image, local: markers, calls, timeoutMs }),
       takeProducerId: () => producerIds.take(),
       onProblem,
     });

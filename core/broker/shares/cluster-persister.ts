@@ -140,7 +140,8 @@ async function attemptAll<P extends SharePartitionName, A>(
   const asked = [...byBroker].map(async ([brokerId, led]) => {
     if (brokerId < 0) return;
     if (brokerId === nodeId) {
-      (await here(groupId, led)).forEach((answer, i) => answers.set(led[i]!, answer));
+      const found = await here(groupId, led);
+      for (const [i, each] of led.entries()) answers.set(each, found[i]!);
       return;
     }
     const found = await unlessUnreached(at(brokerId, groupId, led));
