@@ -225,8 +225,8 @@ export class BrokerRole {
   }
 
   *views(): Generator<LogView> {
-    for (const { log, topicId, isLeader, leaderEpoch } of this.replicas.all()) {
-      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch });
+    for (const { log, topicId, isLeader, leaderEpoch, inSyncReplicas } of this.replicas.all()) {
+      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch, inSyncReplicas });
     }
   }
 
