@@ -26,6 +26,10 @@ export interface FaultGroup {
   readonly peers?: readonly NodeRef[];
   readonly countMin?: number;
   readonly countMax?: number;
+  /** The latest step that one of them is due at. */
+  readonly stepMax?: number;
+  /** Not over before the others have gone on without. */
+  readonly isLong?: boolean;
 }
 
 export interface PlanLimits {
@@ -37,36 +41,46 @@ export interface PlanLimits {
 }
 
 /** Longer than replica.lag.time.max.ms and than a broker's session: see `cluster.ts`. */
-export const LONG_MS = 2000;
+export const LONG_MS = 1500;
 const SENDS_MAX = 4;
-const DURATION_MS_MAX = 4000;
-const LATENCY_MS_MAX = 400;
+/** Over before anybody has noticed; not over before the others have gone on without. */
+const DURATIONS_MS = [50, 3000] as const;
+const LATENCIES_MS = [100, 400] as const;
 
 export function planArbitrary(limits: PlanLimits): fc.Arbitrary<AcksPlan> {
   const { groups, sendsMax = SENDS_MAX, powerOf, pausesMs = [0, 20, LONG_MS] } = limits;
   const faults = fc
     .tuple(...groups.map((group) => groupArbitrary(group, sendsMax)))
-    .map((lists) => lists.flat().map((fault) => poweredAs(fault, powerOf)));
+    .map((lists) =>
+      lists.flatMap((list, at) => list.map((fault) => completed(fault, groups[at]!.isLong === true, powerOf))),
+    );
   return fc.record({
     sends: fc.array(fc.record({ pauseMs: fc.constantFrom(...pausesMs) }), { minLength: 1, maxLength: sendsMax }),
     faults,
   });
 }
 
-function groupArbitrary(group: FaultGroup, stepMax: number): fc.Arbitrary<readonly Fault[]> {
-  const { kinds, nodes, peers, countMin = 1, countMax = 1 } = group;
+function groupArbitrary(group: FaultGroup, sendsMax: number): fc.Arbitrary<readonly Fault[]> {
+  const { kinds, nodes, peers, countMin = 1, countMax = 1, stepMax = sendsMax } = group;
   return faultsArbitrary({
     kinds,
     stepMax,
     countMin,
     countMax,
-    durationMsMax: DURATION_MS_MAX,
-    cluster: { nodes, latencyMsMax: LATENCY_MS_MAX, ...(peers === undefined ? {} : { peers }) },
+    durationMsMax: DURATIONS_MS.length,
+    cluster: { nodes, latencyMsMax: LATENCIES_MS.length, ...(peers === undefined ? {} : { peers }) },
   });
 }
 
-function poweredAs(fault: Fault, powerOf: number | undefined): Fault {
-  return fault.kind === 'power-cut' && powerOf !== undefined ? { ...fault, node: powerOf } : fault;
+/** Durations and latencies come as numbers of the few that make a difference: so shrinking is short. */
+function completed(fault: Fault, isLong: boolean, powerOf: number | undefined): Fault {
+  const { durationMs, latencyMs } = fault;
+  return {
+    ...fault,
+    ...(durationMs === undefined ? {} : { durationMs: DURATIONS_MS[isLong ? 1 : durationMs - 1]! }),
+    ...(latencyMs === undefined ? {} : { latencyMs: LATENCIES_MS[latencyMs - 1]! }),
+    ...(fault.kind === 'power-cut' && powerOf !== undefined ? { node: powerOf } : {}),
+  };
 }
 
 export function describePlan({ sends, faults }: AcksPlan): readonly PlanOperation[] {

@@ -6,7 +6,7 @@
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
-import { flightsOf } from '../kit/flights.ts';
+import { flightsOf, type PlannedFlight } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { FaultSchedule } from '../kit/plan.ts';
 import type { ProducerDriver } from '../kit/drivers/driver.ts';
@@ -25,7 +25,7 @@ export const GOALS = {
 /** For an answer, before the next thing happens. */
 const ANSWER_MS = { sim: 30, local: 300, external: 300 } as const;
 /** After the last record, for elections. */
-const SETTLE_MS = 2 * SESSION_MS;
+const SETTLE_MS = 1.3 * SESSION_MS;
 /** For what waits to be acknowledged, and for replicas to be in sync again. */
 const RECOVERY_MS_MAX = 60_000;
 const ASK_MS = 100;
@@ -59,7 +59,7 @@ export async function runAcks(plan: AcksPlan, context: RunContext, setups: reado
   for (const [at, { pauseMs }] of plan.sends.entries()) {
     await schedule.step();
     if (pauseMs > 0) await sleep(target.clock, pauseMs);
-    await Promise.all(writers.map((writer) => writer.send(flights[at]!)));
+    await Promise.all(writers.map((writer) => writer.send(flights[at]!, writers.length > 1)));
   }
   await schedule.step();
   await sleep(target.clock, SETTLE_MS);
@@ -97,10 +97,11 @@ class Writer {
     return this.#sent > 0;
   }
 
-  /** Resolves when it is answered, or after a moment. */
-  async send({ key, value }: { readonly key: string; readonly value: string }): Promise<void> {
+  /** Resolves when it is answered, or after a moment. A value is unique: among several topics it names its own. */
+  async send({ key, value: text }: PlannedFlight, isOneOfMany: boolean): Promise<void> {
     const { target, recorder } = this.#context;
     const { topic } = this.setup;
+    const value = isOneOfMany ? `${topic} ${text}` : text;
     const call = recorder.invoke('p1', { type: 'send', topic, key, value });
     const sentMs = target.clock.monotonic();
     this.#sent++;

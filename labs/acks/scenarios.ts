@@ -77,7 +77,7 @@ const LEADER_DIES: PlanLimits = {
   ],
   pausesMs: [0, 20],
 };
-const ALONE: FaultGroup = { kinds: ['cut-nodes', 'pause-broker'], nodes: ['followers'], peers: ['leader'] };
+const ALONE: FaultGroup = { kinds: ['cut-nodes', 'pause-broker'], nodes: ['followers'], peers: ['leader'], stepMax: 0, isLong: true };
 /** The followers are out of sync, and then the leader loses power. */
 const LAST_IN_SYNC: PlanLimits = {
   groups: [ALONE, { kinds: ['power-cut'], nodes: ['leader'] }],
@@ -87,7 +87,7 @@ const ONE_POWER_CUT: PlanLimits = { groups: [{ kinds: ['power-cut'], nodes: ['le
 /** One replica is out of sync, and then the others die. */
 const IN_SYNC_DIE: PlanLimits = {
   groups: [
-    { kinds: ['cut-nodes'], nodes: [3], peers: ['leader'] },
+    { kinds: ['cut-nodes'], nodes: [3], peers: ['leader'], stepMax: 0, isLong: true },
     { kinds: ['kill-broker'], nodes: ['in-sync', 'leader'], countMax: 2 },
   ],
   pausesMs: [LONG_MS, 20],
