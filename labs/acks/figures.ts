@@ -6,7 +6,7 @@ import { measurePrice } from './figures/price.ts';
 import { drawReplicas } from './figures/replicas.ts';
 import { makeSetupsMap } from './figures/setups-map.ts';
 
-const MAP_RUNS = { quick: 3, full: 30 } as const;
+const MAP_RUNS = { quick: 2, full: 20 } as const;
 
 export async function acksFigures(context: FigureContext): Promise<LabFigures> {
   const { input, seed, profile, progress } = context;

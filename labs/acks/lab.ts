@@ -9,6 +9,7 @@ import { extractCode } from '@mqlab/reports/code-excerpt.ts';
 import type { ClientSettings, CodeExcerpt } from '@mqlab/reports/run-data.ts';
 import { clientVersion } from '../kit/drivers/versions.ts';
 import type { Lab } from '../kit/lab.ts';
+import { REQUEST_TIMEOUT_MS } from './app/writer.ts';
 import { LAG_MS, SESSION_MS } from './cluster.ts';
 import { SCENARIOS } from './scenarios.ts';
 
@@ -36,6 +37,7 @@ const CLIENTS: readonly ClientSettings[] = [
       acks: 'as the scenario says; default all (Kafka clients before 3.0: 1)',
       'enable.idempotence': 'default: true with acks=all, false with acks=0 and 1 (Kafka clients before 3.0: false)',
       retries: 'default: endless, until delivery.timeout.ms (120 s) is over',
+      'request.timeout.ms': `${REQUEST_TIMEOUT_MS} (default 30000)`,
       'linger.ms': '0',
       ...BROKER,
     },

@@ -21,7 +21,7 @@ interface Inspectable extends TargetNode {
   readonly isReachable: boolean;
 }
 
-const EVERY_MS = 5;
+const EVERY_MS = 10;
 const STATES_MAX = 5000;
 
 export class ReplicaWatch {

@@ -11,7 +11,7 @@ import type { RunContext } from '../kit/lab.ts';
 import { FaultSchedule } from '../kit/plan.ts';
 import type { ProducerDriver } from '../kit/drivers/driver.ts';
 import { makeTopic, openWriter, type Setup } from './app/writer.ts';
-import { SESSION_MS } from './cluster.ts';
+import { LAG_MS, SESSION_MS } from './cluster.ts';
 import { type AcksPlan, faultsOf } from './plan.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 
@@ -22,27 +22,43 @@ export const GOALS = {
   behind: 'a record was acknowledged that no follower had',
 } as const;
 
-/** For an answer, before the next thing happens. */
-const ANSWER_MS = { sim: 30, local: 300, external: 300 } as const;
+/** For an answer, before the next thing happens: time for followers to leave the in-sync replicas. */
+const ANSWER_MS = { sim: 2 * LAG_MS, local: 4 * LAG_MS, external: 4 * LAG_MS } as const;
 /** After the last record, for elections. */
 const SETTLE_MS = 1.3 * SESSION_MS;
 /** For what waits to be acknowledged, and for replicas to be in sync again. */
 const RECOVERY_MS_MAX = 60_000;
 const ASK_MS = 100;
 
+export interface RunOptions {
+  /** For an answer, before the next thing happens. */
+  readonly answerMs?: number;
+  /** After the last record, before everything is healed. */
+  readonly settleMs?: number;
+  /** Default: yes. Looking takes time, and goals need it. */
+  readonly isWatched?: boolean;
+}
+
 export interface RunReport {
   /** By topic; empty on real processes. */
   readonly watches: ReadonlyMap<string, ReplicaWatch>;
 }
 
-export async function runAcks(plan: AcksPlan, context: RunContext, setups: readonly Setup[]): Promise<RunReport> {
+export async function runAcks(
+  plan: AcksPlan,
+  context: RunContext,
+  setups: readonly Setup[],
+  options: RunOptions = {},
+): Promise<RunReport> {
   const { target, recorder, client, input } = context;
+  const { answerMs = ANSWER_MS[target.kind], settleMs = SETTLE_MS, isWatched = true } = options;
   const app = target.app('p1');
   const driver = app.client(client);
   for (const setup of setups) await makeTopic(app, target.bootstrap, setup);
   const writers: Writer[] = [];
   for (const setup of setups) {
-    const writer = new Writer(setup, await openWriter(driver, setup), context, setups.length === 1);
+    const watch = isWatched ? new ReplicaWatch(target, setup.topic, setups.length === 1 ? recorder : null) : null;
+    const writer = new Writer(setup, await openWriter(driver, setup), context, watch);
     writers.push(writer);
   }
   await settled(context, setups, SESSION_MS * 10);
@@ -59,15 +75,15 @@ export async function runAcks(plan: AcksPlan, context: RunContext, setups: reado
   for (const [at, { pauseMs }] of plan.sends.entries()) {
     await schedule.step();
     if (pauseMs > 0) await sleep(target.clock, pauseMs);
-    await Promise.all(writers.map((writer) => writer.send(flights[at]!, writers.length > 1)));
+    await Promise.all(writers.map((writer) => writer.send(flights[at]!, writers.length > 1, answerMs)));
   }
   await schedule.step();
-  await sleep(target.clock, SETTLE_MS);
+  await sleep(target.clock, settleMs);
   await schedule.stop();
   await healAll(target, recorder);
   await Promise.race([Promise.all(writers.map((writer) => writer.ended())), sleep(target.clock, RECOVERY_MS_MAX)]);
   await settled(context, setups, RECOVERY_MS_MAX);
-  for (const writer of writers) writer.watch.stop();
+  for (const writer of writers) writer.watch?.stop();
   await sendLast(context, setups);
   await finalRead(
     target,
@@ -75,22 +91,24 @@ export async function runAcks(plan: AcksPlan, context: RunContext, setups: reado
     setups.map(({ topic }) => topic),
     { client },
   );
-  return { watches: new Map(writers.map(({ setup, watch }) => [setup.topic, watch])) };
+  return { watches: new Map(writers.flatMap(({ setup, watch }) => (watch === null ? [] : [[setup.topic, watch]]))) };
 }
+
+const NOTHING: Pick<ReplicaWatch, 'leader' | 'now'> = { leader: null, now: new Map() };
 
 class Writer {
   readonly setup: Setup;
-  readonly watch: ReplicaWatch;
+  readonly watch: ReplicaWatch | null;
   readonly #producer: ProducerDriver;
   readonly #context: RunContext;
   readonly #open = new Set<Promise<void>>();
   #sent = 0;
 
-  constructor(setup: Setup, producer: ProducerDriver, context: RunContext, isTold: boolean) {
+  constructor(setup: Setup, producer: ProducerDriver, context: RunContext, watch: ReplicaWatch | null) {
     this.setup = setup;
     this.#producer = producer;
     this.#context = context;
-    this.watch = new ReplicaWatch(context.target, setup.topic, isTold ? context.recorder : null);
+    this.watch = watch;
   }
 
   get hasRecords(): boolean {
@@ -98,7 +116,7 @@ class Writer {
   }
 
   /** Resolves when it is answered, or after a moment. A value is unique: among several topics it names its own. */
-  async send({ key, value: text }: PlannedFlight, isOneOfMany: boolean): Promise<void> {
+  async send({ key, value: text }: PlannedFlight, isOneOfMany: boolean, answerMs: number): Promise<void> {
     const { target, recorder } = this.#context;
     const { topic } = this.setup;
     const value = isOneOfMany ? `${topic} ${text}` : text;
@@ -106,7 +124,7 @@ class Writer {
     const sentMs = target.clock.monotonic();
     this.#sent++;
     const ended = this.#producer.send({ topic, key, value, partition: 0 }).then((answer) => {
-      this.watch.look();
+      this.watch?.look();
       if (answer.outcome !== 'ok') return recorder[answer.outcome](call, answer.error);
       const { partition, offset } = answer;
       recorder.ok(call, { type: 'send', topic, partition, key, value, ...(offset === undefined ? {} : { offset }) });
@@ -114,7 +132,7 @@ class Writer {
     });
     this.#open.add(ended);
     void ended.finally(() => this.#open.delete(ended));
-    await Promise.race([ended, sleep(target.clock, ANSWER_MS[target.kind])]);
+    await Promise.race([ended, sleep(target.clock, answerMs)]);
     this.#noteRefusal();
   }
 
@@ -124,7 +142,7 @@ class Writer {
   }
 
   #noteGoals(offset: number | undefined, waitedMs: number): void {
-    const { leader, now } = this.watch;
+    const { leader, now } = this.watch ?? NOTHING;
     if (leader === null) return;
     if (leader.view!.leaderEpoch > 0) this.#reach(GOALS.elected);
     if (offset === undefined) return;
@@ -134,7 +152,7 @@ class Writer {
   }
 
   #noteRefusal(): void {
-    const { leader } = this.watch;
+    const { leader } = this.watch ?? NOTHING;
     const { minInSync = 1, acks } = this.setup;
     if (acks !== -1 || leader === null || this.#open.size === 0) return;
     if (leader.inSyncReplicas.length < minInSync) this.#reach(GOALS.refused);

@@ -81,7 +81,7 @@ const ALONE: FaultGroup = { kinds: ['cut-nodes', 'pause-broker'], nodes: ['follo
 /** The followers are out of sync, and then the leader loses power. */
 const LAST_IN_SYNC: PlanLimits = {
   groups: [ALONE, { kinds: ['power-cut'], nodes: ['leader'] }],
-  pausesMs: [LONG_MS, 20],
+  pausesMs: [0, 20],
 };
 const ONE_POWER_CUT: PlanLimits = { groups: [{ kinds: ['power-cut'], nodes: ['leader'] }], pausesMs: [0, 20] };
 /** One replica is out of sync, and then the others die. */
@@ -90,7 +90,7 @@ const IN_SYNC_DIE: PlanLimits = {
     { kinds: ['cut-nodes'], nodes: [3], peers: ['leader'], stepMax: 0, isLong: true },
     { kinds: ['kill-broker'], nodes: ['in-sync', 'leader'], countMax: 2 },
   ],
-  pausesMs: [LONG_MS, 20],
+  pausesMs: [0, 20],
 };
 const COMMON_POWER_CUT: PlanLimits = {
   groups: [{ kinds: ['power-cut'], nodes: ['all', 'in-sync'] }],
@@ -118,7 +118,7 @@ const SINGLE_FAULTS: PlanLimits = {
 };
 const KILLS: PlanLimits = {
   groups: [ALONE, { kinds: ['kill-broker', 'cut-nodes', 'slow-link'], nodes: ['leader', 'in-sync'], peers: ['followers'], countMax: 2 }],
-  pausesMs: [LONG_MS, 20],
+  pausesMs: [0, 20],
 };
 const ANY_POWER_CUTS: PlanLimits = {
   groups: [

@@ -25,6 +25,9 @@ export interface Setup {
   readonly retries?: number;
 }
 
+/** A broker without power says nothing: the producer waits so long before it asks again. The default is 30 s. */
+export const REQUEST_TIMEOUT_MS = 2000;
+
 export const TOPIC = 'orders';
 export const ALL_REPLICAS: readonly number[] = [1, 2, 3];
 
@@ -52,6 +55,11 @@ export async function makeTopic(app: AppProcess, bootstrap: string, setup: Setup
 }
 
 export function openWriter(client: ClientDriver, { acks, retries }: Setup): Promise<ProducerDriver> {
-  return client.producer({ acks, lingerMs: 0, ...(retries === undefined ? {} : { retries }) });
+  return client.producer({
+    acks,
+    lingerMs: 0,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    ...(retries === undefined ? {} : { retries }),
+  });
 }
 // #end

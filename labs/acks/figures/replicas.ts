@@ -57,7 +57,7 @@ async function play(input: readonly InputRecord[], seed: number): Promise<Played
     const began = target.clock.monotonic();
     const recorder = new Recorder(() => target.clock.monotonic() - began);
     const context = { target, client: 'mqlab', recorder, seed, input, options: {} } as const;
-    const { watches } = await target.run(() => runAcks(PLAN, context, [MIN_1, MIN_2]));
+    const { watches } = await target.run(() => runAcks(PLAN, context, [MIN_1, MIN_2], { answerMs: 10, settleMs: 600 }));
     const { operations } = recorder;
     const lost = applyChecks([lostWrite], recorder).flatMap(({ findings }) => findings.flatMap(({ values }) => values));
     return { operations: [...operations], watches, lost };
