@@ -6,7 +6,7 @@ import type { Ports } from '../ports/ports.ts';
 import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { AllocateProducerIds } from '../protocol/messages/67-allocate-producer-ids.ts';
 import type { BrokersView } from '../replica/leadership.ts';
-import type { FetcherSettings } from '../replica/replica-fetcher.ts';
+import type { FetcherSettings } from '../replica/fetch-request.ts';
 import { ReplicaFetchers } from '../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
@@ -233,8 +233,8 @@ export class BrokerRole {
   }
 
   *views(): Generator<LogView> {
-    for (const { log, topicId, isLeader, leaderEpoch } of this.replicas.all()) {
-      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch });
+    for (const { log, topicId, isLeader, leaderEpoch, inSyncReplicas } of this.replicas.all()) {
+      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch, inSyncReplicas });
     }
   }
 
