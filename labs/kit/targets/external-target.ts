@@ -58,6 +58,7 @@ class ExternalTarget implements Target {
     const ports = this.#ports;
     const app: ExternalApp = {
       name,
+      bootstrap,
       ports,
       guard,
       get alive() {
@@ -109,6 +110,10 @@ class ExternalTarget implements Target {
 
   dropNextResponse(): void {
     throw new UnsupportedByTarget('external', 'drop-response');
+  }
+
+  breakLink(): void {
+    throw new UnsupportedByTarget('external', 'cut-link');
   }
 
   async heal(): Promise<void> {}

@@ -64,12 +64,16 @@ class LocalApp implements AppProcess {
     this.proxy = proxy;
   }
 
+  get bootstrap(): string {
+    return `127.0.0.1:${this.proxy.port}`;
+  }
+
   get alive(): boolean {
     return this.guard.alive;
   }
 
   client(name: ClientName): ClientDriver {
-    return this.guard.wrap(openDriver(name, this.ports, `127.0.0.1:${this.proxy.port}`));
+    return this.guard.wrap(openDriver(name, this.ports, this.bootstrap));
   }
 
   spawn(body: (ports: Ports) => void | Promise<void>): void {
@@ -165,6 +169,10 @@ class LocalTarget implements Target {
 
   dropNextResponse(app: string): void {
     this.#app(app).proxy.dropNextResponse();
+  }
+
+  breakLink(app: string): void {
+    this.#app(app).proxy.breakAll();
   }
 
   async heal(): Promise<void> {

@@ -34,6 +34,8 @@ export interface TargetSettings {
 
 export interface AppProcess {
   readonly name: string;
+  /** `HOST:PORT`, as this process reaches the broker: over the link that faults cut. */
+  readonly bootstrap: string;
   readonly ports: Ports;
   client(name: ClientName): ClientDriver;
   /** Runs application code in this process; it ends with the process. What it throws is a bug of the lab and ends the run. */
@@ -72,6 +74,8 @@ export interface Target {
   healLink(app: string): void;
   /** The next answer of the broker to this application is lost, with its connection. */
   dropNextResponse(app: string): void;
+  /** The connections of this application to the broker break; what is on its way is lost. New ones are taken. */
+  breakLink(app: string): void;
   /** All links whole, broker running, nothing paused. */
   heal(): Promise<void>;
   close(): Promise<void>;
