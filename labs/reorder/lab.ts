@@ -69,7 +69,7 @@ export const lab: Lab = {
       claim: 'C35',
       verdict: 'conditional',
       scope:
-        'the broker answers a retry of any of the last five batches with its first offset and refuses an older one; with a client that keeps its numbers in order (Kafka’s own, and this one) nothing was out of order, repeated or lost with five in flight; two other clients broke it with idempotence on',
+        'the broker answers a retry of any of the last five batches with its first offset and refuses an older one; with the own client, which numbers and retries as Kafka’s does, nothing was out of order, repeated or lost with five in flight; two other clients break it with idempotence on, unless the application awaits each send',
     },
     {
       claim: 'C36',

@@ -7,7 +7,12 @@
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import type { Recorder } from '../kit/history.ts';
 import type { Target } from '../kit/targets/target.ts';
-import type { LinkFault } from './plan.ts';
+import type { LinkFault, LinkFaultKind } from './plan.ts';
+
+/** Some fault fired while sends were under way, whichever it was. */
+export const FAULT_IN_FLIGHT = 'fault in flight';
+/** Durations are made for the simulator: real processes take longer to send what is to be hit. */
+const SLOWER = { sim: 1, local: 4, external: 4 } as const;
 
 export interface LinkFaultSettings {
   readonly target: Target;
@@ -41,31 +46,27 @@ export class LinkFaults {
   }
 
   async #strike({ kind, deadMs }: LinkFault): Promise<void> {
-    const { target, recorder, app } = this.#settings;
+    const { target, app } = this.#settings;
     if (kind === 'drop-response') {
-      // Its harm comes with the answer; the send that it belongs to is under way then, or follows at once.
-      recorder.note('kit', { type: 'fault', kind, detail: app, inFlight: this.#sendsUnderWay() > 0 });
+      // The send has left by then; its answer has not come yet.
+      await sleep(target.clock, 0);
+      this.#note(kind);
       target.dropNextResponse(app);
       return;
     }
     target.cutLink(app, kind === 'lose-answers' ? 'to-app' : 'to-broker');
-    await sleep(target.clock, deadMs);
-    const underWay = this.#sendsUnderWay();
-    recorder.note('kit', { type: 'fault', kind, detail: app, inFlight: underWay > 0 });
-    if (underWay > 1) recorder.note('kit', { type: 'reach', goal: 'several in flight' });
+    await sleep(target.clock, deadMs * SLOWER[target.kind]);
+    this.#note(kind);
     if (kind === 'kill-broker') await target.killBroker();
     target.breakLink(app);
     target.healLink(app);
     if (kind === 'kill-broker') await target.startBroker();
   }
 
-  #sendsUnderWay(): number {
-    const { recorder } = this.#settings;
-    let count = 0;
-    recorder.inFlight(({ data }) => {
-      if (data.type === 'send') count++;
-      return false;
-    });
-    return count;
+  #note(kind: LinkFaultKind): void {
+    const { recorder, app } = this.#settings;
+    const inFlight = recorder.inFlight(({ data }) => data.type === 'send');
+    recorder.note('kit', { type: 'fault', kind, detail: app, inFlight });
+    if (inFlight) recorder.note('kit', { type: 'reach', goal: FAULT_IN_FLIGHT });
   }
 }

@@ -15,6 +15,7 @@ import type { TargetKind } from '../kit/targets/target.ts';
 import { awaitEach, withoutWaiting } from './app/senders.ts';
 import { WindowProducer } from './app/window-producer.ts';
 import { lastValue } from './checks.ts';
+import { FAULT_IN_FLIGHT } from './link-faults.ts';
 import { describePlan, type PlanLimits, planArbitrary, type ReorderPlan } from './plan.ts';
 import { clientWay, runReorder, type SendWay } from './run.ts';
 
@@ -129,8 +130,7 @@ export const AWAIT_EACH: Parts = {
   limits: { ...FAILING, kinds: ['break-link', 'drop-response'] },
   checks: [...DISORDER_CHECKS, lostWrite],
   clients: ['kafkajs', 'platformatic', 'mqlab'],
-  // On real processes the one plan is the lost answer that broke the defaults.
-  exercised: ['fault:drop-response'],
+  exercised: [FAULT_IN_FLIGHT],
   fixes: 'todays-defaults',
 };
 export const IDEMPOTENT: Parts = {
@@ -141,13 +141,14 @@ export const IDEMPOTENT: Parts = {
   limits: FAILING,
   checks: EVERY_CHECK,
   fixes: 'five-in-flight',
+  targets: ['sim'],
 };
 export const IDEMPOTENT_PROCESSES: Parts = {
   ...IDEMPOTENT,
   id: 'idempotent-processes',
   title: 'idempotence, five in flight, on real processes',
   targets: ['local'],
-  exercised: [],
+  exercised: [FAULT_IN_FLIGHT],
 };
 export const IDEMPOTENT_ELSEWHERE: Parts = {
   id: 'idempotent-elsewhere',
@@ -191,5 +192,6 @@ export const SCENARIOS: readonly Scenario<ReorderPlan>[] = [
   scenarioOf(ONE_IN_FLIGHT, 'after'),
   scenarioOf(AWAIT_EACH, 'after'),
   scenarioOf(IDEMPOTENT, 'after'),
+  scenarioOf(IDEMPOTENT_PROCESSES, 'after'),
   scenarioOf(FIVE_REMEMBERED, 'after'),
 ];

@@ -71,11 +71,10 @@ export async function offsetPictures({ seed, input, options }: FigureContext): P
         'A rising line is order. Between the two marks requests were on their way; all of them were sent again, and each retry went ahead of the ones before it.',
         [five],
       ),
-      'offsets-after': chart(
-        'The same link, the same records: the two cures',
-        'Both rise without a step back.',
-        [one, idempotent],
-      ),
+      'offsets-after': chart('The same link, the same records: the two cures', 'Both rise without a step back.', [
+        one,
+        idempotent,
+      ]),
     },
   };
 }

@@ -3,15 +3,16 @@
  *
  * Invariant: the settings take turns, so that what else the machine does hits all alike. Records come at a fixed rate in the second measurement, and the wait counts from the intended time.
  */
+
+import { spreadOf } from '@mqlab/bench/statistics.ts';
 import { Producer } from '@mqlab/core/client/producer/producer.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
-import { spreadOf } from '@mqlab/bench/statistics.ts';
 import type { BarChart } from '@mqlab/reports/chart-spec.ts';
 import type { Figure, PriceRow } from '@mqlab/reports/run-data.ts';
 import type { FigureContext } from '../../kit/lab.ts';
 import { slowNetwork } from './slow-network.ts';
 
-const ROUNDS = { quick: 3, full: 9 } as const;
+const ROUNDS = { quick: 2, full: 9 } as const;
 const SETTINGS = {
   one: { title: 'one in flight', 'enable.idempotence': false, 'max.in.flight.requests.per.connection': 1 },
   five: { title: 'five in flight', 'enable.idempotence': false, 'max.in.flight.requests.per.connection': 5 },
@@ -19,9 +20,9 @@ const SETTINGS = {
 } as const;
 type Setting = keyof typeof SETTINGS;
 const NAMES = Object.keys(SETTINGS) as Setting[];
-const TRIPS = { loopback: { oneWayMs: 0, records: 20_000 }, far: { oneWayMs: 5, records: 3000 } } as const;
+const TRIPS = { loopback: { oneWayMs: 0, records: 10_000 }, far: { oneWayMs: 5, records: 1500 } } as const;
 type Trip = keyof typeof TRIPS;
-const RATE = { perSecond: 2000, records: 400 } as const;
+const RATE = { perSecond: 2000, records: 200 } as const;
 const TOPIC = 'price';
 
 interface Cell {
@@ -43,9 +44,7 @@ export async function measurePrice(context: FigureContext): Promise<{
     await admin.createTopic(TOPIC, 1);
     await admin.close();
     const trips = Object.keys(TRIPS) as Trip[];
-    const cells = trips.flatMap((trip) =>
-      NAMES.map((setting): Cell => ({ setting, trip, rates: [], p99s: [] })),
-    );
+    const cells = trips.flatMap((trip) => NAMES.map((setting): Cell => ({ setting, trip, rates: [], p99s: [] })));
     for (let round = -1; round < ROUNDS[context.profile]; round++) {
       for (const cell of cells) {
         const { oneWayMs, records } = TRIPS[cell.trip];
@@ -134,7 +133,12 @@ function priceOf(cells: readonly Cell[]) {
   }
   const roundTripMs = TRIPS.far.oneWayMs * 2;
   figures['price.round-trip'] = { value: roundTripMs, unit: 'ms', label: 'given', source: 'added to each request' };
-  figures['price.rate'] = { value: RATE.perSecond, unit: 'records/s', label: 'given', source: 'of the wait’s measurement' };
+  figures['price.rate'] = {
+    value: RATE.perSecond,
+    unit: 'records/s',
+    label: 'given',
+    source: 'of the wait’s measurement',
+  };
   const rate = (trip: Trip): readonly (number | null)[] => NAMES.map((name) => figures[`rate.${trip}.${name}`]!.value);
   const bound = (trip: Trip, of: 'min' | 'max') => NAMES.map((name) => figures[`rate.${trip}.${name}`]![of]!);
   const row = (metric: string, before: string, after: string): PriceRow => ({ metric, before, after });
@@ -144,7 +148,8 @@ function priceOf(cells: readonly Cell[]) {
       'price-throughput': {
         type: 'bar',
         title: 'Throughput of one producer into one partition',
-        caption: 'With a round trip to wait for, one in flight sends a batch a trip. Idempotence costs nothing that shows.',
+        caption:
+          'With a round trip to wait for, one in flight sends a batch a trip. Idempotence costs nothing that shows.',
         source: 'local target, one broker process, the own client, batch.size 16 KiB',
         x: { name: 'setting', unit: '' },
         y: { name: 'throughput', unit: 'records/s', scale: 'log' },
