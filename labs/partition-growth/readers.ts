@@ -4,10 +4,11 @@
  * Invariant: a partition's records take effect in the order of their offsets, and the position is that of the last effect. Who reads is always the own client: the lab is about who writes.
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
-import type { AdminDriver } from '../kit/drivers/driver.ts';
+import type { AdminDriver, PolledRecord } from '../kit/drivers/driver.ts';
 import type { RunContext } from '../kit/lab.ts';
 
-const POLL_MS = 20;
+const POLL_MS = 100;
+const LOOK_MS = 40;
 
 export class Readers {
   readonly #context: RunContext;
@@ -23,45 +24,41 @@ export class Readers {
     this.#workMs = workMs;
   }
 
-  /** Readers for all partitions up to `count` that have none. */
+  /** Readers for all partitions up to `count` that have none. They share a connection, and nothing else. */
   async open(count: number): Promise<void> {
     const { target } = this.#context;
+    const partitions: { readonly topic: string; readonly partition: number }[] = [];
     for (let partition = this.#positions.length; partition < count; partition++) {
       this.#positions.push(0);
-      const app = target.app(`c${partition}`);
-      const consumer = await app.client('mqlab').consumer({
-        partitions: [{ topic: this.#topic, partition }],
-        fromBeginning: true,
-        autoCommit: false,
-      });
-      this.#ending.push(
-        new Promise((ended) => {
-          app.spawn(async () => {
-            while (!this.#isOver) {
-              for (const record of await consumer.poll(POLL_MS)) await this.#work(app.name, record);
-            }
-            await consumer.close();
-            ended();
-          });
-        }),
-      );
+      partitions.push({ topic: this.#topic, partition });
     }
+    const app = target.app(`consumers-${this.#ending.length}`);
+    const consumer = await app.client('mqlab').consumer({ partitions, fromBeginning: true, autoCommit: false });
+    const lanes = new Map<number, Promise<void>>();
+    this.#ending.push(
+      new Promise((ended) => {
+        app.spawn(async () => {
+          while (!this.#isOver) {
+            for (const record of await consumer.poll(POLL_MS)) {
+              const before = lanes.get(record.partition) ?? Promise.resolve();
+              lanes.set(
+                record.partition,
+                before.then(() => this.#work(record)),
+              );
+            }
+          }
+          await Promise.all(lanes.values());
+          await consumer.close();
+          ended();
+        });
+      }),
+    );
   }
 
-  async #work(
-    name: string,
-    record: {
-      readonly topic: string;
-      readonly partition: number;
-      readonly offset: number;
-      readonly key: string | null;
-      readonly value: string;
-    },
-  ): Promise<void> {
+  async #work({ topic, partition, offset, key, value }: PolledRecord): Promise<void> {
     const { target, recorder } = this.#context;
-    const { topic, partition, offset, key, value } = record;
     await sleep(target.clock, this.#workMs.get(value) ?? 0);
-    recorder.note(name, { type: 'effect', key, value, generation: -1, topic, partition });
+    recorder.note(`c${partition}`, { type: 'effect', key, value, generation: -1, topic, partition });
     this.#positions[partition] = offset + 1;
   }
 
@@ -77,7 +74,7 @@ export class Readers {
     const deadline = clock.monotonic() + msMax;
     while ((await this.lag(admin)) > 0) {
       if (clock.monotonic() > deadline) return false;
-      await sleep(clock, POLL_MS);
+      await sleep(clock, LOOK_MS);
     }
     return true;
   }

@@ -18,7 +18,7 @@ import { Readers } from './readers.ts';
 
 export const TOPIC = 'flights';
 export const WORK_UNIT_MS = { sim: 20, local: 120, external: 120 } as const;
-const CHECK_MS = { sim: 2, local: 5, external: 5 } as const;
+const CHECK_MS = { sim: 10, local: 5, external: 5 } as const;
 export const DRAIN_MS_MAX = 20_000;
 export const BACKLOG = 'records waited when the topic grew';
 export const MOVED = 'a key that the hash moves';

@@ -12,11 +12,11 @@ import type { NewcomerPlan } from './plan.ts';
 import { DRAIN_MS_MAX, sendRecorded, TOPIC } from './run-growth.ts';
 
 /** Five minutes by default; shorter, so that a run is. */
-export const METADATA_AGE_MS = { sim: 2000, local: 400, external: 400 } as const;
+export const METADATA_AGE_MS = { sim: 1000, local: 400, external: 400 } as const;
 /** Gaps of a plan are made for the simulator's age. */
-const SLOWER = { sim: 1, local: 0.2, external: 0.2 } as const;
-const POLL_MS = 20;
-const LOOK_MS = 10;
+const SLOWER = { sim: 1, local: 0.4, external: 0.4 } as const;
+const POLL_MS = 50;
+const LOOK_MS = 20;
 export const EARLY = 'a record in a partition that the consumer did not know yet';
 
 export async function runNewcomers(
