@@ -38,13 +38,13 @@ export const lab: Lab = {
       claim: 'C12',
       verdict: 'confirmed',
       scope:
-        'while a key stays in one partition its order held in every run; as soon as it stood in two, by a growth or by two hashes, it was broken, without an error and with each send awaited',
+        'while a key stays in one partition its order held in every run; where it stood in two, by a growth or by two hashes, it was found broken, without an error and with each send awaited',
     },
     {
       claim: 'C13',
       verdict: 'conditional',
       scope:
-        'same key, same partition holds while the count of partitions and the hash are the same: kafkajs and @platformatic/kafka disagree with their defaults where the count is not a power of two, librdkafka agrees with neither; without a key Kafka’s client sticks to one partition for a batch (since 2.4), those two take turns',
+        'same key, same partition holds while the count of partitions and the hash are the same: kafkajs and @platformatic/kafka disagree with their defaults where the count is not a power of two, librdkafka agrees with neither; without a key the own client sticks to one partition for a batch, as Kafka’s does since 2.4, and those two take turns',
     },
     {
       claim: 'C63',

@@ -36,7 +36,7 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 type Common = Pick<Scenario, 'id' | 'title' | 'claims' | 'checks' | 'exercised'> &
-  Partial<Pick<Scenario, 'targets' | 'clients' | 'fixes' | 'fixesAlso' | 'witnessTitle'>>;
+  Partial<Pick<Scenario, 'targets' | 'clients' | 'fixes' | 'fixesAlso' | 'witnessTitle' | 'runs'>>;
 export type GrowthParts = Common & { readonly way: GrowthWay };
 export type HashParts = Common & {
   readonly writers: readonly [Writer, Writer];

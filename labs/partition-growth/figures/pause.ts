@@ -14,7 +14,7 @@ import type { GrowthPlan } from '../plan.ts';
 import { type GrowthWay, type Pause, runGrowth, WORK_UNIT_MS } from '../run-growth.ts';
 import { BROKER_SETTINGS } from '../scenarios.ts';
 
-const BACKLOGS = [0, 10, 20, 40, 80] as const;
+const BACKLOGS = [0, 8, 16, 24, 32] as const;
 const REAL_BACKLOG = 4;
 const ROUNDS = { quick: 2, full: 7 } as const;
 const WAYS = { 'at-once': { grow: growAtOnce }, 'drain-first': { grow: drainThenGrow } } as const;

@@ -68,13 +68,14 @@ export async function offsetPictures({ seed, input, options }: FigureContext): P
     charts: {
       'offsets-before': chart(
         'Offsets against send order: five in flight, no idempotence',
-        'A rising line is order. Between the two marks requests were on their way; all of them were sent again, and each retry went ahead of the ones before it.',
+        'A rising line is order. The requests that were on their way when the link broke were all sent again, and each retry went ahead of the ones before it: they stand in reverse.',
         [five],
       ),
-      'offsets-after': chart('The same link, the same records: the two cures', 'Both rise without a step back.', [
-        one,
-        idempotent,
-      ]),
+      'offsets-after': chart(
+        'The same link, the same records: the two cures',
+        'Both rise without a step back; their dots cover each other.',
+        [one, idempotent],
+      ),
     },
   };
 }
