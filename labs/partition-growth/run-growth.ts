@@ -17,7 +17,7 @@ import type { GrowthPlan } from './plan.ts';
 import { Readers } from './readers.ts';
 
 export const TOPIC = 'flights';
-export const WORK_UNIT_MS = { sim: 40, local: 120, external: 120 } as const;
+export const WORK_UNIT_MS = { sim: 40, local: 250, external: 250 } as const;
 const CHECK_MS = { sim: 10, local: 5, external: 5 } as const;
 export const DRAIN_MS_MAX = 20_000;
 export const BACKLOG = 'records waited when the topic grew';

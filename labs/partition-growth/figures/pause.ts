@@ -15,7 +15,7 @@ import { type GrowthWay, type Pause, runGrowth, WORK_UNIT_MS } from '../run-grow
 import { BROKER_SETTINGS } from '../scenarios.ts';
 
 const BACKLOGS = [0, 8, 16, 24, 32] as const;
-const REAL_BACKLOG = 4;
+const REAL_BACKLOG = 2;
 const ROUNDS = { quick: 2, full: 7 } as const;
 const WAYS = { 'at-once': { grow: growAtOnce }, 'drain-first': { grow: drainThenGrow } } as const;
 
