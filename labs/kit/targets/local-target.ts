@@ -104,13 +104,16 @@ class LocalApp implements AppProcess {
     this.proxies = proxies;
   }
 
+  get bootstrap(): string {
+    return this.proxies.map((proxy) => `127.0.0.1:${proxy.port}`).join(',');
+  }
+
   get alive(): boolean {
     return this.guard.alive;
   }
 
   client(name: ClientName): ClientDriver {
-    const bootstrap = this.proxies.map((proxy) => `127.0.0.1:${proxy.port}`).join(',');
-    return this.guard.wrap(openDriver(name, this.ports, bootstrap));
+    return this.guard.wrap(openDriver(name, this.ports, this.bootstrap));
   }
 
   spawn(body: (ports: Ports) => void | Promise<void>): void {
@@ -264,6 +267,10 @@ class LocalTarget implements Target {
 
   controller(): Promise<number | null> {
     return this.#view.controller();
+  }
+
+  breakLink(app: string): void {
+    for (const proxy of this.#app(app).proxies) proxy.breakAll();
   }
 
   async heal(): Promise<void> {
