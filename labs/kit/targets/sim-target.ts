@@ -245,7 +245,7 @@ class SimTarget implements Target {
   }
 
   breakLink(app: string): void {
-    for (const host of this.#brokerHosts()) this.world.network.break(app, host);
+    for (const host of this.#brokerHosts(undefined)) this.world.network.break(app, host);
   }
 
   partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
