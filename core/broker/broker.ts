@@ -3,9 +3,10 @@ import { ClusterImage } from '../controller/image.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import { clusterIdOf, type LogDirs, openLogDirs } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
+import { sleep } from '../ports/clock.ts';
 import type { Address } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
-import { BrokerLifecycle } from './broker-lifecycle.ts';
+import { BrokerLifecycle, RegistrationError } from './broker-lifecycle.ts';
 import { BrokerRole } from './broker-role.ts';
 import type { BrokerConfig } from './config.ts';
 import { rangesFor, supportedRanges } from './features.ts';
@@ -203,7 +204,12 @@ export class Broker {
       onLog: this.onLog,
     });
     this.lifecycle = lifecycle;
-    await node.whenControllerKnown;
+    const timeoutMs = config.number('initial.broker.registration.timeout.ms');
+    const late = `no active controller was found within ${timeoutMs} ms (initial.broker.registration.timeout.ms)`;
+    const problem = await Promise.race([node.whenControllerKnown, sleep(clock, timeoutMs).then(() => late)]);
+    if (problem !== undefined) {
+      throw new RegistrationError(`broker ${config.nodeId} of cluster ${clusterId} was not registered: ${problem}`);
+    }
     const brokerEpoch = await lifecycle.register();
     await node.quorum.whenApplied(brokerEpoch + 1);
   }
