@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { BrokerConfig } from './config.ts';
 import { parseJavaProperties } from './java-properties.ts';
+import { controllerEndPointsOf, votersOf } from './quorum-config.ts';
 
 function parse(settings: Record<string, string>) {
   return BrokerConfig.parse(new Map(Object.entries(settings)));
@@ -35,7 +36,7 @@ test.each([
   [{ listeners: 'CONTROLLER://:9093' }, 'no listener for clients'],
   [{ listeners: 'PLAINTEXT://:70000' }, 'NAME://HOST:PORT'],
   [{ 'advertised.listeners': 'OUTSIDE://example:9092' }, 'no listener is called OUTSIDE'],
-  [{ 'process.roles': 'controller' }, 'must name broker'],
+  [{ 'process.roles': 'controller' }, 'it must name the voters'],
   [{ 'process.roles': 'butler' }, 'broker, controller'],
   [{ 'authorizer.class.name': 'org.example.Guard' }, 'no authorizer'],
   [{ 'group.coordinator.rebalance.protocols': 'consumer' }, 'must name classic'],
@@ -69,7 +70,9 @@ test("a server.properties of Kafka's works; what has no effect here is named", (
   expect(parsed.config.nodeId).toBe(3);
   expect(parsed.config.logDirs).toEqual(['/tmp/a', '/tmp/b']);
   expect(parsed.config.endPoints.map((each) => each.name)).toEqual(['PLAINTEXT']);
-  expect(parsed.warnings).toEqual(['controller.quorum.voters has no effect here', 'num.io.threads has no effect here']);
+  expect(parsed.warnings).toEqual(['num.io.threads has no effect here']);
+  expect(votersOf(parsed.config)).toEqual([{ nodeId: 3, host: 'localhost', port: 9093 }]);
+  expect(controllerEndPointsOf(parsed.config).map((each) => each.name)).toEqual(['CONTROLLER']);
 });
 
 test('broker.id stands in for node.id; values beyond 2^53 mean never', () => {
@@ -101,4 +104,25 @@ test('java properties: separators, comments, escapes, lines that go on', () => {
     ['g', 'onetwo'],
     ['h', ''],
   ]);
+});
+
+test('roles, voters and listeners fit together, or it is said what does not', () => {
+  const cluster = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': '1@a:9093,2@b:9093,3@c:9093',
+    listeners: 'PLAINTEXT://a:9092,CONTROLLER://a:9093',
+  };
+  expect(errorsOf(cluster)).toBe('');
+  expect(errorsOf({ ...cluster, 'node.id': '4' })).toContain('this node, 4, is a controller and must be in it');
+  expect(errorsOf({ ...cluster, 'process.roles': 'broker' })).toContain('is no controller and must not be in it');
+  expect(errorsOf({ ...cluster, 'process.roles': 'broker', 'node.id': '4' })).toContain("CONTROLLER is a controller's");
+  const broker = { ...cluster, 'process.roles': 'broker', 'node.id': '4', listeners: 'PLAINTEXT://d:9092' };
+  expect(errorsOf(broker)).toBe('');
+  expect(errorsOf({ ...broker, 'controller.quorum.voters': '' })).toContain('it must name the voters');
+  expect(errorsOf({ ...cluster, 'process.roles': 'controller', listeners: 'CONTROLLER://a:9093' })).toBe('');
+  expect(errorsOf({ ...cluster, listeners: 'PLAINTEXT://a:9092' })).toContain('a controller needs one of CONTROLLER');
+  expect(errorsOf({ ...cluster, 'controller.quorum.voters': '1@a:9093,2@b' })).toContain('ID@HOST:PORT is expected');
+  expect(errorsOf({ ...cluster, 'controller.quorum.voters': '1@a:1,1@b:2' })).toContain('a node id is named twice');
+  expect(errorsOf({ ...broker, 'inter.broker.listener.name': 'NONE' })).toContain('no listener is called so');
 });

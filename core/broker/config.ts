@@ -3,12 +3,13 @@ import { checkTopicConfigs, TOPIC_CONFIGS } from '../controller/topic-config.ts'
 import { BROKER_CONFIGS, type BrokerConfigDefinition } from './config-definitions.ts';
 import { KNOWN_KAFKA_CONFIGS } from './config-known.ts';
 import { type EndPoint, isWildcard, parseEndPoint, parseProtocolMap } from './listeners.ts';
+import { checkQuorum, controllerNamesOf } from './quorum-config.ts';
 
 /**
  * The settings that a broker starts with. Kafka's names; text in, values out.
  *
  * Invariant: a BrokerConfig that exists is valid: every name is known, every value parsed, and the rules between settings hold. What cannot be carried
- * out here (TLS, SASL, authorizers, a controller without broker) is refused, since to ignore it would be a lie.
+ * out here (TLS, SASL, authorizers) is refused, since to ignore it would be a lie.
  */
 export type ParsedBrokerConfig =
   | { readonly ok: true; readonly config: BrokerConfig; readonly warnings: readonly string[] }
@@ -59,6 +60,20 @@ export class BrokerConfig {
   get nodeId(): number {
     const brokerId = this.number('broker.id');
     return !this.given.has('node.id') && brokerId >= 0 ? brokerId : this.number('node.id');
+  }
+
+  get isBroker(): boolean {
+    return this.list('process.roles').includes('broker');
+  }
+
+  get isController(): boolean {
+    return this.list('process.roles').includes('controller');
+  }
+
+  /** The listener at which brokers reach each other: the named one, else the first (only PLAINTEXT is spoken here). */
+  get interBrokerListener(): string {
+    const named = this.text('inter.broker.listener.name');
+    return named?.toUpperCase() ?? this.endPoints[0]?.name ?? 'PLAINTEXT';
   }
 
   get logDirs(): readonly string[] {
@@ -119,9 +134,7 @@ function checkSetting(name: string, text: string, errors: string[], warnings: st
 }
 
 function checkRules(config: BrokerConfig, errors: string[]): void {
-  if (!config.list('process.roles').includes('broker')) {
-    errors.push(`Invalid value ${config.text('process.roles')} for configuration process.roles: it must name broker`);
-  }
+  checkQuorum(config, errors);
   checkGroupLimits(config, errors);
   checkRebalanceProtocols(config, errors);
   if (config.logDirs.length === 0) errors.push("Invalid value '' for configuration log.dirs: at least one folder");
@@ -180,7 +193,7 @@ function parseListeners(
   warnings: string[],
 ): { readonly endPoints: EndPoint[]; readonly advertised: Map<string, EndPoint> } {
   const protocols = parseProtocolMap(config.text('listener.security.protocol.map') ?? '');
-  const controllerNames = new Set(config.list('controller.listener.names').map((name) => name.toUpperCase()));
+  const controllerNames = controllerNamesOf(config);
   const endPoints: EndPoint[] = [];
   for (const text of config.list('listeners')) {
     const endPoint = parseEndPoint(text);
@@ -188,7 +201,8 @@ function parseListeners(
       errors.push(`Invalid value ${text} for configuration listeners: NAME://HOST:PORT is expected`);
       continue;
     }
-    if (controllerNames.has(endPoint.name)) continue; // The controller lives in this process.
+    // Those of the controller: quorum-config.ts
+    if (controllerNames.has(endPoint.name)) continue;
     const protocol = protocols.get(endPoint.name);
     if (protocol !== 'PLAINTEXT') {
       errors.push(
@@ -204,8 +218,14 @@ function parseListeners(
     }
     endPoints.push(endPoint);
   }
-  if (endPoints.length === 0 && errors.length === 0) {
+  if (endPoints.length === 0 && config.isBroker && errors.length === 0) {
     errors.push(`Invalid value ${config.text('listeners')} for configuration listeners: no listener for clients`);
+  }
+  const interBroker = config.text('inter.broker.listener.name')?.toUpperCase();
+  if (config.isBroker && interBroker !== undefined && !endPoints.some((each) => each.name === interBroker)) {
+    errors.push(
+      `Invalid value ${interBroker} for configuration inter.broker.listener.name: no listener is called so; there are ${endPoints.map((each) => each.name).join(', ')}`,
+    );
   }
   const advertised = new Map<string, EndPoint>();
   for (const text of config.list('advertised.listeners')) {
