@@ -45,7 +45,11 @@ const CLIENTS: readonly ClientSettings[] = [
   {
     name: '@platformatic/kafka',
     version: clientVersion('platformatic'),
-    settings: { acks: '1, which is its default', 'enable.idempotence': 'its default: false', retries: 'its default: 3' },
+    settings: {
+      acks: '1, which is its default',
+      'enable.idempotence': 'its default: false',
+      retries: 'its default: 3',
+    },
   },
 ];
 

@@ -44,7 +44,7 @@ export interface PlanLimits {
 export const LONG_MS = 1500;
 const SENDS_MAX = 4;
 /** Over before anybody has noticed; not over before the others have gone on without. */
-const DURATIONS_MS = [50, 3000] as const;
+const DURATIONS_MS = [400, 3000] as const;
 const LATENCIES_MS = [100, 400] as const;
 
 export function planArbitrary(limits: PlanLimits): fc.Arbitrary<AcksPlan> {

@@ -5,11 +5,11 @@
  * a moment, so that a partition that refuses does not delay the faults; all have ended before the last record is sent.
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
+import type { ProducerDriver } from '../kit/drivers/driver.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf, type PlannedFlight } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { FaultSchedule } from '../kit/plan.ts';
-import type { ProducerDriver } from '../kit/drivers/driver.ts';
 import { makeTopic, openWriter, type Setup } from './app/writer.ts';
 import { LAG_MS, SESSION_MS } from './cluster.ts';
 import { type AcksPlan, faultsOf } from './plan.ts';

@@ -77,7 +77,13 @@ const LEADER_DIES: PlanLimits = {
   ],
   pausesMs: [0, 20],
 };
-const ALONE: FaultGroup = { kinds: ['cut-nodes', 'pause-broker'], nodes: ['followers'], peers: ['leader'], stepMax: 0, isLong: true };
+const ALONE: FaultGroup = {
+  kinds: ['cut-nodes', 'pause-broker'],
+  nodes: ['followers'],
+  peers: ['leader'],
+  stepMax: 0,
+  isLong: true,
+};
 /** The followers are out of sync, and then the leader loses power. */
 const LAST_IN_SYNC: PlanLimits = {
   groups: [ALONE, { kinds: ['power-cut'], nodes: ['leader'] }],
@@ -117,7 +123,15 @@ const SINGLE_FAULTS: PlanLimits = {
   sendsMax: 5,
 };
 const KILLS: PlanLimits = {
-  groups: [ALONE, { kinds: ['kill-broker', 'cut-nodes', 'slow-link'], nodes: ['leader', 'in-sync'], peers: ['followers'], countMax: 2 }],
+  groups: [
+    ALONE,
+    {
+      kinds: ['kill-broker', 'cut-nodes', 'slow-link'],
+      nodes: ['leader', 'in-sync'],
+      peers: ['followers'],
+      countMax: 2,
+    },
+  ],
   pausesMs: [0, 20],
 };
 const ANY_POWER_CUTS: PlanLimits = {
@@ -210,7 +224,7 @@ export const MIN_1_KILLS: Parts = {
   limits: KILLS,
   exercised: ['fault:kill-broker', GOALS.alone],
   fixes: 'acks-1',
-  runs: { quick: { sim: 50 } },
+  runs: { quick: { sim: 40 } },
 };
 export const FLUSH: Parts = {
   id: 'flush',
@@ -221,7 +235,7 @@ export const FLUSH: Parts = {
   exercised: ['fault:power-cut', 'fault:power-cut all'],
   fixes: 'common-power-cut',
   fixesAlso: ['power-cuts-in-turn', 'one-replica'],
-  runs: { quick: { sim: 60 } },
+  runs: { quick: { sim: 40 } },
 };
 
 export const BEFORE: readonly Parts[] = [ACKS_0, ACKS_1, MIN_IN_SYNC_1, ONE_REPLICA, UNCLEAN, POWER, POWER_IN_TURN];
@@ -231,4 +245,3 @@ export const SCENARIOS: readonly Scenario<AcksPlan>[] = [
   ...BEFORE.map((parts) => scenarioOf(parts, 'before')),
   ...AFTER.map((parts) => scenarioOf(parts, 'after')),
 ];
-

@@ -50,7 +50,12 @@ function cellsOf(): Cell[] {
     cell('three.0', '3 replicas, acks=0', { replicas: ALL_REPLICAS, acks: 0 }),
     cell('three.1', '3 replicas, acks=1', { replicas: ALL_REPLICAS, acks: 1 }),
     cell('three.all', '3 replicas, acks=all', { replicas: ALL_REPLICAS, acks: -1, minInSync: 2 }),
-    cell('three.flush', '3 replicas, acks=all, flush', { replicas: ALL_REPLICAS, acks: -1, minInSync: 2, flushes: true }),
+    cell('three.flush', '3 replicas, acks=all, flush', {
+      replicas: ALL_REPLICAS,
+      acks: -1,
+      minInSync: 2,
+      flushes: true,
+    }),
   ];
 }
 

@@ -77,7 +77,12 @@ function replicasOf({ operations, watches, lost }: Played): Replicas {
           : [],
       ),
     );
-  const figure = (value: number, unit: string, what: string): Figure => ({ value, unit, label: 'measured', source: `${what}; ${source}` });
+  const figure = (value: number, unit: string, what: string): Figure => ({
+    value,
+    unit,
+    label: 'measured',
+    source: `${what}; ${source}`,
+  });
   return {
     charts: {
       'replicas-min-1': chartOf(MIN_1, operations, watches.get(MIN_1.topic)!, {
@@ -94,8 +99,16 @@ function replicasOf({ operations, watches, lost }: Played): Replicas {
       }),
     },
     figures: {
-      'replicas.lost.1': figure(lostOf(MIN_1), 'count', 'acknowledged records that are gone, with min.insync.replicas=1'),
-      'replicas.lost.2': figure(lostOf(MIN_2), 'count', 'acknowledged records that are gone, with min.insync.replicas=2'),
+      'replicas.lost.1': figure(
+        lostOf(MIN_1),
+        'count',
+        'acknowledged records that are gone, with min.insync.replicas=1',
+      ),
+      'replicas.lost.2': figure(
+        lostOf(MIN_2),
+        'count',
+        'acknowledged records that are gone, with min.insync.replicas=2',
+      ),
       'replicas.waited.1': figure(waitedOf(MIN_1), 'ms', 'longest wait of a send, with min.insync.replicas=1'),
       'replicas.waited.2': figure(waitedOf(MIN_2), 'ms', 'longest wait of a send, with min.insync.replicas=2'),
     },
@@ -116,13 +129,18 @@ function chartOf(
     if (data.type === 'send' && process === 'p1' && phase === 'ok' && invoked !== undefined && data.topic === topic) {
       acknowledged.push([round(time - began), acknowledged.length]);
     }
-    if (data.type === 'fault' && data.kind === 'power-cut') marks.push({ at: round(time - began), label: 'power cut', tone: 'bad' });
+    if (data.type === 'fault' && data.kind === 'power-cut')
+      marks.push({ at: round(time - began), label: 'power cut', tone: 'bad' });
     if (data.type === 'fault' && data.kind === 'cut-nodes' && marks.length === 0) {
       marks.push({ at: round(time - began), label: 'followers cut off', tone: 'warn' });
     }
     if (data.type === 'heal') marks.push({ at: round(time - began), label: 'healed', tone: 'good' });
   }
-  const lines = { end: [] as [number, number][], watermark: [] as [number, number][], inSync: [] as [number, number][] };
+  const lines = {
+    end: [] as [number, number][],
+    watermark: [] as [number, number][],
+    inSync: [] as [number, number][],
+  };
   for (const { timeMs, node, view, inSyncReplicas } of states) {
     if (view?.isLeader !== true) continue;
     if (node !== 1 && view.leaderEpoch === 0) continue;
