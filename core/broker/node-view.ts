@@ -28,7 +28,7 @@ export interface LogView {
   readonly logEndOffset: number;
   /** As this node knows them; absent for the metadata log. */
   readonly inSyncReplicas?: readonly number[];
-  /** Whole batches from the one that holds `from` up to `until` (exclusive); none where the log cannot be read. */
+  /** Whole batches from the one that holds `from` on that end below `until`; none where the log cannot be read. */
   batches(from: number, until: number): Iterable<BatchMark>;
 }
 
@@ -41,7 +41,7 @@ export interface NodeView {
 
 const READ_BYTES_MAX = 64 * 1024;
 
-/** The batches of a log between two offsets, read from its files. */
+/** The batches of a log between two offsets (`LogView.batches`), read from its files. */
 export function* batchesOf(log: Log, from: number, until: number): Generator<BatchMark> {
   let at = Math.max(from, log.logStartOffset);
   const end = Math.min(until, log.logEndOffset);

@@ -1,4 +1,5 @@
 import { LeaderEpochs } from '../../log/leader-epochs.ts';
+import type { FollowerState } from '../../replica/follower-state.ts';
 import { LeaderState } from '../../replica/leader-state.ts';
 import { Partition } from '../../replica/partition.ts';
 import { ReplicaFetcher } from '../../replica/replica-fetcher.ts';
@@ -13,7 +14,11 @@ export interface PlantedFault {
 
 type Method = (...args: never[]) => unknown;
 
-function replace<T extends object, K extends keyof T>(prototype: T, name: K, by: (original: T[K] & Method) => unknown): () => void {
+function replace<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  by: (original: T[K] & Method) => unknown,
+): () => void {
   const original = prototype[name] as T[K] & Method;
   Object.defineProperty(prototype, name, { configurable: true, writable: true, value: by(original) });
   return () => void Object.defineProperty(prototype, name, { configurable: true, writable: true, value: original });
@@ -66,7 +71,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a leader never says where histories part',
     plant: () =>
-      replace(LeaderEpochs.prototype, 'endOffsetFor', () => (epoch: number) => ({ epoch, endOffset: Number.MAX_SAFE_INTEGER })),
+      replace(LeaderEpochs.prototype, 'endOffsetFor', () => (epoch: number) => ({
+        epoch,
+        endOffset: Number.MAX_SAFE_INTEGER,
+      })),
   },
   {
     name: 'a follower cuts its log at its watermark',
@@ -112,14 +120,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     plant: () =>
       replace(
         LeaderState.prototype,
-        'readyToJoin',
+        'mayJoin',
         () =>
-          function (this: LeaderState) {
-            if (this.inSync.pending !== null) return null;
-            for (const each of this.all()) {
-              if (each.brokerEpoch !== null && !this.inSync.committed.includes(each.brokerId)) return each;
-            }
-            return null;
+          function (this: LeaderState, { brokerId }: FollowerState) {
+            return this.inSync.pending === null && !this.inSync.committed.includes(brokerId);
           },
       ),
   },

@@ -119,6 +119,7 @@ class ExternalTarget implements Target {
     const ports = this.#ports;
     const app: ExternalApp = {
       name,
+      bootstrap,
       ports,
       guard,
       get alive() {
@@ -210,6 +211,10 @@ class ExternalTarget implements Target {
 
   dropNextResponse(): void {
     throw new UnsupportedByTarget('external', 'drop-response');
+  }
+
+  breakLink(): void {
+    throw new UnsupportedByTarget('external', 'cut-link');
   }
 
   partitionOf(topic: string, partition: number): Promise<PartitionState | null> {

@@ -95,6 +95,8 @@ export interface ClockChange {
 
 export interface AppProcess {
   readonly name: string;
+  /** `HOST:PORT`, as this process reaches the broker: over the link that faults cut. */
+  readonly bootstrap: string;
   readonly ports: Ports;
   client(name: ClientName): ClientDriver;
   /** Runs application code in this process; it ends with the process. What it throws is a bug of the lab and ends the run. */
@@ -145,6 +147,8 @@ export interface Target {
   healLink(app: string, id?: number): void;
   /** The next answer of a broker to this application is lost, with its connection. */
   dropNextResponse(app: string): void;
+  /** The connections of this application to the brokers break; what is on its way is lost. New ones are taken. */
+  breakLink(app: string): void;
   /** As the cluster tells it now; null when nobody answers or the topic is not there. */
   partitionOf(topic: string, partition: number): Promise<PartitionState | null>;
   /** The active controller: the leader of the metadata log; null when there is none now. */
