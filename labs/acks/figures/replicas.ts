@@ -106,12 +106,12 @@ function replicasOf(played: Played, seeds: number): Replicas {
     },
     figures: {
       'replicas.lost.1': figure(
-        lostOf(MIN_1),
+        lostOf(played, MIN_1),
         'count',
         'acknowledged records that are gone, with min.insync.replicas=1',
       ),
       'replicas.lost.2': figure(
-        lostOf(MIN_2),
+        lostOf(played, MIN_2),
         'count',
         'acknowledged records that are gone, with min.insync.replicas=2',
       ),
