@@ -76,7 +76,7 @@ export const lab: Lab = {
       claim: 'C27',
       verdict: 'refuted',
       scope:
-        'acks=all lost acknowledged records in four ways: one replica in sync (or one at all) that loses power, an unclean election, and a power cut of all replicas before they flushed',
+        'acks=all lost acknowledged records in each of these: the only replica, or the last one in sync, loses power; an unclean election; a power cut of all replicas before they flushed',
     },
     {
       claim: 'C28',
@@ -88,7 +88,7 @@ export const lab: Lab = {
       claim: 'C29',
       verdict: 'conditional',
       scope:
-        'with three replicas and unclean elections off it held against killed, paused and cut off brokers and a power cut of one; not against power cuts of all replicas, or of two in turn, unless each record is flushed; the price is refused writes while too few replicas are in sync',
+        'with unclean elections off it held against any brokers killed, paused and cut off, and against a power cut of one while the others were in sync; not against a power cut of all, of two in turn, or of the last one in sync (KIP-966 is for that), unless each record is flushed; the price is refused writes while too few replicas are in sync',
     },
     {
       claim: 'C30',
@@ -104,7 +104,7 @@ export const lab: Lab = {
     'Power cuts are simulated only: a killed process keeps its page cache, and no lab pulls a plug. The simulated disk loses, keeps or tears what was not flushed, by a seed; a device that lies about flushes is not simulated.',
     'The controller is a process of its own that is killed in no scenario but by the power cut of every node: what a quorum does that loses members is the lab replication.',
     'Sessions and lag times are shorter than any that production would choose. That shortens runs and changes no order of events; waiting times in the maps are to be read against them.',
-    'Eligible leader replicas (KIP-966) are not built here: a high watermark below min.insync.replicas may advance, as in Kafka before 4.0.',
+    'Eligible leader replicas (KIP-966, on in new clusters since Kafka 4.1) are not built here: `last-standing` shows Kafka without them.',
     'Three brokers, the controller and the producer share the cores of one machine: what acks=all costs over a network is not measured.',
   ],
 };

@@ -26,7 +26,8 @@ export interface FaultGroup {
   readonly peers?: readonly NodeRef[];
   readonly countMin?: number;
   readonly countMax?: number;
-  /** The latest step that one of them is due at. */
+  /** The steps that they are due at. */
+  readonly stepMin?: number;
   readonly stepMax?: number;
   /** Not over before the others have gone on without. */
   readonly isLong?: boolean;
@@ -34,52 +35,48 @@ export interface FaultGroup {
 
 export interface PlanLimits {
   readonly groups: readonly FaultGroup[];
+  readonly sendsMin?: number;
   readonly sendsMax?: number;
   readonly pausesMs?: readonly number[];
-  /** A power cut hits this broker and no other. */
-  readonly powerOf?: number;
 }
 
 /** Longer than replica.lag.time.max.ms and than a broker's session: see `cluster.ts`. */
 export const LONG_MS = 1500;
 const SENDS_MAX = 4;
 /** Over before anybody has noticed; not over before the others have gone on without. */
-const DURATIONS_MS = [50, 3000] as const;
+const DURATIONS_MS = [400, 3000] as const;
 const LATENCIES_MS = [100, 400] as const;
 
 export function planArbitrary(limits: PlanLimits): fc.Arbitrary<AcksPlan> {
-  const { groups, sendsMax = SENDS_MAX, powerOf, pausesMs = [0, 20, LONG_MS] } = limits;
+  const { groups, sendsMin = 1, sendsMax = SENDS_MAX, pausesMs = [0, 20, LONG_MS] } = limits;
   const faults = fc
     .tuple(...groups.map((group) => groupArbitrary(group, sendsMax)))
-    .map((lists) =>
-      lists.flatMap((list, at) => list.map((fault) => completed(fault, groups[at]!.isLong === true, powerOf))),
-    );
+    .map((lists) => lists.flatMap((list, at) => list.map((fault) => completed(fault, groups[at]!.isLong === true))));
   return fc.record({
-    sends: fc.array(fc.record({ pauseMs: fc.constantFrom(...pausesMs) }), { minLength: 1, maxLength: sendsMax }),
+    sends: fc.array(fc.record({ pauseMs: fc.constantFrom(...pausesMs) }), { minLength: sendsMin, maxLength: sendsMax }),
     faults,
   });
 }
 
 function groupArbitrary(group: FaultGroup, sendsMax: number): fc.Arbitrary<readonly Fault[]> {
-  const { kinds, nodes, peers, countMin = 1, countMax = 1, stepMax = sendsMax } = group;
+  const { kinds, nodes, peers, countMin = 1, countMax = 1, stepMin = 0, stepMax = sendsMax } = group;
   return faultsArbitrary({
     kinds,
-    stepMax,
+    stepMax: stepMax - stepMin,
     countMin,
     countMax,
     durationMsMax: DURATIONS_MS.length,
     cluster: { nodes, latencyMsMax: LATENCIES_MS.length, ...(peers === undefined ? {} : { peers }) },
-  });
+  }).map((faults) => faults.map((fault) => ({ ...fault, at: { step: stepOf(fault, sendsMax) + stepMin } })));
 }
 
 /** Durations and latencies come as numbers of the few that make a difference: so shrinking is short. */
-function completed(fault: Fault, isLong: boolean, powerOf: number | undefined): Fault {
+function completed(fault: Fault, isLong: boolean): Fault {
   const { durationMs, latencyMs } = fault;
   return {
     ...fault,
     ...(durationMs === undefined ? {} : { durationMs: DURATIONS_MS[isLong ? 1 : durationMs - 1]! }),
     ...(latencyMs === undefined ? {} : { latencyMs: LATENCIES_MS[latencyMs - 1]! }),
-    ...(fault.kind === 'power-cut' && powerOf !== undefined ? { node: powerOf } : {}),
   };
 }
 

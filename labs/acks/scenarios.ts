@@ -109,18 +109,34 @@ const POWER_CUTS_IN_TURN: PlanLimits = {
   ],
   pausesMs: [0, 20, LONG_MS],
 };
-/** Anything may die, stand still, be slow or cut off; power fails at one broker only. */
-const SINGLE_FAULTS: PlanLimits = {
+/** Anything may die, stand still, be slow or cut off; power is there. */
+const NO_POWER_CUT: PlanLimits = {
   groups: [
     {
-      kinds: ['kill-broker', 'cut-nodes', 'power-cut', 'pause-broker', 'slow-link'],
+      kinds: ['kill-broker', 'cut-nodes', 'pause-broker', 'slow-link'],
       nodes: ['leader', 'followers', 'in-sync', 3],
       peers: ['followers', 'leader', 2],
       countMax: 4,
     },
   ],
-  powerOf: 1,
   sendsMax: 5,
+};
+const POWER_OF_ONE: PlanLimits = { groups: [{ kinds: ['power-cut'], nodes: ['leader', 'follower'] }] };
+/** Records are acknowledged by all; the followers go, and then the last one loses power. */
+const LAST_STANDING: PlanLimits = {
+  groups: [
+    {
+      kinds: ['kill-broker', 'cut-nodes'],
+      nodes: ['followers'],
+      peers: ['leader'],
+      isLong: true,
+      stepMin: 1,
+      stepMax: 1,
+    },
+    { kinds: ['power-cut'], nodes: ['leader'], stepMin: 2 },
+  ],
+  sendsMin: 2,
+  pausesMs: [0, 20],
 };
 const KILLS: PlanLimits = {
   groups: [
@@ -137,7 +153,12 @@ const KILLS: PlanLimits = {
 const ANY_POWER_CUTS: PlanLimits = {
   groups: [
     { kinds: ['power-cut'], nodes: ['all', 'in-sync', 'leader', 1, 2], countMax: 2 },
-    { kinds: ['kill-broker', 'cut-nodes'], nodes: ['leader', 'in-sync'], peers: ['followers'], countMin: 0 },
+    {
+      kinds: ['kill-broker', 'cut-nodes'],
+      nodes: ['followers', 'leader', 'in-sync'],
+      peers: ['leader', 'followers'],
+      countMin: 0,
+    },
   ],
 };
 
@@ -204,17 +225,36 @@ export const POWER_IN_TURN: Parts = {
   witnessTitle: 'The second power cut comes before the first broker has its records again',
 };
 
+export const LAST: Parts = {
+  id: 'last-standing',
+  title: 'acks=all, min.insync.replicas=2, the followers gone, and the last replica in sync loses power',
+  claims: ['C27', 'C29'],
+  setup: SAFE,
+  limits: LAST_STANDING,
+  witnessTitle: 'Three replicas had it, two of them have it still, and the one without it leads',
+};
+
 export const SAFE_PARTS: Parts = {
   id: 'safe',
-  title: 'acks=all, three replicas, min.insync.replicas=2, no unclean election: no power cut but of one broker',
+  title: 'acks=all, three replicas, min.insync.replicas=2, no unclean election: any faults without power cuts',
   claims: ['C26', 'C27', 'C29'],
   setup: SAFE,
-  limits: SINGLE_FAULTS,
-  exercised: ['fault:kill-broker', 'fault:power-cut', 'fault:cut-nodes', GOALS.elected, GOALS.refused],
+  limits: NO_POWER_CUT,
+  exercised: ['fault:kill-broker', 'fault:pause-broker', 'fault:cut-nodes', GOALS.elected, GOALS.refused],
   fixes: 'acks-1',
   fixesAlso: ['acks-0', 'all-min-1', 'unclean'],
   targets: ['sim', 'local'],
   runs: { quick: { sim: 100, local: 1 } },
+};
+export const SAFE_POWER: Parts = {
+  id: 'safe-power',
+  title: 'acks=all, three replicas, min.insync.replicas=2: one broker loses power, the others are there',
+  claims: ['C29'],
+  setup: SAFE,
+  limits: POWER_OF_ONE,
+  exercised: ['fault:power-cut', 'fault:power-cut leader'],
+  fixes: 'one-replica',
+  runs: { quick: { sim: 40 } },
 };
 export const MIN_1_KILLS: Parts = {
   id: 'all-min-1-kills',
@@ -224,7 +264,7 @@ export const MIN_1_KILLS: Parts = {
   limits: KILLS,
   exercised: ['fault:kill-broker', GOALS.alone],
   fixes: 'acks-1',
-  runs: { quick: { sim: 50 } },
+  runs: { quick: { sim: 40 } },
 };
 export const FLUSH: Parts = {
   id: 'flush',
@@ -234,12 +274,21 @@ export const FLUSH: Parts = {
   limits: ANY_POWER_CUTS,
   exercised: ['fault:power-cut', 'fault:power-cut all'],
   fixes: 'common-power-cut',
-  fixesAlso: ['power-cuts-in-turn', 'one-replica'],
-  runs: { quick: { sim: 60 } },
+  fixesAlso: ['power-cuts-in-turn', 'last-standing', 'one-replica', 'all-min-1'],
+  runs: { quick: { sim: 40 } },
 };
 
-export const BEFORE: readonly Parts[] = [ACKS_0, ACKS_1, MIN_IN_SYNC_1, ONE_REPLICA, UNCLEAN, POWER, POWER_IN_TURN];
-export const AFTER: readonly Parts[] = [SAFE_PARTS, MIN_1_KILLS, FLUSH];
+export const BEFORE: readonly Parts[] = [
+  ACKS_0,
+  ACKS_1,
+  MIN_IN_SYNC_1,
+  ONE_REPLICA,
+  UNCLEAN,
+  POWER,
+  POWER_IN_TURN,
+  LAST,
+];
+export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_POWER, MIN_1_KILLS, FLUSH];
 
 export const SCENARIOS: readonly Scenario<AcksPlan>[] = [
   ...BEFORE.map((parts) => scenarioOf(parts, 'before')),

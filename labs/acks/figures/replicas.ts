@@ -1,8 +1,9 @@
 /**
  * One plan, two topics: what leader, followers and in-sync replicas do while the followers are cut off and the leader then loses power. With
- * min.insync.replicas=1 the leader acknowledges alone and loses; with 2 it refuses, and loses nothing.
+ * min.insync.replicas=1 the leader acknowledges alone, and loses what it acknowledged; with 2 it refuses.
  *
- * Invariant: both topics live through the same run. What a power cut takes is decided by a seed: the first seed is taken with which the first topic loses.
+ * Invariant: both topics live through the same run. What a power cut takes is decided by a seed, and for each file by itself: the first seed is taken with which the first topic loses
+ * and the second does not. That the second may lose too is a scenario of its own (`last-standing`).
  */
 import type { AxisMark, LineChart } from '@mqlab/reports/chart-spec.ts';
 import type { Figure } from '@mqlab/reports/run-data.ts';
@@ -46,9 +47,10 @@ interface Played {
 export async function drawReplicas(input: readonly InputRecord[], seed: number): Promise<Replicas> {
   for (let at = 0; at < SEEDS_MAX; at++) {
     const played = await play(input, seedOf(seed, at));
-    if (played.lost.length > 0) return replicasOf(played);
+    const isTold = lostOf(played, MIN_1) > 0 && lostOf(played, MIN_2) === 0;
+    if (isTold) return replicasOf(played, at + 1);
   }
-  throw new Error(`in ${SEEDS_MAX} runs no power cut took what only the leader had`);
+  throw new Error(`in ${SEEDS_MAX} runs no power cut took records of the one topic alone`);
 }
 
 async function play(input: readonly InputRecord[], seed: number): Promise<Played> {
@@ -66,9 +68,13 @@ async function play(input: readonly InputRecord[], seed: number): Promise<Played
   }
 }
 
-function replicasOf({ operations, watches, lost }: Played): Replicas {
-  const source = 'one run in the simulator, virtual time, both topics in it';
-  const lostOf = ({ topic }: Setup): number => lost.filter((value) => value.startsWith(`${topic} `)).length;
+function lostOf({ lost }: Played, { topic }: Setup): number {
+  return lost.filter((value) => value.startsWith(`${topic} `)).length;
+}
+
+function replicasOf(played: Played, seeds: number): Replicas {
+  const { operations, watches } = played;
+  const source = `one run in the simulator, virtual time, both topics in it; run ${seeds} of those tried`;
   const waitedOf = ({ topic }: Setup): number =>
     Math.max(
       ...operations.flatMap(({ data, invoked, time, process }) =>
@@ -94,18 +100,18 @@ function replicasOf({ operations, watches, lost }: Played): Replicas {
       'replicas-min-2': chartOf(MIN_2, operations, watches.get(MIN_2.topic)!, {
         title: 'min.insync.replicas=2: the same faults at the same times',
         caption:
-          'With one replica in sync the leader refuses. Nothing is acknowledged until a second one is back, and what was acknowledged before is on two others.',
+          'With one replica in sync the leader refuses, and nothing is acknowledged until a second one is back. What it had acknowledged before was in its own page cache too, and came through this power cut by luck.',
         source,
       }),
     },
     figures: {
       'replicas.lost.1': figure(
-        lostOf(MIN_1),
+        lostOf(played, MIN_1),
         'count',
         'acknowledged records that are gone, with min.insync.replicas=1',
       ),
       'replicas.lost.2': figure(
-        lostOf(MIN_2),
+        lostOf(played, MIN_2),
         'count',
         'acknowledged records that are gone, with min.insync.replicas=2',
       ),
