@@ -15,7 +15,7 @@ import type { CampaignPool } from './campaign.ts';
 import { claim } from './claims.ts';
 import { CLIENT_NAMES, type ClientName } from './drivers/driver.ts';
 import { clientVersion } from './drivers/versions.ts';
-import { type InputOptions, type InputRecord, readInput } from './input.ts';
+import { type InputOptions, type InputRecord, sharedInput } from './input.ts';
 import type { FigureContext, Lab, LabFigures, Profile, Scenario } from './lab.ts';
 import type { Lanes } from './lanes.ts';
 import { labModule, loadLabModule } from './registry.ts';
@@ -102,7 +102,7 @@ export class LabRunner {
 
   static async open(name: string, options: RunLabOptions): Promise<LabRunner> {
     const module = options.module ?? labModule(name);
-    return new LabRunner(await loadLabModule(module), module, await readInput(options.input ?? {}), options);
+    return new LabRunner(await loadLabModule(module), module, await sharedInput(options.input), options);
   }
 
   /** What `reproduce` has to do, in scenarios. */
