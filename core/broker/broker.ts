@@ -3,7 +3,6 @@ import { ClusterImage } from '../controller/image.ts';
 import type { LogDirectory } from '../log/log-directory.ts';
 import { clusterIdOf, type LogDirs, openLogDirs } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
-import { sleep } from '../ports/clock.ts';
 import type { Address } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
 import { BrokerLifecycle, RegistrationError } from './broker-lifecycle.ts';
@@ -206,7 +205,13 @@ export class Broker {
     this.lifecycle = lifecycle;
     const timeoutMs = config.number('initial.broker.registration.timeout.ms');
     const late = `no active controller was found within ${timeoutMs} ms (initial.broker.registration.timeout.ms)`;
-    const problem = await Promise.race([node.whenControllerKnown, sleep(clock, timeoutMs).then(() => late)]);
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const timer = clock.setTimer(timeoutMs, () => resolve(late));
+      void node.whenControllerKnown.then((found) => {
+        timer.cancel();
+        resolve(found);
+      });
+    });
     if (problem !== undefined) {
       throw new RegistrationError(`broker ${config.nodeId} of cluster ${clusterId} was not registered: ${problem}`);
     }
