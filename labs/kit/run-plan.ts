@@ -99,9 +99,10 @@ function targetSettings(
 ): TargetSettings {
   const { brokers = 1, controllers = 0, racks, broker, withoutBroker, diskBytes } = scenario;
   const watched = scenario.invariants ?? (brokers > 1 || controllers > 0 ? INVARIANT_NAMES : []);
-  const { bootstrap, nodeCommands } = settings;
+  const { bootstrap, nodeCommands, client } = settings;
   return {
     seed: settings.seed,
+    client,
     brokers,
     controllers,
     ...(racks === undefined ? {} : { racks }),
