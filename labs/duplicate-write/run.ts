@@ -13,6 +13,7 @@ import type {
   SendAnswer,
   TransactionalDriver,
 } from '../kit/drivers/driver.ts';
+import { leaderAfter, whenSo } from '../kit/failover.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
 import type { Call } from '../kit/history.ts';
@@ -60,10 +61,8 @@ const WAIT_MS = { sim: [5000, 5000], local: [6000, 6000], external: [20_000, 20_
 const CLUSTER_WAIT_MS = { sim: [20_000, 20_000], local: [30_000, 30_000], external: [90_000, 60_000] } as const;
 const LOOKS_MAX = 40;
 const LOOK_MS = 1;
-/** For followers to have the record, and for another leader to be elected and to answer. */
+/** For followers to have the record. */
 const CLUSTER_LOOKS_MAX = 2000;
-const FAILOVER_MS_MAX = 30_000;
-const FAILOVER_LOOK_MS = 20;
 const READ_MS = 50;
 const STANDBY = 'p2';
 export const BROKER = 'broker';
@@ -314,34 +313,14 @@ class DuplicateRun {
     recorder.note(brokerName(target, leader), { type: 'crash' });
     target.breakLink(life.name);
     target.healLink(life.name, leader);
-    const next = await this.#another(leader);
+    const next = await leaderAfter(target, TOPIC, 0, leader);
     if (next !== null) {
       recorder.note(brokerName(target, next), { type: 'store', text: LEADS });
       const isWaiting = this.#isSending(life);
-      if (await this.#within(() => !this.#isSending(life))) if (isWaiting) this.#reach(GOALS.replaced);
+      if ((await whenSo(target, () => !this.#isSending(life))) && isWaiting) this.#reach(GOALS.replaced);
     }
     await target.startBroker(leader);
     recorder.note(brokerName(target, leader), { type: 'store', text: IS_BACK });
-  }
-
-  /** The leader that is elected in place of another; null when none is. */
-  async #another(than: number): Promise<number | null> {
-    let next: number | null = null;
-    const isElected = async (): Promise<boolean> => {
-      next = await leaderOf(this.#context.target, TOPIC, 0);
-      return next !== null && next !== than;
-    };
-    return (await this.#within(isElected)) ? next : null;
-  }
-
-  async #within(isSo: () => boolean | Promise<boolean>): Promise<boolean> {
-    const { clock } = this.#context.target;
-    const began = clock.monotonic();
-    while (!(await isSo())) {
-      if (clock.monotonic() - began > FAILOVER_MS_MAX) return false;
-      await sleep(clock, FAILOVER_LOOK_MS);
-    }
-    return true;
   }
 
   async #awaitUnheard(life: Life, looksMax = LOOKS_MAX): Promise<void> {
@@ -371,7 +350,7 @@ class DuplicateRun {
 }
 
 /** A broker's name in histories and pictures. */
-function brokerName({ nodes }: Target, id: number | null): string {
+export function brokerName({ nodes }: Target, id: number | null): string {
   return nodes.length === 1 ? BROKER : `${BROKER}-${id ?? '?'}`;
 }
 

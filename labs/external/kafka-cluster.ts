@@ -129,7 +129,9 @@ async function end(dir: string, id: number): Promise<void> {
 }
 
 function bootstrapOf(dir: string): string {
-  const addresses = nodesIn(dir).map((id) => /PLAINTEXT:\/\/([^,]+)/.exec(readFileSync(configOf(dir, id), 'utf8'))![1]!);
+  const addresses = nodesIn(dir).map(
+    (id) => /PLAINTEXT:\/\/([^,]+)/.exec(readFileSync(configOf(dir, id), 'utf8'))![1]!,
+  );
   return addresses.join(',');
 }
 
@@ -145,7 +147,9 @@ function tell(dir: string): void {
     `--resume-broker '${signal('CONT')}'`,
   ];
   for (const id of nodesIn(dir)) console.log(`node ${id}: pid ${pidOf(dir, id) ?? '(ended)'}`);
-  console.log(`\nnpx mqlab lab run acks \\\n  ${flags.join(' \\\n  ')}\n\nnode labs/external/kafka-cluster.ts down ${dir}`);
+  console.log(
+    `\nnpx mqlab lab run acks \\\n  ${flags.join(' \\\n  ')}\n\nnode labs/external/kafka-cluster.ts down ${dir}`,
+  );
 }
 
 async function main([command, folder, argument]: readonly string[]): Promise<void> {

@@ -24,7 +24,7 @@ export interface TopicShape {
 /** A topic that nobody has used: on the user's cluster the one of the last run goes first, and its group offsets with it. */
 export async function freshTopic(
   admin: AdminDriver,
-  { target }: RunContext,
+  { target }: Pick<RunContext, 'target'>,
   topic: string,
   partitions: number,
   { configs, replicas }: TopicShape = {},

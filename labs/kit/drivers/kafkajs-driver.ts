@@ -286,7 +286,10 @@ async function openAdmin(kafka: Kafka): Promise<AdminDriver> {
   return {
     createTopic: async (topic, numPartitions, configs = {}, replicationFactor = -1) => {
       const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, replicationFactor, configEntries }] });
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+      });
     },
     addPartitions: async (topic, count) => {
       await admin.createPartitions({ topicPartitions: [{ topic, count }] });

@@ -50,7 +50,8 @@ export async function openExternalTarget(settings: TargetSettings): Promise<Targ
   const abilities = externalAbilities(nodeCommands, client);
   if (bootstrap === undefined) throw new Error('target external needs --bootstrap-server HOST:PORT');
   const ports = realPorts();
-  if (settings.withoutBroker === true) return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands, abilities);
+  if (settings.withoutBroker === true)
+    return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands, abilities);
   const admin = new Admin(ports, { 'bootstrap.servers': bootstrap, 'default.api.timeout.ms': REQUEST_MS_MAX });
   try {
     const described = await admin.describeCluster();
