@@ -22,9 +22,10 @@ import { linkTransactional } from '../kit/linked-clients.ts';
 import { Exit, type Life, Members } from '../kit/members.ts';
 import type { Fault } from '../kit/plan.ts';
 import { freshTopic, whenInSync } from '../kit/send-flights.ts';
-import { leaderOf, type Target } from '../kit/targets/target.ts';
+import { leaderOf } from '../kit/targets/target.ts';
 import { type Hands, type Outbox, POSITION, TOPIC } from './app/hands.ts';
 import { IN_OUTBOX, KEEPS } from './checks.ts';
+import { BROKER, brokerName, SHAPE } from './cluster.ts';
 import { type DuplicatePlan, PROCESS } from './plan.ts';
 import { RawLog, type StoredBatch } from './raw-log.ts';
 import type { Way } from './ways.ts';
@@ -37,19 +38,6 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   'transaction.state.log.replication.factor': '1',
   'transaction.state.log.min.isr': '1',
 };
-
-export const BROKERS = 3;
-/**
- * Three brokers, and a controller of its own that no fault hits. Sessions are shorter than Kafka's defaults, so that a dead leader is replaced sooner; no order of events depends on it.
- */
-export const CLUSTER_SETTINGS: Readonly<Record<string, string>> = {
-  'broker.session.timeout.ms': '1000',
-  'broker.heartbeat.interval.ms': '250',
-  'replica.fetch.wait.max.ms': '100',
-  'replica.fetch.backoff.ms': '100',
-  'auto.leader.rebalance.enable': 'false',
-};
-const SHAPE = { replicas: BROKERS, configs: { 'min.insync.replicas': '2' } } as const;
 
 /** How long the application waits for an acknowledgement: less than a client needs to try again. */
 export const PATIENCE_MS = { sim: 50, local: 60, external: 60 } as const;
@@ -65,7 +53,6 @@ const LOOK_MS = 1;
 const CLUSTER_LOOKS_MAX = 2000;
 const READ_MS = 50;
 const STANDBY = 'p2';
-export const BROKER = 'broker';
 export const IS_BACK = 'is back';
 export const LEADS = 'leads from here';
 const FENCED: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH']);
@@ -347,11 +334,6 @@ class DuplicateRun {
     const [value] = values;
     this.#context.recorder.note(keeper, { type: 'store', text, ...(value === undefined ? {} : { value }) });
   }
-}
-
-/** A broker's name in histories and pictures. */
-export function brokerName({ nodes }: Target, id: number | null): string {
-  return nodes.length === 1 ? BROKER : `${BROKER}-${id ?? '?'}`;
 }
 
 /** `v0` of `v0 JFK→LAX 2475 mi`. */

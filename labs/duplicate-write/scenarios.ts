@@ -12,8 +12,9 @@ import type { Scenario } from '../kit/lab.ts';
 import type { FaultKind } from '../kit/plan.ts';
 import type { Ability, TargetKind } from '../kit/targets/target.ts';
 import { complete, readTwice, withHeaders } from './checks.ts';
+import { BROKERS, CLUSTER_SETTINGS, CONTROLLERS } from './cluster.ts';
 import { type DuplicatePlan, describePlan, type PlanLimits, planArbitrary, smallerWithin } from './plan.ts';
-import { BROKER_SETTINGS, BROKERS, CLUSTER_SETTINGS, DRAIN_MS_MAX, GOALS, runDuplicate } from './run.ts';
+import { BROKER_SETTINGS, DRAIN_MS_MAX, GOALS, runDuplicate } from './run.ts';
 import { WAYS, type WayName } from './ways.ts';
 
 const DELIVERED: readonly Check[] = [complete, lostWrite, liveness({ drainMsMax: DRAIN_MS_MAX })];
@@ -78,7 +79,11 @@ export function scenarioOf(
 
 const REAL = { targets: ['sim', 'local', 'external'] } as const;
 const OUTSIDE = { targets: ['sim', 'external'] } as const;
-const CLUSTER = { brokers: BROKERS, controllers: 1, broker: { ...BROKER_SETTINGS, ...CLUSTER_SETTINGS } } as const;
+const CLUSTER = {
+  brokers: BROKERS,
+  controllers: CONTROLLERS,
+  broker: { ...BROKER_SETTINGS, ...CLUSTER_SETTINGS },
+} as const;
 /** What a fault asks of a target; a process that stands still is also one whose link is cut. */
 const NEEDED: Partial<Readonly<Record<FaultKind, readonly Ability[]>>> = {
   'drop-response': ['drop-response'],
@@ -191,7 +196,7 @@ export const FAILOVER_IDEMPOTENT: Parts = {
   limits: KILLS,
   exercised: [GOALS.unheard, GOALS.replaced],
   fixes: 'failover',
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 30 } },
 };
 export const RESTART_IDEMPOTENT: Parts = {
   id: 'broker-restart-idempotent',

@@ -200,7 +200,7 @@ export const IDEMPOTENT_LEADER: Parts = {
   exercised: [FAULT_IN_FLIGHT, OTHER_LEADER],
   fixes: 'five-in-flight-leader',
   targets: ['sim', 'external'],
-  runs: { quick: { sim: 40, external: 6 } },
+  runs: { quick: { sim: 25, external: 6 } },
 };
 export const SIX_IN_FLIGHT: Parts = {
   id: 'six-in-flight',

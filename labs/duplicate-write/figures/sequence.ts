@@ -15,18 +15,10 @@ import { openTarget } from '../../kit/targets/open-target.ts';
 import type { Target } from '../../kit/targets/target.ts';
 import { TOPIC } from '../app/hands.ts';
 import { IN_OUTBOX } from '../checks.ts';
+import { BROKER, BROKERS, brokerName, CLUSTER_SETTINGS, CONTROLLERS } from '../cluster.ts';
 import { PROCESS } from '../plan.ts';
 import { RawLog, type StoredBatch } from '../raw-log.ts';
-import {
-  BROKER,
-  BROKER_SETTINGS,
-  BROKERS,
-  brokerName,
-  CLUSTER_SETTINGS,
-  IS_BACK,
-  runDuplicate,
-  shortOf,
-} from '../run.ts';
+import { BROKER_SETTINGS, IS_BACK, runDuplicate, shortOf } from '../run.ts';
 import { WAYS, type WayName } from '../ways.ts';
 import { LATENCY_MS, Wire } from './wire.ts';
 
@@ -153,7 +145,7 @@ async function play(one: Case, context: FigureContext): Promise<Played> {
     ? openTarget('sim', {
         seed: context.seed,
         brokers: BROKERS,
-        controllers: 1,
+        controllers: CONTROLLERS,
         broker: { ...BROKER_SETTINGS, ...CLUSTER_SETTINGS },
       })
     : context.open('sim', BROKER_SETTINGS));
