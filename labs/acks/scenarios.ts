@@ -243,8 +243,17 @@ export const SAFE_PARTS: Parts = {
   exercised: ['fault:kill-broker', 'fault:pause-broker', 'fault:cut-nodes', GOALS.elected, GOALS.refused],
   fixes: 'acks-1',
   fixesAlso: ['acks-0', 'all-min-1', 'unclean'],
-  targets: ['sim', 'local'],
-  runs: { quick: { sim: 100, local: 1 } },
+  runs: { quick: { sim: 100 } },
+};
+export const SAFE_PROCESSES: Parts = {
+  ...SAFE_PARTS,
+  id: 'safe-processes',
+  title: 'the same setup on real processes: the leader is killed with its followers cut off',
+  limits: LEADER_DIES,
+  exercised: ['fault:kill-broker'],
+  fixesAlso: [],
+  targets: ['local'],
+  runs: { quick: { local: 1 } },
 };
 export const SAFE_POWER: Parts = {
   id: 'safe-power',
@@ -254,7 +263,7 @@ export const SAFE_POWER: Parts = {
   limits: POWER_OF_ONE,
   exercised: ['fault:power-cut', 'fault:power-cut leader'],
   fixes: 'one-replica',
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 export const MIN_1_KILLS: Parts = {
   id: 'all-min-1-kills',
@@ -264,7 +273,7 @@ export const MIN_1_KILLS: Parts = {
   limits: KILLS,
   exercised: ['fault:kill-broker', GOALS.alone],
   fixes: 'acks-1',
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 export const FLUSH: Parts = {
   id: 'flush',
@@ -275,7 +284,7 @@ export const FLUSH: Parts = {
   exercised: ['fault:power-cut', 'fault:power-cut all'],
   fixes: 'common-power-cut',
   fixesAlso: ['power-cuts-in-turn', 'last-standing', 'one-replica', 'all-min-1'],
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 
 export const BEFORE: readonly Parts[] = [
@@ -288,7 +297,7 @@ export const BEFORE: readonly Parts[] = [
   POWER_IN_TURN,
   LAST,
 ];
-export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_POWER, MIN_1_KILLS, FLUSH];
+export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_PROCESSES, SAFE_POWER, MIN_1_KILLS, FLUSH];
 
 export const SCENARIOS: readonly Scenario<AcksPlan>[] = [
   ...BEFORE.map((parts) => scenarioOf(parts, 'before')),

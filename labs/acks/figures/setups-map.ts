@@ -58,7 +58,7 @@ const cut = (a: number, b: number): Fault => ({ kind: 'cut-nodes', ...at(CUT), n
 /** Records before the links are touched, with them touched, and after the brokers were hit. */
 const CUT = 1;
 const HIT = 3;
-const LUCK = 3;
+const LUCK = 2;
 const LAST = HIT - 1;
 const SENDS = 5;
 /** For elections, before everything is healed: a producer that still waits then waits for the heal. */
