@@ -5,7 +5,7 @@ import { clusterIdOf, type LogDirs, openLogDirs } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
 import type { Address } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
-import { BrokerLifecycle } from './broker-lifecycle.ts';
+import { BrokerLifecycle, RegistrationError } from './broker-lifecycle.ts';
 import { BrokerRole } from './broker-role.ts';
 import type { BrokerConfig } from './config.ts';
 import { rangesFor, supportedRanges } from './features.ts';
@@ -203,7 +203,18 @@ export class Broker {
       onLog: this.onLog,
     });
     this.lifecycle = lifecycle;
-    await node.whenControllerKnown;
+    const timeoutMs = config.number('initial.broker.registration.timeout.ms');
+    const late = `no active controller was found within ${timeoutMs} ms (initial.broker.registration.timeout.ms)`;
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const timer = clock.setTimer(timeoutMs, () => resolve(late));
+      void node.whenControllerKnown.then((found) => {
+        timer.cancel();
+        resolve(found);
+      });
+    });
+    if (problem !== undefined) {
+      throw new RegistrationError(`broker ${config.nodeId} of cluster ${clusterId} was not registered: ${problem}`);
+    }
     const brokerEpoch = await lifecycle.register();
     await node.quorum.whenApplied(brokerEpoch + 1);
   }

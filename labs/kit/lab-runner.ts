@@ -15,7 +15,7 @@ import type { CampaignPool } from './campaign.ts';
 import { claim } from './claims.ts';
 import { CLIENT_NAMES, type ClientName } from './drivers/driver.ts';
 import { clientVersion } from './drivers/versions.ts';
-import { type InputOptions, type InputRecord, readInput } from './input.ts';
+import { type InputOptions, type InputRecord, sharedInput } from './input.ts';
 import type { FigureContext, Lab, LabFigures, Profile, Scenario } from './lab.ts';
 import type { Lanes } from './lanes.ts';
 import { labModule, loadLabModule } from './registry.ts';
@@ -50,6 +50,8 @@ export interface RunLabOptions {
   readonly nodeCommands?: NodeCommands;
   readonly workers?: number;
   readonly budgetMs?: number;
+  /** For searching beyond what is promised. Default: its share of the budget. */
+  readonly searchMsMax?: number;
   readonly onProgress?: (progress: LabProgress) => void;
   /** URL of the lab's module, where it is not one of the registry. */
   readonly module?: string;
@@ -102,7 +104,7 @@ export class LabRunner {
 
   static async open(name: string, options: RunLabOptions): Promise<LabRunner> {
     const module = options.module ?? labModule(name);
-    return new LabRunner(await loadLabModule(module), module, await readInput(options.input ?? {}), options);
+    return new LabRunner(await loadLabModule(module), module, await sharedInput(options.input), options);
   }
 
   /** What `reproduce` has to do, in scenarios. */
@@ -115,7 +117,7 @@ export class LabRunner {
   search(pool: CampaignPool | undefined): Promise<void> {
     return this.#phase(async (began) => {
       const jobs = this.#jobsOn((target) => target === 'sim');
-      const searchMs = this.#budgetMs * SHARES.search;
+      const searchMs = Math.min(this.#budgetMs * SHARES.search, this.#options.searchMsMax ?? Number.POSITIVE_INFINITY);
       for (const [done, at] of jobs.entries()) {
         const left = jobs.slice(done).reduce((sum, job) => sum + weightOf(this.#jobs[job]!), 0);
         // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
