@@ -73,8 +73,8 @@ export interface Scenario<Plan = unknown> {
   readonly withoutBroker?: boolean;
   /** Faults without which it says nothing: it runs on the user's cluster only where the user gave commands for them. */
   readonly needs?: readonly Ability[];
-  /** Default: 1. */
-  readonly brokers?: number;
+  /** Default: 1. A plan may say it. */
+  readonly brokers?: number | ((plan: Plan) => number);
   /** Controllers of their own; 0, the default: the brokers are the controllers. */
   readonly controllers?: number;
   /** Racks of the brokers in order, from the first again when there are fewer. */
@@ -83,8 +83,8 @@ export interface Scenario<Plan = unknown> {
   readonly diskBytes?: number;
   /** Invariants that are watched in the simulator after every step. Default: all of them in a cluster, none of a single broker. */
   readonly invariants?: readonly InvariantName[];
-  /** Settings of every broker under test. */
-  readonly broker?: Readonly<Record<string, string>>;
+  /** Settings of every broker under test. A plan may say them. */
+  readonly broker?: Readonly<Record<string, string>> | ((plan: Plan) => Readonly<Record<string, string>>);
   /** Why it is so and where it broke, in a sentence: the head of a witness. */
   readonly witnessTitle?: string;
 }
