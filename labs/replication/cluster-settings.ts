@@ -5,7 +5,7 @@
  */
 
 /** In the simulator. */
-export const SIM_TIMES = { heartbeat: 100, session: 600, lag: 1000, election: 300, fetchWait: 100 } as const;
+export const SIM_TIMES = { heartbeat: 100, session: 600, lag: 1000, election: 300, fetchWait: 200 } as const;
 
 export const CAREFUL: Readonly<Record<string, string>> = {
   'default.replication.factor': '3',

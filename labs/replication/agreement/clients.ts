@@ -80,16 +80,20 @@ export async function hastyProducer(
 }
 
 /** Reads everything, over and over, as its isolation lets it. */
-export async function reader(
-  app: AppProcess,
-  { recorder, client }: RunContext,
-  committedOnly: boolean,
-): Promise<void> {
+export async function reader(app: AppProcess, { recorder, client }: RunContext, committedOnly: boolean): Promise<void> {
   const partitions = [
     ...Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: MAIN, partition })),
     { topic: LEDGER, partition: 0 },
   ];
-  const consumer = await app.client(client).consumer({ partitions, offsetReset: 'earliest', autoCommit: false, committedOnly });
+  const consumer = await app
+    .client(client)
+    .consumer({
+      partitions,
+      offsetReset: 'earliest',
+      autoCommit: false,
+      committedOnly,
+      requestTimeoutMs: 2 * REQUEST_MS,
+    });
   while (app.alive) {
     const records = await consumer.poll(POLL_MS);
     if (records.length > 0) recorder.note(app.name, { type: 'poll', records: plain(records), committedOnly });
@@ -104,10 +108,13 @@ export async function member(app: AppProcess, { recorder, client }: RunContext):
     topics: [MAIN],
     offsetReset: 'earliest',
     autoCommit: false,
+    requestTimeoutMs: 2 * REQUEST_MS,
     sessionTimeoutMs: 1000,
     heartbeatIntervalMs: 200,
-    onAssigned: (partitions, generation) => recorder.note(name, { type: 'assign', group: GROUP, generation, partitions }),
-    onRevoked: (partitions, generation) => recorder.note(name, { type: 'revoke', group: GROUP, generation, partitions }),
+    onAssigned: (partitions, generation) =>
+      recorder.note(name, { type: 'assign', group: GROUP, generation, partitions }),
+    onRevoked: (partitions, generation) =>
+      recorder.note(name, { type: 'revoke', group: GROUP, generation, partitions }),
   });
   while (app.alive) {
     const records = await consumer.poll(POLL_MS);
@@ -146,7 +153,7 @@ export async function transactor(
   while (done.next < plan.length) {
     const producer = await app
       .client(context.client)
-      .transactional({ transactionalId: 'tx', transactionTimeoutMs: 3000 })
+      .transactional({ transactionalId: 'tx', transactionTimeoutMs: 3000, requestTimeoutMs: REQUEST_MS })
       .catch(() => null);
     if (producer !== null) {
       while (done.next < plan.length) {

@@ -65,7 +65,10 @@ export class ClusterOperator {
   /** Committed offsets of the group, and whether every partition is whole: led, in sync, read to its end, without an open transaction. */
   async look(): Promise<{ readonly isWhole: boolean; readonly committed: readonly CommitOffset[] }> {
     const ends = await this.#admin.listOffsets(EVERYTHING.map((at) => ({ ...at, timestamp: LATEST_TIMESTAMP })));
-    const stable = await this.#admin.listOffsets(EVERYTHING.map((at) => ({ ...at, timestamp: LATEST_TIMESTAMP })), 1);
+    const stable = await this.#admin.listOffsets(
+      EVERYTHING.map((at) => ({ ...at, timestamp: LATEST_TIMESTAMP })),
+      1,
+    );
     const stored = await this.#admin.listGroupOffsets(GROUP);
     const topics = await this.#admin.describeTopics([MAIN, LEDGER]);
     const key = ({ topic, partition }: { topic: string; partition: number }): string => `${topic}-${partition}`;

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { describeFault, type Fault, type FaultKind, faultsArbitrary } from '../../kit/plan.ts';
 
 /** Faults and changes come within this time; virtual. */
-export const SPAN_MS = 4000;
+export const SPAN_MS = 3000;
 export const BROKERS = [3, 4, 5] as const;
 
 export type ChangeKind = 'create' | 'delete' | 'reassign' | 'elect';
@@ -55,19 +55,17 @@ const APPS = ['c1', 't1'] as const;
 
 function faultsOf(flushing: Flushing, brokers: number): fc.Arbitrary<readonly Fault[]> {
   const numbers = Array.from({ length: brokers }, (_, at) => at + 1);
-  const limits = { apps: APPS, msMax: SPAN_MS, durationMsMax: 2500 };
+  const limits = { apps: APPS, msMax: SPAN_MS, durationMsMax: 1800 };
   const links = { skewMsMax: 60_000, latencyMsMax: 150 };
   if (flushing === 'never') {
-    return fc
-      .integer({ min: 1, max: brokers })
-      .chain((node) =>
-        faultsArbitrary({
-          ...limits,
-          kinds: ['power-cut', 'clock-skew', ...OF_CLIENTS],
-          countMax: 4,
-          cluster: { nodes: [node], ...links },
-        }),
-      );
+    return fc.integer({ min: 1, max: brokers }).chain((node) =>
+      faultsArbitrary({
+        ...limits,
+        kinds: ['power-cut', 'clock-skew', ...OF_CLIENTS],
+        countMax: 4,
+        cluster: { nodes: [node], ...links },
+      }),
+    );
   }
   return faultsArbitrary({
     ...limits,
@@ -89,24 +87,25 @@ const CHANGE: fc.Arbitrary<Change> = fc.record({
   shift: fc.nat(4),
 });
 
-export const agreementPlans: fc.Arbitrary<AgreementPlan> = fc
-  .record({ brokers: fc.constantFrom(...BROKERS), flushing: fc.constantFrom<Flushing>('none', 'always', 'never') })
-  .chain(({ brokers, flushing }) =>
-    fc.record({
-      brokers: fc.constant(brokers),
-      flushing: fc.constant(flushing),
-      careful: fc.array(fc.nat(300), { maxLength: 24 }),
-      hasty: fc.array(fc.nat(300), { maxLength: 16 }),
-      transactions: fc.array(
-        fc.record({ records: fc.integer({ min: 1, max: 3 }), end: fc.constantFrom('commit', 'abort') }),
-        { maxLength: 6 },
-      ),
-      changes: fc
-        .array(CHANGE, { maxLength: 4 })
-        .map((changes) => changes.toSorted((a, b) => a.ms - b.ms)),
-      faults: faultsOf(flushing, brokers),
-    }),
-  );
+// Small plans are what shrinking is for: here many things happen at once.
+export const agreementPlans: fc.Arbitrary<AgreementPlan> = fc.noBias(
+  fc
+    .record({ brokers: fc.constantFrom(...BROKERS), flushing: fc.constantFrom<Flushing>('none', 'always', 'never') })
+    .chain(({ brokers, flushing }) =>
+      fc.record({
+        brokers: fc.constant(brokers),
+        flushing: fc.constant(flushing),
+        careful: fc.array(fc.nat(200), { maxLength: 24, size: 'max' }),
+        hasty: fc.array(fc.nat(200), { maxLength: 16, size: 'max' }),
+        transactions: fc.array(
+          fc.record({ records: fc.integer({ min: 1, max: 3 }), end: fc.constantFrom('commit', 'abort') }),
+          { maxLength: 6 },
+        ),
+        changes: fc.array(CHANGE, { maxLength: 4 }).map((changes) => changes.toSorted((a, b) => a.ms - b.ms)),
+        faults: faultsOf(flushing, brokers),
+      }),
+    ),
+);
 
 const FLUSHING_TEXT: Readonly<Record<Flushing, string>> = {
   always: ', every batch flushed before it counts',

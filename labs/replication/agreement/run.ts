@@ -47,8 +47,7 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
     app.spawn(() => body(app));
   };
   const startMember = (): void => start('c1', (app) => member(app, context));
-  const startTransactor = (): void =>
-    start('t1', (app) => transactor(app, context, plan.transactions, transactions));
+  const startTransactor = (): void => start('t1', (app) => transactor(app, context, plan.transactions, transactions));
   start('p1', (app) => carefulProducer(app, context, plan.careful, careful));
   start('p2', (app) => hastyProducer(app, context, plan.hasty, hasty));
   start('c2', (app) => reader(app, context, false));
@@ -90,7 +89,10 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
   await changes;
   let isDrained = false;
   while (!isDrained && clock.monotonic() < deadline) {
-    isDrained = await Promise.race([isDone().catch(() => false), sleep(clock, deadline - clock.monotonic()).then(() => false)]);
+    isDrained = await Promise.race([
+      isDone().catch(() => false),
+      sleep(clock, deadline - clock.monotonic()).then(() => false),
+    ]);
     if (isDrained) recorder.note('kit', { type: 'drained' });
     else await sleep(clock, LOOK_MS);
   }
@@ -112,7 +114,9 @@ async function probe({ target, client }: RunContext): Promise<boolean> {
   const producer = await target.app('probe').client(client).producer({ acks: -1, lingerMs: 0, requestTimeoutMs: 1000 });
   const places = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: MAIN, partition }));
   const answers = await Promise.all(
-    [...places, { topic: LEDGER, partition: 0 }].map((place) => producer.send({ ...place, key: null, value: `probe ${place.topic}-${place.partition}` })),
+    [...places, { topic: LEDGER, partition: 0 }].map((place) =>
+      producer.send({ ...place, key: null, value: `probe ${place.topic}-${place.partition}` }),
+    ),
   );
   await producer.close();
   return answers.every(({ outcome }) => outcome === 'ok');
