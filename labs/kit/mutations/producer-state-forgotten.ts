@@ -6,7 +6,7 @@ export const mutation: Mutation = {
   find: 'for (const batch of batchesIn(whole)) this.noteAppended(segment, batch);',
   replace: `for (const batch of batchesIn(whole)) {
           this.noteAppended(segment, batch);
-          this.producers.truncateFully?.();
+          this.producers.reset(batch.nextOffset);
         }`,
   why: 'A follower keeps no state of producers: as the next leader it knows nobody’s batches.',
   caughtBy: ['DUPLICATE', 'LIVENESS', 'ABORTED-READ', 'TORN'],
