@@ -1,3 +1,4 @@
+import type { FeatureRange } from '../controller/registration.ts';
 import { type Clock, sleep, type Timer } from '../ports/clock.ts';
 import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { BrokerRegistration } from '../protocol/messages/62-broker-registration.ts';
@@ -5,7 +6,6 @@ import { BrokerHeartbeat } from '../protocol/messages/63-broker-heartbeat.ts';
 import type { ResponseOf } from '../protocol/schema.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
 import type { ControllerGateway } from './controller-gateway.ts';
-import { SUPPORTED_FEATURES } from './features.ts';
 import type { EndPoint } from './listeners.ts';
 
 /**
@@ -21,6 +21,7 @@ export interface BrokerLifecycleParts {
   readonly clusterId: string;
   readonly incarnationId: string;
   readonly rack: string | null;
+  readonly features: () => readonly FeatureRange[];
   readonly endPoints: () => readonly EndPoint[];
   /** The ids of the log dirs that can be used. */
   readonly logDirs: () => readonly string[];
@@ -110,11 +111,7 @@ export class BrokerLifecycle {
       clusterId,
       incarnationId,
       listeners: this.parts.endPoints().map((each) => ({ ...each, securityProtocol: PLAINTEXT_PROTOCOL })),
-      features: SUPPORTED_FEATURES.map(({ name, minVersion, maxVersion }) => ({
-        name,
-        minSupportedVersion: minVersion,
-        maxSupportedVersion: maxVersion,
-      })),
+      features: this.parts.features(),
       rack,
       logDirs: this.parts.logDirs(),
     };

@@ -10,7 +10,6 @@ import type { FetcherSettings } from '../replica/replica-fetcher.ts';
 import { ReplicaFetchers } from '../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
-import { localPersister } from '../shares/local-persister.ts';
 import { ShareCoordinator } from '../shares/share-coordinator.ts';
 import { SharePartitions } from '../shares/share-partitions.ts';
 import { ShareSessions } from '../shares/share-sessions.ts';
@@ -35,6 +34,7 @@ import { ProducerIds } from './producer-ids.ts';
 import { Purgatory } from './purgatory.ts';
 import { ReplicaDirectories } from './replica-directories.ts';
 import type { BrokerServices } from './services.ts';
+import { clusterPersister } from './shares/cluster-persister.ts';
 import { ClientTelemetry } from './telemetry/client-telemetry.ts';
 import { TopicCreation } from './topic-creation.ts';
 import { ClusterTopicCreator } from './topic-creator.ts';
@@ -98,7 +98,7 @@ export class BrokerRole {
           brokerEpoch,
           send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
           settings: fetcherSettingsOf(config),
-          fetchersPerBroker: config.number('num.replica.fetchers'),
+          fetchersPerBroker: () => settings.number('num.replica.fetchers'),
           onProblem,
         }),
         brokers: brokersView(image),
@@ -122,7 +122,16 @@ export class BrokerRole {
       new ClusterTopicCreator({ ...node, until: (isSo, ms) => node.until(isSo, ms) }),
       config,
     );
-    const sharePersister = localPersister(shares, () => topicCreation.ensureShareStateTopic());
+    const timeoutMs = config.number('request.timeout.ms');
+    const sharePersister = clusterPersister({
+      nodeId,
+      image,
+      coordinator: shares,
+      calls,
+      clock,
+      timeoutMs,
+      ensureTopic: () => topicCreation.ensureShareStateTopic(),
+    });
     const { groupConfig } = new GroupSettings(image, settings);
     const groups = new GroupCoordinator({
       clock,
@@ -135,7 +144,6 @@ export class BrokerRole {
     });
     const producerIds = new ProducerIds(() => nextProducerIds(gateway, nodeId, brokerEpoch()), clock);
     const verifications = new Verifications();
-    const timeoutMs = config.number('request.timeout.ms');
     const markers = new LocalMarkers({ image, replicas, groups, verifications, clock, timeoutMs });
     const transactions = new TransactionCoordinator({
       clock,

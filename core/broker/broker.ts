@@ -8,11 +8,12 @@ import type { Ports } from '../ports/ports.ts';
 import { BrokerLifecycle } from './broker-lifecycle.ts';
 import { BrokerRole } from './broker-role.ts';
 import type { BrokerConfig } from './config.ts';
+import { rangesFor, supportedRanges } from './features.ts';
 import type { EndPoint } from './listeners.ts';
 import { MetadataNode } from './metadata-node.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
 import type { NodeView } from './node-view.ts';
-import { clusterIdOfVoters, controllerEndPointsOf } from './quorum-config.ts';
+import { clusterIdOfVoters, controllerEndPointsOf, votersOf } from './quorum-config.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { windowShape } from './quotas/quotas.ts';
 import { Settings } from './settings.ts';
@@ -191,6 +192,7 @@ export class Broker {
       clusterId,
       incarnationId: newId(random),
       rack: config.text('broker.rack'),
+      features: () => (votersOf(config).length === 0 ? rangesFor(this.image.features) : supportedRanges()),
       endPoints: () => this.endPoints,
       logDirs: () => dirs.directories.map((each) => each.directoryId),
       offlineLogDirs: () => dirs.directories.filter((each) => each.offline !== null).map((each) => each.directoryId),

@@ -64,7 +64,6 @@ export const KNOWN_KAFKA_CONFIGS: readonly BrokerConfigDefinition[] = [
   { name: 'queued.max.request.bytes', type: 'long', defaultValue: '-1' },
   { name: 'num.network.threads', type: 'int', defaultValue: '3', min: 1, isDynamic: true },
   { name: 'replica.socket.receive.buffer.bytes', type: 'int', defaultValue: '65536' },
-  { name: 'num.replica.fetchers', type: 'int', defaultValue: '1', min: 1, isDynamic: true },
   { name: 'fetch.purgatory.purge.interval.requests', type: 'int', defaultValue: '1000' },
   { name: 'producer.purgatory.purge.interval.requests', type: 'int', defaultValue: '1000' },
   { name: 'delete.records.purgatory.purge.interval.requests', type: 'int', defaultValue: '1' },

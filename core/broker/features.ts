@@ -1,3 +1,5 @@
+import type { FeatureRange } from '../controller/registration.ts';
+
 /**
  * The cluster's features (KIP-584). Clients change their behaviour on finalized ones, so only what works is in here.
  *
@@ -33,3 +35,29 @@ export const FINALIZED_FEATURES: ReadonlyMap<string, number> = new Map([
   ['group.version', GROUP_VERSION],
   ['share.version', SHARE_VERSION],
 ]);
+
+/** As brokers register them. */
+export function supportedRanges(): FeatureRange[] {
+  return SUPPORTED_FEATURES.map(({ name, minVersion, maxVersion }) => ({
+    name,
+    minSupportedVersion: minVersion,
+    maxSupportedVersion: maxVersion,
+  }));
+}
+
+/**
+ * The same of a node that is alone: it takes its folder as it is. Levels that a newer Kafka has finalized there bind nobody else, and what they allow is
+ * simply not done.
+ */
+export function rangesFor(finalized: ReadonlyMap<string, number>): FeatureRange[] {
+  const ranges = new Map(supportedRanges().map((each) => [each.name, each]));
+  for (const [name, level] of finalized) {
+    const known = ranges.get(name);
+    ranges.set(name, {
+      name,
+      minSupportedVersion: Math.min(known?.minSupportedVersion ?? 0, level),
+      maxSupportedVersion: Math.max(known?.maxSupportedVersion ?? 0, level),
+    });
+  }
+  return [...ranges.values()];
+}

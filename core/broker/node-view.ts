@@ -26,7 +26,7 @@ export interface LogView {
   readonly logStartOffset: number;
   readonly highWatermark: number;
   readonly logEndOffset: number;
-  /** Whole batches from the one that holds `from` up to `until` (exclusive); none where the log cannot be read. */
+  /** Whole batches from the one that holds `from` on that end below `until`; none where the log cannot be read. */
   batches(from: number, until: number): Iterable<BatchMark>;
 }
 
@@ -39,7 +39,7 @@ export interface NodeView {
 
 const READ_BYTES_MAX = 64 * 1024;
 
-/** The batches of a log between two offsets, read from its files. */
+/** The batches of a log between two offsets (`LogView.batches`), read from its files. */
 export function* batchesOf(log: Log, from: number, until: number): Generator<BatchMark> {
   let at = Math.max(from, log.logStartOffset);
   const end = Math.min(until, log.logEndOffset);

@@ -25,6 +25,8 @@ export type ClientErrorKind =
   | 'NO_OFFSET_FOR_PARTITION'
   /** auto.offset.reset=none, and the position is outside the log. */
   | 'OFFSET_OUT_OF_RANGE'
+  /** auto.offset.reset=none, and the log has lost what the consumer read before its position (KIP-320). */
+  | 'LOG_TRUNCATION'
   /** Commit by a member that lost its place in the group. */
   | 'COMMIT_FAILED'
   /** The call does not fit the state: two polls at once, assign after subscribe. */

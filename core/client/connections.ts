@@ -42,6 +42,22 @@ export class Connections {
   updateBrokers(brokers: readonly BrokerAddress[]): void {
     if (this.closed || brokers.length === 0) return;
     this.brokers = new Map(brokers.map((broker) => [broker.nodeId, broker]));
+    this.dropMoved();
+    for (const [server, link] of this.bootstrap) {
+      if (link.openCount > 0 || link.ready === null) continue;
+      link.close();
+      this.bootstrap.set(server, this.make(addressOf(server)));
+    }
+  }
+
+  /** Brokers that an answer named beside a new leader, before metadata does. */
+  addBrokers(brokers: readonly BrokerAddress[]): void {
+    if (this.closed) return;
+    for (const broker of brokers) this.brokers.set(broker.nodeId, broker);
+    this.dropMoved();
+  }
+
+  private dropMoved(): void {
     for (const [key, link] of this.links) {
       const broker = this.brokers.get(Number(key.split(':')[0]));
       if (broker === undefined) {
@@ -49,11 +65,6 @@ export class Connections {
       } else if (broker.host === link.address.host && broker.port === link.address.port) continue;
       link.close();
       this.links.delete(key);
-    }
-    for (const [server, link] of this.bootstrap) {
-      if (link.openCount > 0 || link.ready === null) continue;
-      link.close();
-      this.bootstrap.set(server, this.make(addressOf(server)));
     }
   }
 
@@ -82,16 +93,26 @@ export class Connections {
     return link;
   }
 
-  /** Some broker: one that is connected and least busy, else a random one that may be tried now, else the one that may be tried first. */
+  /**
+   * Some broker: of those that are connected one that is least busy, else a random one that may be tried now, else the one that may be tried first.
+   * Not always the same one: a broker that is cut off from its cluster answers what was true before.
+   */
   any(): Link {
     const known = [...this.brokers.keys()].map((nodeId) => this.link(nodeId)).filter((link) => link !== null);
     const usable = known.filter((link) => link.ready !== null || link.backoffLeftMs === 0);
     const candidates = usable.length > 0 ? usable : [...known, ...this.bootstrap.values()];
     const ready = candidates.filter((link) => link.ready !== null);
-    if (ready.length > 0) return ready.reduce((a, b) => (b.openCount < a.openCount ? b : a));
+    if (ready.length > 0) {
+      const openCount = Math.min(...ready.map((link) => link.openCount));
+      return this.oneOf(ready.filter((link) => link.openCount === openCount));
+    }
     const now = candidates.filter((link) => link.backoffLeftMs === 0);
     if (now.length > 0) return now[this.ports.random.integer(now.length)]!;
     return candidates.reduce((a, b) => (b.backoffLeftMs < a.backoffLeftMs ? b : a));
+  }
+
+  private oneOf(links: readonly Link[]): Link {
+    return links.length === 1 ? links[0]! : links[this.ports.random.integer(links.length)]!;
   }
 
   nodeIds(): readonly number[] {

@@ -101,6 +101,28 @@ export class Metadata {
     return this.updatedAtMs !== Number.NEGATIVE_INFINITY;
   }
 
+  /** An answer named the partition's leader, and where that is reached (KIP-951). True when it is news; older news is ignored. */
+  learnLeader(
+    topic: string,
+    index: number,
+    { leaderId, leaderEpoch }: { readonly leaderId: number; readonly leaderEpoch: number },
+    brokers: readonly BrokerMetadata[],
+  ): boolean {
+    const known = this.topics.get(topic);
+    const partition = known?.partitions[index];
+    if (known === undefined || partition === undefined) return false;
+    if (leaderId < 0 || leaderEpoch <= partition.leaderEpoch) return false;
+    const isReachable = [...this.brokerList, ...brokers].some(({ nodeId }) => nodeId === leaderId);
+    if (!isReachable) return false;
+    this.connections.addBrokers(brokers);
+    const named = new Set(brokers.map(({ nodeId }) => nodeId));
+    this.brokerList = [...this.brokerList.filter(({ nodeId }) => !named.has(nodeId)), ...brokers];
+    const partitions = [...known.partitions];
+    partitions[index] = { ...partition, leader: leaderId, leaderEpoch, errorCode: ErrorCode.NONE };
+    this.topics.set(topic, { ...known, partitions });
+    return true;
+  }
+
   /** Adds a topic to those that are asked for. */
   want(topic: string): void {
     if (this.wanted === 'all' || this.wanted.has(topic)) return;

@@ -13,9 +13,9 @@ import { type AnyApi, encodeResponse } from '../rpc/request-codec.ts';
 import { type Reply, ServerConnection } from '../rpc/server-connection.ts';
 
 /**
- * For tests: a broker of which only the answers to Produce are real, and those as the test's script wants them. It shows what a producer does after
- * answers that a sound broker gives only in bad moments. Its partitions share one list of values; it checks sequences as a broker does, and reads
- * the first batch of a request.
+ * For tests: brokers of which only the answers to Produce are real, and those as the test's script wants them. It shows what a producer does after
+ * answers that a sound broker gives only in bad moments. The partitions share one list of values; sequences are checked as a broker does, of
+ * the first batch of a request. All brokers have the same log: what one has taken, the next leader has.
  */
 export type Verdict =
   /** Append (unless the sequence forbids it) and answer so. */
@@ -27,7 +27,9 @@ export type Verdict =
   /** Never answer. */
   | 'silence'
   /** Refuse with this code. */
-  | number;
+  | number
+  /** Append, and answer with this code all the same. */
+  | { readonly appendedBut: number };
 
 export interface SeenBatch {
   readonly values: readonly string[];
@@ -39,25 +41,51 @@ export interface SeenBatch {
 
 const APIS: readonly AnyApi[] = [Produce, Metadata, ApiVersions, InitProducerId];
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
-const NODE = { nodeId: 1, host: 'broker', port: 9092 };
+const NOT_LEADER = 6;
+
+/** What the brokers have in common. */
+export class ScriptedCluster {
+  readonly log: string[] = [];
+  readonly sequences = new Map<string, { next: number; batches: { base: number; offset: number }[] }>();
+  readonly nodes: { readonly nodeId: number; readonly host: string; readonly port: number }[] = [];
+  leader = { leaderId: 1, leaderEpoch: 0 };
+  /** What Metadata answers, where it is behind. */
+  staleLeader: { readonly leaderId: number; readonly leaderEpoch: number } | null = null;
+  /** Whether who is no leader names the leader (KIP-951). */
+  namesLeader = true;
+  metadataRequests = 0;
+
+  move(leaderId: number): void {
+    this.leader = { leaderId, leaderEpoch: this.leader.leaderEpoch + 1 };
+  }
+}
 
 export class ScriptedBroker {
-  readonly log: string[] = [];
   readonly seen: SeenBatch[] = [];
   producerIds = 0;
   /** What InitProducerId brings. */
   producerEpoch = 0;
   partitionCount = 1;
-  private readonly sequences = new Map<string, { next: number; batches: { base: number; offset: number }[] }>();
+  readonly cluster: ScriptedCluster;
+  private readonly nodeId: number;
+  private readonly host: string;
   private readonly script: (batch: SeenBatch, index: number) => Verdict;
 
-  constructor(script: (batch: SeenBatch, index: number) => Verdict) {
+  constructor(script: (batch: SeenBatch, index: number) => Verdict, cluster = new ScriptedCluster(), nodeId = 1) {
     this.script = script;
+    this.cluster = cluster;
+    this.nodeId = nodeId;
+    this.host = hostOf(nodeId);
+    cluster.nodes.push({ nodeId, host: this.host, port: 9092 });
+  }
+
+  get log(): readonly string[] {
+    return this.cluster.log;
   }
 
   async listen(ports: Ports): Promise<void> {
     const limits = { frameBytesMax: 1e8, idleMsMax: -1, sendQueueBytesMax: 1e8 };
-    await ports.network.listen({ host: 'broker', port: 9092 }, (connection) => {
+    await ports.network.listen({ host: this.host, port: 9092 }, (connection) => {
       new ServerConnection(0, connection, ports.clock, limits, (frame) => this.handle(frame), { onClose() {} });
     });
   }
@@ -82,7 +110,8 @@ export class ScriptedBroker {
       case ApiVersions.key:
         return versions();
       case Metadata.key:
-        return metadata(this.partitionCount);
+        this.cluster.metadataRequests++;
+        return metadata(this.cluster, this.partitionCount);
       case InitProducerId.key:
         return {
           throttleTimeMs: 0,
@@ -102,9 +131,18 @@ export class ScriptedBroker {
     const { producerId, producerEpoch, baseSequence, bytes } = batch;
     const seen = { values, producerId, producerEpoch, baseSequence, bytes };
     this.seen.push(seen);
+    const { leader, namesLeader, nodes } = this.cluster;
+    if (leader.leaderId !== this.nodeId) {
+      const named = namesLeader ? { currentLeader: leader } : {};
+      const partitionResponses = [{ index, errorCode: NOT_LEADER, baseOffset: -1, ...named }];
+      const nodeEndpoints = namesLeader ? nodes.map((node) => ({ ...node, rack: null })) : [];
+      return { responses: [{ name: 't', topicId: TOPIC_ID, partitionResponses }], nodeEndpoints };
+    }
     const verdict = this.script(seen, this.seen.length - 1);
     if (verdict === 'drop' || verdict === 'silence') return verdict;
-    const outcome = typeof verdict === 'number' ? { errorCode: verdict, baseOffset: -1 } : this.append(seen, index);
+    const appended = typeof verdict === 'number' ? null : this.append(seen, index);
+    const refused = typeof verdict === 'object' ? verdict.appendedBut : verdict;
+    const outcome = typeof refused === 'number' ? { errorCode: refused, baseOffset: -1 } : appended!;
     if (verdict === 'append-and-drop') return 'drop';
     if (request.acks === 0) return 'nothing';
     const partitionResponses = [{ index, ...outcome }];
@@ -116,18 +154,19 @@ export class ScriptedBroker {
     { values, producerId, producerEpoch, baseSequence }: SeenBatch,
     partition: number,
   ): { errorCode: number; baseOffset: number } {
-    const offset = this.log.length;
+    const { log, sequences } = this.cluster;
+    const offset = log.length;
     if (producerId >= 0) {
       const key = `${producerId}/${producerEpoch}/${partition}`;
-      const state = this.sequences.get(key) ?? { next: 0, batches: [] };
+      const state = sequences.get(key) ?? { next: 0, batches: [] };
       const duplicate = state.batches.find((each) => each.base === baseSequence);
       if (duplicate !== undefined) return { errorCode: 0, baseOffset: duplicate.offset };
       if (baseSequence !== state.next) return { errorCode: 45, baseOffset: -1 };
       state.next += values.length;
       state.batches = [...state.batches, { base: baseSequence, offset }].slice(-5);
-      this.sequences.set(key, state);
+      sequences.set(key, state);
     }
-    this.log.push(...values);
+    log.push(...values);
     return { errorCode: 0, baseOffset: offset };
   }
 }
@@ -141,33 +180,52 @@ function versions(): ResponseInput<typeof ApiVersions> {
   return { errorCode: 0, apiKeys };
 }
 
-function metadata(partitionCount: number): ResponseInput<typeof Metadata> {
+function metadata(cluster: ScriptedCluster, partitionCount: number): ResponseInput<typeof Metadata> {
+  const leader = cluster.staleLeader ?? cluster.leader;
+  const ids = cluster.nodes.map(({ nodeId }) => nodeId);
   const partitions = Array.from({ length: partitionCount }, (_, partitionIndex) => {
-    return { errorCode: 0, partitionIndex, leaderId: 1, leaderEpoch: 0, replicaNodes: [1], isrNodes: [1] };
+    return { errorCode: 0, partitionIndex, ...leader, replicaNodes: ids, isrNodes: ids };
   });
   const topic = { errorCode: 0, name: 't', topicId: TOPIC_ID, partitions };
-  return { brokers: [NODE], clusterId: 'c', controllerId: 1, topics: [topic] };
+  return { brokers: cluster.nodes, clusterId: 'c', controllerId: 1, topics: [topic] };
+}
+
+/** `broker`, then `broker2`, `broker3`. */
+function hostOf(nodeId: number): string {
+  return nodeId === 1 ? 'broker' : `broker${nodeId}`;
 }
 
 /** Runs `use` in a simulated process beside the scripted broker. */
-export async function withScriptedBroker(
+export function withScriptedBroker(
   script: (batch: SeenBatch, index: number) => Verdict,
   use: (ports: Ports, broker: ScriptedBroker, world: SimWorld) => Promise<void>,
 ): Promise<void> {
+  return withScriptedBrokers([script], (ports, [broker], world) => use(ports, broker!, world));
+}
+
+/** Beside several; the first leads at the beginning. */
+export async function withScriptedBrokers(
+  scripts: readonly ((batch: SeenBatch, index: number) => Verdict)[],
+  use: (ports: Ports, brokers: readonly ScriptedBroker[], world: SimWorld) => Promise<void>,
+): Promise<void> {
   const world = new SimWorld({ seed: 7 });
-  const broker = new ScriptedBroker(script);
-  let isListening: () => void = () => {};
-  const listening = new Promise<void>((resolve) => {
-    isListening = resolve;
-  });
-  world.process('broker').spawn(async (ports) => {
-    await broker.listen(ports);
-    isListening();
+  const cluster = new ScriptedCluster();
+  const brokers = scripts.map((script, i) => new ScriptedBroker(script, cluster, i + 1));
+  const listening = brokers.map((broker, i) => {
+    let isListening: () => void = () => {};
+    const listens = new Promise<void>((resolve) => {
+      isListening = resolve;
+    });
+    world.process(hostOf(i + 1)).spawn(async (ports) => {
+      await broker.listen(ports);
+      isListening();
+    });
+    return listens;
   });
   let isDone = false;
   world.process('client').spawn(async (ports) => {
-    await listening;
-    await use(ports, broker, world);
+    await Promise.all(listening);
+    await use(ports, brokers, world);
     isDone = true;
   });
   await world.run({ until: () => isDone, untilTimeMs: 3_600_000 });

@@ -54,11 +54,11 @@ export class ShareGroupCalls {
   async describeOffsets(
     groupId: string,
     topics: readonly { readonly topicName: string; readonly partitions: readonly number[] }[] | null,
-    endOffsetOf: EndOffsetLookup,
+    endOffsets: EndOffsetLookup,
   ): Promise<ReturnType<typeof failureOf> & { readonly topics: readonly DescribedShareTopic[] }> {
     const shard = this.shardOf(groupId);
     if (typeof shard === 'number') return { ...failureOf(shard), topics: [] };
-    const described = await describeShareOffsets(shard.shares, groupId, topics, endOffsetOf);
+    const described = await describeShareOffsets(shard.shares, groupId, topics, endOffsets);
     return { errorCode: ErrorCode.NONE, errorMessage: null, topics: described };
   }
 

@@ -39,15 +39,25 @@ export interface DescribedShareTopic {
   })[];
 }
 
+interface PartitionName {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** The offset that the next record of a partition gets, or a Kafka error code. */
-export type EndOffsetLookup = (topic: string, partition: number) => { readonly offset: number } | number;
+export type EndOffset = { readonly offset: number } | number;
+
+/** Finds the ends of partitions, wherever they are led. Never rejects. */
+export type EndOffsetLookup = (
+  partitions: readonly PartitionName[],
+) => Promise<(partition: PartitionName) => EndOffset>;
 
 /** `wanted` null: every partition that the group has a state for. What has none is told without an error: −1. */
 export async function describeShareOffsets(
   shares: ShareGroups,
   groupId: string,
   wanted: readonly { readonly topicName: string; readonly partitions: readonly number[] }[] | null,
-  endOffsetOf: EndOffsetLookup,
+  endOffsets: EndOffsetLookup,
 ): Promise<readonly DescribedShareTopic[]> {
   const { topics } = shares;
   const initialized = shares.groups.get(groupId)?.partitionStates?.initialized ?? new Map<string, SharePartitions>();
@@ -64,6 +74,9 @@ export async function describeShareOffsets(
     topicId === null ? [] : partitions.map((partition) => ({ topicId, partition, leaderEpoch: NO_LEADER_EPOCH })),
   );
   const summaries = toRead.length === 0 ? [] : await shares.keeper.readStateSummary(groupId, toRead);
+  const endOffsetOf = await endOffsets(
+    summaries.filter(hasLag).map(({ topicId, partition }) => ({ topic: topics.nameOf(topicId) ?? '', partition })),
+  );
   let next = 0;
   return known.map(({ topicName, topicId, partitions }) => ({
     topicName,
@@ -77,15 +90,22 @@ export async function describeShareOffsets(
 
 const NOTHING = { ...DONE, startOffset: UNINITIALIZED_OFFSET, leaderEpoch: NO_EPOCH, lag: UNKNOWN_LAG };
 
-function describedOffset(summary: ShareStateSummary, topicName: string, endOffsetOf: EndOffsetLookup) {
+function hasLag({ errorCode, startOffset, deliveryCompleteCount }: ShareStateSummary): boolean {
+  const isKnown = startOffset !== UNINITIALIZED_OFFSET && deliveryCompleteCount !== UNKNOWN_DELIVERY_COMPLETE_COUNT;
+  return errorCode === ErrorCode.NONE && isKnown;
+}
+
+function describedOffset(
+  summary: ShareStateSummary,
+  topic: string,
+  endOffsetOf: (partition: PartitionName) => EndOffset,
+) {
   const { startOffset, leaderEpoch, deliveryCompleteCount } = summary;
   if (summary.errorCode !== ErrorCode.NONE) return NOTHING;
   // No leader has been there yet.
   const known = Math.max(0, leaderEpoch);
-  if (startOffset === UNINITIALIZED_OFFSET || deliveryCompleteCount === UNKNOWN_DELIVERY_COMPLETE_COUNT) {
-    return { ...NOTHING, startOffset, leaderEpoch: known };
-  }
-  const end = endOffsetOf(topicName, summary.partition);
+  if (!hasLag(summary)) return { ...NOTHING, startOffset, leaderEpoch: known };
+  const end = endOffsetOf({ topic, partition: summary.partition });
   if (typeof end === 'number') return { ...failureOf(end), startOffset: 0, leaderEpoch: NO_EPOCH, lag: UNKNOWN_LAG };
   return { ...DONE, startOffset, leaderEpoch: known, lag: end.offset - startOffset - deliveryCompleteCount };
 }

@@ -31,6 +31,9 @@ export class MemoryLog implements CoordinatorLog {
   errorCode: number = ErrorCode.NONE;
   problem: number = ErrorCode.NONE;
   isHeld = false;
+  /** As long as it is, nothing is read from it. */
+  isLoading = false;
+  whenLoaded = (): void => {};
   private waiting: { readonly records: readonly CoordinatorRecord[]; readonly settle: (errorCode: number) => void }[] =
     [];
   private readonly world: SimWorld;
@@ -65,7 +68,8 @@ export class MemoryLog implements CoordinatorLog {
   }
 
   whenCommitted(then: () => void): void {
-    then();
+    if (this.isLoading) this.whenLoaded = then;
+    else then();
   }
 
   readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {

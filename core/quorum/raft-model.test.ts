@@ -7,10 +7,17 @@ const ONLY = process.env.MQLAB_RAFT_SEED;
 const STEPS = 700;
 const SETTLED_STEPS = 400;
 
-export function runHistory(seed: number): RaftModel {
+function runHistory(seed: number): RaftModel {
   const model = new RaftModel(seed, [3, 5, 3, 2, 4][seed % 5]!, seed % 7 === 0 ? 1 : 0);
   const disorder = [0.1, 0.5, 1][seed % 3]!;
-  for (let step = 0; step < STEPS; step++) model.step(disorder);
+  const crashes = [0.002, 0.01, 0.03][(seed >>> 2) % 3]!;
+  const style = {
+    disorder,
+    crashes,
+    flushes: [0.15, 0.04][(seed >>> 4) % 2]!,
+    appends: [0.3, 0.05][(seed >>> 5) % 2]!,
+  };
+  for (let step = 0; step < STEPS; step++) model.step(style);
   const before = model.committed.length;
   const leads = () => model.nodes.find(({ raft }) => raft.isLeader);
   for (let step = 0; step < SETTLED_STEPS && !(leads() !== undefined && model.committed.length > before); step++) {

@@ -45,7 +45,7 @@ function handleVote(raft: Raft, token: number, request: VoteRequest): void {
   }
   let isGranted = false;
   if (errorCode === ErrorCode.NONE) {
-    if (request.epoch > raft.epoch) raft.becomeUnattached(request.epoch);
+    if (request.epoch > raft.epoch) raft.joinEpoch(request.epoch);
     isGranted = canGrant(raft, request);
     if (isGranted && !isPreVote && raft.votedId !== candidateId) {
       // Waits anew for the candidate to win; also when it was about to stand for election itself.

@@ -54,6 +54,8 @@ export class Raft {
   private readonly random: () => number;
   private effects: Effect[] = [];
   private persisted: ElectionState;
+  /** The last epoch that this node led: it does not lead it again. */
+  private ledEpoch = -1;
   private toldHighWatermark: number;
   private told: LeaderAndEpoch & { readonly isLeader: boolean };
   private lastRequestId = 0;
@@ -76,6 +78,7 @@ export class Raft {
     this.highWatermark = options.highWatermark;
     this.toldHighWatermark = options.highWatermark;
     const leaderId = isCurrent ? election.leaderId : -1;
+    if (leaderId === self) this.ledEpoch = this.epoch;
     this.role = leaderId >= 0 && leaderId !== self ? this.newFollower(leaderId) : this.newUnattached();
     this.told = { leaderId: -1, epoch: -1, isLeader: false };
   }
@@ -149,8 +152,10 @@ export class Raft {
     const effects = this.effects;
     this.effects = [];
     const before = this.persisted;
-    if (before.epoch !== epoch || before.leaderId !== leaderId || before.votedId !== votedId) {
-      this.persisted = { epoch, leaderId, votedId };
+    // Kafka goes by that, too: a node that leads no longer, and would not say so, could lead the epoch once more.
+    const statedId = leaderId < 0 && this.ledEpoch === epoch ? this.self : leaderId;
+    if (before.epoch !== epoch || before.leaderId !== statedId || before.votedId !== votedId) {
+      this.persisted = { epoch, leaderId: statedId, votedId };
       effects.unshift({ kind: 'persist', election: this.persisted });
     }
     if (highWatermark > this.toldHighWatermark) {
@@ -172,9 +177,10 @@ export class Raft {
     return this.settings.electionTimeoutMs * (1 + this.random());
   }
 
+  /** Drawn below a bound that grows, so that those who lost together do not stand again together. */
   electionBackoffMs(losses: number): number {
-    const backoffMs = ELECTION_BACKOFF_BASE_MS * this.random() * 2 ** Math.min(losses + 1, BACKOFF_DOUBLINGS_MAX);
-    return Math.min(backoffMs, this.settings.electionBackoffMaxMs);
+    const boundMs = ELECTION_BACKOFF_BASE_MS * 2 ** Math.min(losses + 1, BACKOFF_DOUBLINGS_MAX);
+    return this.random() * Math.min(boundMs, this.settings.electionBackoffMaxMs);
   }
 
   raiseHighWatermark(offset: number): void {
@@ -195,14 +201,31 @@ export class Raft {
     this.epoch = epoch;
   }
 
-  private newUnattached(): Role {
-    const waitMs = this.isVoter ? this.electionTimeoutMs() : Number.POSITIVE_INFINITY;
-    const isSole = this.isVoter && this.others.length === 0;
-    return {
-      kind: 'unattached',
-      electionDeadlineMs: isSole ? this.nowMs : this.nowMs + waitMs,
-      fetch: newFetchState(this.nowMs),
-    };
+  private newUnattached(electionDeadlineMs = this.newElectionDeadlineMs()): Role {
+    return { kind: 'unattached', electionDeadlineMs, fetch: newFetchState(this.nowMs) };
+  }
+
+  private newElectionDeadlineMs(): number {
+    if (!this.isVoter) return Number.POSITIVE_INFINITY;
+    return this.others.length === 0 ? this.nowMs : this.nowMs + this.electionTimeoutMs();
+  }
+
+  /** When this node would have stood for election, or doubted its leader. */
+  private patienceEndsMs(): number {
+    const { role } = this;
+    if (!this.isVoter) return Number.POSITIVE_INFINITY;
+    switch (role.kind) {
+      case 'unattached':
+        return role.electionDeadlineMs;
+      case 'prospective':
+      case 'candidate':
+        return role.deadlineMs;
+      case 'follower':
+        return role.fetchDeadlineMs;
+      case 'leader':
+      case 'resigned':
+        return this.newElectionDeadlineMs();
+    }
   }
 
   private newFollower(leaderId: number): Role {
@@ -218,6 +241,12 @@ export class Raft {
 
   becomeUnattached(epoch: number): void {
     this.enter(this.newUnattached());
+    this.raiseEpoch(epoch);
+  }
+
+  /** Others are in a later epoch. Whose turn it would soon be does not wait longer for that: elections that others lose would keep it from winning one. */
+  joinEpoch(epoch: number): void {
+    this.enter(this.newUnattached(this.patienceEndsMs()));
     this.raiseEpoch(epoch);
   }
 
@@ -242,10 +271,10 @@ export class Raft {
       if (leaderId !== this.self) this.becomeFollower(leaderId, epoch);
       else {
         // It led this epoch in an earlier life, and has to wait for the next one.
-        if (epoch > this.epoch) this.becomeUnattached(epoch);
+        if (epoch > this.epoch) this.joinEpoch(epoch);
         this.votedId = this.self;
       }
-    } else if (epoch > this.epoch) this.becomeUnattached(epoch);
+    } else if (epoch > this.epoch) this.joinEpoch(epoch);
   }
 
   /** Whether the leader of an epoch that somebody names contradicts what is known here. */
@@ -275,6 +304,7 @@ export class Raft {
   }
 
   becomeLeader(granting: readonly number[]): void {
+    this.ledEpoch = this.epoch;
     this.enter(
       new LeaderRole({
         self: this.self,

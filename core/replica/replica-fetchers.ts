@@ -8,8 +8,8 @@ import { type FetcherOptions, ReplicaFetcher } from './replica-fetcher.ts';
  * of them than brokers.
  */
 export interface ReplicaFetchersOptions extends FetcherOptions {
-  /** num.replica.fetchers */
-  readonly fetchersPerBroker: number;
+  /** num.replica.fetchers; asked at each use, it may be altered. */
+  fetchersPerBroker(): number;
 }
 
 export class ReplicaFetchers {
@@ -40,6 +40,11 @@ export class ReplicaFetchers {
     this.byPartition.delete(partition);
   }
 
+  /** After num.replica.fetchers was altered: every partition goes to the fetcher that is its now. */
+  resize(): void {
+    for (const partition of [...this.byPartition.keys()]) this.follow(partition);
+  }
+
   /** Why a partition is not asked for until its leadership changes, or null. */
   stoppedBy(partition: Partition): string | null {
     return this.byPartition.get(partition)?.stoppedBy(partition) ?? null;
@@ -65,7 +70,7 @@ export class ReplicaFetchers {
   }
 
   private fetcherOf({ leader, topic, partition }: Partition): ReplicaFetcher {
-    const index = (hashOf(topic) + partition) % this.options.fetchersPerBroker;
+    const index = (hashOf(topic) + partition) % this.options.fetchersPerBroker();
     const key = `${leader}:${index}`;
     let fetcher = this.fetchers.get(key);
     if (fetcher === undefined) {

@@ -183,3 +183,41 @@ property.prop([fc.array(batch, { maxLength: 6 }), fc.array(batch, { maxLength: 6
     });
   },
 );
+
+test('what is asked of one share partition waits until what was asked before is committed; with the leadership all of it is lost', async () => {
+  const log = new MemoryLog();
+  const { shard, begin, change } = open(log);
+  await begin(0);
+  log.held = [];
+  const first = change(0, [], 5);
+  const second = change(0, [], 6);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(log.records).toHaveLength(2);
+  expect(shard.stateOf(keyOf(0))?.startOffset).toBe(0);
+  for (const commit of log.held.splice(0)) commit();
+  expect((await first).errorCode).toBe(ErrorCode.NONE);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(shard.stateOf(keyOf(0))?.startOffset).toBe(5);
+  expect(log.records).toHaveLength(3);
+  const third = change(0, [], 7);
+  log.problem = ErrorCode.NOT_COORDINATOR;
+  for (const lose of log.held.splice(0)) lose();
+  expect([(await second).errorCode, (await third).errorCode]).toEqual([
+    ErrorCode.NOT_COORDINATOR,
+    ErrorCode.NOT_COORDINATOR,
+  ]);
+  expect(shard.stateOf(keyOf(0))?.startOffset).toBe(5);
+});
+
+test('what the log refuses is told and changes nothing', async () => {
+  const log = new MemoryLog();
+  const { shard, begin, change } = open(log);
+  await begin(0);
+  log.errorCode = ErrorCode.COORDINATOR_NOT_AVAILABLE;
+  expect((await change(0, [], 5)).errorCode).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  log.errorCode = ErrorCode.NONE;
+  expect(shard.stateOf(keyOf(0))?.startOffset).toBe(0);
+  expect((await change(0, [], 6)).errorCode).toBe(ErrorCode.NONE);
+  expect(shard.stateOf(keyOf(0))?.startOffset).toBe(6);
+});

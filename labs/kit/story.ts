@@ -53,7 +53,7 @@ export function operationText(data: OperationData): string {
     case 'store':
       return data.text;
     case 'invariant':
-      return `${data.name}: ${data.text}`;
+      return data.name;
     case 'crash':
     case 'heal':
     case 'drained':

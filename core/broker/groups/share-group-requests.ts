@@ -42,11 +42,11 @@ export function describeShareGroups(
 export async function describeShareGroupOffsets(
   groups: GroupCoordinator,
   request: RequestOf<typeof DescribeShareGroupOffsets>,
-  endOffsetOf: EndOffsetLookup,
+  endOffsets: EndOffsetLookup,
 ): Promise<ResponseInput<typeof DescribeShareGroupOffsets>> {
   const described = request.groups.map(async ({ groupId, topics }) => ({
     groupId,
-    ...(await groups.shares.describeOffsets(groupId, topics, endOffsetOf)),
+    ...(await groups.shares.describeOffsets(groupId, topics, endOffsets)),
   }));
   return { groups: await Promise.all(described) };
 }

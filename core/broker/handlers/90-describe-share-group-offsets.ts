@@ -1,7 +1,7 @@
-import { ErrorCode } from '../../protocol/errors.ts';
 import { DescribeShareGroupOffsets } from '../../protocol/messages/90-describe-share-group-offsets.ts';
 import { describeShareGroupOffsets } from '../groups/share-group-requests.ts';
 import { handlerOf } from '../handler.ts';
+import { endOffsets } from '../shares/end-offsets.ts';
 import { hasShareGroups, NO_SHARE_GROUPS } from '../shares/share-answers.ts';
 
 /** DescribeShareGroupOffsets 0–1: start offsets of share groups; v1 tells the lag, up to the high watermark (KIP-1226). */
@@ -9,10 +9,5 @@ export const describeShareGroupOffsetsHandler = handlerOf(DescribeShareGroupOffs
   if (!hasShareGroups(broker)) {
     return { groups: request.groups.map(({ groupId }) => ({ ...NO_SHARE_GROUPS, groupId, topics: [] })) };
   }
-  return describeShareGroupOffsets(broker.groups, request, (topic, index) => {
-    const partition = broker.replicas.partition(topic, index);
-    if (partition === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-    const problem = partition.check(-1);
-    return problem === ErrorCode.NONE ? { offset: partition.highWatermark } : problem;
-  });
+  return describeShareGroupOffsets(broker.groups, request, endOffsets(broker));
 });

@@ -42,6 +42,7 @@ export interface Deserializers<K, V> {
 export class FetchedPartition {
   readonly state: PartitionState;
   nextOffset: number;
+  /** The epoch of the batch before `nextOffset`, shown or not; −1: nothing was taken yet. */
   lastEpoch = -1;
   private readonly batches: Iterator<RecordBatch>;
   private readonly aborted: AbortedTransaction[] | null;
@@ -137,6 +138,7 @@ export class FetchedPartition {
       }
       if (!this.isVisible(batch)) {
         this.nextOffset = batch.nextOffset;
+        this.lastEpoch = batch.partitionLeaderEpoch;
         continue;
       }
       this.batch = batch;

@@ -17,6 +17,9 @@ import type { PartitionState, Subscription } from './subscription.ts';
  * Invariants: at most one answer a partition is held, so memory is bounded by fetch.max.bytes a broker; an answer counts only if the partition is still
  * assigned, by the same state, at the offset that was asked for; `position` moves only when records are handed out (or skipped).
  * No fetch session: epoch −1 in every request.
+ *
+ * Each fetch names the epoch of the record before it (KIP-320, by way of KIP-595): a leader whose log has not got that record says where the logs part, in the same
+ * look at its log in which it would have read, so there is no moment between validation and fetch.
  */
 const NO_SESSION = { sessionId: 0, sessionEpoch: -1 };
 
@@ -176,7 +179,10 @@ export class Fetcher<K, V> {
         const name = each.topic !== '' ? each.topic : requested.find((topic) => topic.topicId === each.topicId)?.topic;
         for (const answer of each.partitions) {
           const question = asked.get(`${name}-${answer.partitionIndex}`);
-          if (question !== undefined) this.accept(question.state, question.offset, answer);
+          if (question === undefined) continue;
+          const { topic, partition } = question.state;
+          const isNews = this.metadata.learnLeader(topic, partition, answer.currentLeader, response.nodeEndpoints);
+          this.accept(question.state, question.offset, answer, isNews);
         }
       }
     } catch {
@@ -196,7 +202,7 @@ export class Fetcher<K, V> {
       partition: state.partition,
       currentLeaderEpoch: leaderEpoch,
       fetchOffset: state.position!,
-      lastFetchedEpoch: -1,
+      lastFetchedEpoch: state.positionEpoch,
       partitionMaxBytes: this.config['max.partition.fetch.bytes'],
     };
   }
@@ -207,15 +213,22 @@ export class Fetcher<K, V> {
     for (const state of states) state.retryAtMs = untilMs;
   }
 
-  private accept(state: PartitionState, offset: number, answer: PartitionAnswer): void {
+  /** `hasNewLeader`: the answer named one that was not known yet. */
+  private accept(state: PartitionState, offset: number, answer: PartitionAnswer, hasNewLeader: boolean): void {
     if (!this.subscription.isCurrent(state) || state.position !== offset) return;
-    if (answer.errorCode !== ErrorCode.NONE) return this.onError(state, offset, answer.errorCode);
+    if (answer.errorCode !== ErrorCode.NONE) return this.onError(state, offset, answer.errorCode, hasNewLeader);
+    if (answer.divergingEpoch.endOffset >= 0) return this.onTruncation(state, offset, answer.divergingEpoch);
     state.highWatermark =
       this.config['isolation.level'] === 'read_committed' ? answer.lastStableOffset : answer.highWatermark;
     state.logStartOffset = answer.logStartOffset;
     if (answer.preferredReadReplica >= 0) {
       const untilMs = this.clock.monotonic() + this.config['metadata.max.age.ms'];
       state.preferredReplica = { nodeId: answer.preferredReadReplica, untilMs };
+      if (this.connections.link(answer.preferredReadReplica) === null) {
+        // The leader would name it again at once.
+        this.metadata.requestUpdate();
+        this.delay([state]);
+      }
       return;
     }
     const { records } = answer;
@@ -226,7 +239,7 @@ export class Fetcher<K, V> {
     this.fetched.set(state.key, fetched);
   }
 
-  private onError(state: PartitionState, offset: number, code: number): void {
+  private onError(state: PartitionState, offset: number, code: number, hasNewLeader: boolean): void {
     switch (code) {
       case ErrorCode.NOT_LEADER_OR_FOLLOWER:
       case ErrorCode.REPLICA_NOT_AVAILABLE:
@@ -240,7 +253,7 @@ export class Fetcher<K, V> {
       case ErrorCode.LEADER_NOT_AVAILABLE:
         state.preferredReplica = null;
         this.metadata.requestUpdate();
-        return this.delay([state]);
+        return hasNewLeader ? undefined : this.delay([state]);
       case ErrorCode.OFFSET_OUT_OF_RANGE:
         return this.onOutOfRange(state, offset);
       case ErrorCode.UNKNOWN_SERVER_ERROR:
@@ -249,6 +262,23 @@ export class Fetcher<K, V> {
         this.failure = brokerError(code, `fetch of ${state.key} at offset ${offset}`);
         this.delay([state]);
     }
+  }
+
+  /** The log lost what was read: it goes on where the logs part, unless only the application can decide. */
+  private onTruncation(
+    state: PartitionState,
+    offset: number,
+    diverging: { readonly epoch: number; readonly endOffset: number },
+  ): void {
+    const { epoch, endOffset } = diverging;
+    if (this.config['auto.offset.reset'] !== 'none') {
+      state.seek(Math.min(offset, endOffset));
+      state.positionEpoch = epoch;
+      return;
+    }
+    const message = `the log of ${state.key} was truncated to offset ${endOffset} below the position ${offset}, and auto.offset.reset is none`;
+    this.failure = new ClientError('LOG_TRUNCATION', message);
+    this.delay([state]);
   }
 
   private onOutOfRange(state: PartitionState, offset: number): void {

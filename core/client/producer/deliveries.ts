@@ -24,6 +24,8 @@ export interface BatchAnswer {
   readonly logAppendTimeMs: number;
   readonly errorMessage: string | null;
   readonly recordErrors: readonly { readonly batchIndexErrorMessage: string | null }[];
+  /** The answer names a leader that was not known yet: the batch need not wait before it goes there. */
+  readonly hasNewLeader: boolean;
 }
 
 /** Error codes after which the write may have happened. */
@@ -48,6 +50,8 @@ const STALE_METADATA: ReadonlySet<number> = new Set([
   ErrorCode.REPLICA_NOT_AVAILABLE,
   ErrorCode.KAFKA_STORAGE_ERROR,
   ErrorCode.NETWORK_EXCEPTION,
+  // A leader that its followers do not follow any more may be none.
+  ErrorCode.REQUEST_TIMED_OUT,
 ]);
 
 /** Codes about the sequence: an idempotent producer retries them, and may have to raise its epoch. */
@@ -56,6 +60,9 @@ const SEQUENCE_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_PRODUCER_ID,
   ErrorCode.INVALID_PRODUCER_EPOCH,
 ]);
+
+/** Not 0, which stands for a batch that was never tried. */
+const AT_ONCE_MS = 0.001;
 
 export class Deliveries {
   private readonly ports: ClientPorts;
@@ -105,7 +112,8 @@ export class Deliveries {
       return this.acknowledge(batch, code === ErrorCode.NONE ? answer.baseOffset : -1, answer.logAppendTimeMs, true);
     }
     const detail = answer.recordErrors[0]?.batchIndexErrorMessage ?? answer.errorMessage;
-    this.onFailure(batch, brokerError(code, `${batch.topic}-${batch.partition}`, 'failed', detail), code);
+    const error = brokerError(code, `${batch.topic}-${batch.partition}`, 'failed', detail);
+    this.onFailure(batch, error, code, answer.hasNewLeader);
   }
 
   /** `hasLeft`: nobody holds its bytes any more. */
@@ -122,7 +130,7 @@ export class Deliveries {
   }
 
   /** An attempt failed: again, in parts, or for good. */
-  onFailure(batch: ProducerBatch, error: ClientError, code: number): void {
+  onFailure(batch: ProducerBatch, error: ClientError, code: number, isAtOnce = false): void {
     const queue = this.queueOf(batch.topic, batch.partition);
     batch.isOnWire = false;
     if (this.keepsOrderByMuting) queue.isMuted = false;
@@ -138,7 +146,8 @@ export class Deliveries {
       if (isSequenceError && this.transactions === null) queue.sequences.onOutOfOrder(batch);
       const { 'retry.backoff.ms': base, 'retry.backoff.max.ms': max } = this.config;
       batch.attempts++;
-      batch.retryAtMs = this.clock.monotonic() + backoffMs(this.ports.random, base, max, batch.attempts);
+      const pauseMs = isAtOnce ? AT_ONCE_MS : backoffMs(this.ports.random, base, max, batch.attempts);
+      batch.retryAtMs = this.clock.monotonic() + pauseMs;
       this.metrics.batchesRetried++;
       return this.accumulator.requeue(queue, batch);
     }

@@ -316,7 +316,12 @@ export class Sender {
     const answers = new Map<string, BatchAnswer>();
     for (const topic of response.responses) {
       const name = topic.name !== '' ? topic.name : sent.find((each) => each.topicId === topic.topicId)?.name;
-      for (const partition of topic.partitionResponses) answers.set(`${name}-${partition.index}`, partition);
+      for (const partition of topic.partitionResponses) {
+        const { index, currentLeader } = partition;
+        const hasNewLeader =
+          name !== undefined && this.metadata.learnLeader(name, index, currentLeader, response.nodeEndpoints);
+        answers.set(`${name}-${index}`, { ...partition, hasNewLeader });
+      }
     }
     for (const batch of batches) {
       const answer = answers.get(`${batch.topic}-${batch.partition}`);

@@ -46,6 +46,15 @@ export class ModelLog implements RaftLog {
   }
 }
 
+/** How a history goes, each from 0 to 1. */
+export interface Style {
+  /** Messages are taken in any order, and some get lost. */
+  readonly disorder: number;
+  readonly crashes: number;
+  readonly flushes: number;
+  readonly appends: number;
+}
+
 interface ModelNode {
   readonly id: number;
   readonly log: ModelLog;
@@ -119,15 +128,15 @@ export class RaftModel {
     return this.leaders.size;
   }
 
-  /** One thing happens. `disorder` from 0 (messages in order, few faults) to 1. */
-  step(disorder: number): void {
+  /** One thing happens. */
+  step({ disorder, crashes, flushes, appends }: Style): void {
     const { random } = this;
     const node = this.nodes[random.integer(this.nodes.length)]!;
     const draw = random.float();
-    if (draw < 0.008 * disorder) return this.crash(node);
-    if (draw < 0.03) return this.append(node);
-    if (draw < 0.14 || this.messages.length === 0) return this.tick(node);
-    if (draw < 0.3) return this.flush(node);
+    if (draw < crashes) return this.crash(node);
+    if (draw < 0.1) return random.float() < appends ? this.append(node) : this.tick(node);
+    if (draw < 0.1 + flushes) return this.flush(node);
+    if (this.messages.length === 0) return this.tick(node);
     const index = random.float() < disorder ? random.integer(this.messages.length) : 0;
     const [message] = this.messages.splice(index, 1);
     if (random.float() < 0.1 * disorder) this.lose(message!);
@@ -138,7 +147,7 @@ export class RaftModel {
   settle(): void {
     for (const message of this.messages.splice(0)) this.deliver(message);
     for (const node of this.nodes) {
-      this.flush(node);
+      this.flush(node, true);
       node.nowMs += 10;
       this.happen(node, { kind: 'tick' });
     }
@@ -156,9 +165,13 @@ export class RaftModel {
     this.happen(node, { kind: 'tick' });
   }
 
-  private flush(node: ModelNode): void {
-    if (node.log.isSettled) return;
-    node.log.flushedOffset = node.log.endOffset;
+  private flush(node: ModelNode, isWhole = this.random.integer(2) === 0): void {
+    const { log } = node;
+    if (log.isSettled) return;
+    // What was appended while the device worked waits for the next flush.
+    log.flushedOffset += isWhole
+      ? log.endOffset - log.flushedOffset
+      : this.random.integer(log.endOffset - log.flushedOffset);
     this.happen(node, { kind: 'flushed', isRefused: false });
   }
 

@@ -221,6 +221,12 @@ export class SimCluster {
 
   // biome-ignore lint/suspicious/noExplicitAny: the messages of five APIs
   private noteRequest(from: number, api: Api<any, any>, request: any): void {
+    if (api.name === 'Fetch') {
+      const { fetchOffset } = request.topics[0].partitions[0];
+      const { flushedOffset } = this.nodes.get(from)!.quorum.log;
+      if (fetchOffset > flushedOffset)
+        throw new Error(`n${from} says it has ${fetchOffset}, on its device are ${flushedOffset}`);
+    }
     if (api.name !== 'Vote') return;
     const { preVote, replicaEpoch } = request.topics[0].partitions[0];
     if (!preVote) this.noteVote(from, replicaEpoch, from);

@@ -1,7 +1,7 @@
 // A real Apache Kafka (KRaft, broker and controller in one process) from the jars that java/pom.xml names, to be asked the same questions.
 // The caller ends it; it is killed with its parent in any case.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,11 @@ export interface ApacheKafka {
   dispose(): Promise<void>;
 }
 
-export async function startApacheKafka(set: Readonly<Record<string, string | number | boolean>>): Promise<ApacheKafka> {
+/** `folder`: a data folder that is there already, and has its meta.properties; a copy of it is used. */
+export async function startApacheKafka(
+  set: Readonly<Record<string, string | number | boolean>>,
+  folder?: string,
+): Promise<ApacheKafka> {
   const at = kafkaClasspath();
   if ('missing' in at) throw new Error(at.missing);
   const dir = mkdtempSync(join(tmpdir(), 'mqlab-kafka-'));
@@ -37,9 +41,12 @@ export async function startApacheKafka(set: Readonly<Record<string, string | num
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
   writeFileSync(properties, `${lines.join('\n')}\n`);
   const run = (level: string) => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`, '-cp', at.classpath];
-  const format = ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...run('warn'), 'kafka.tools.StorageTool', 'format'];
-  const formatted = spawnSync('java', [...format, '-t', clusterId, '-c', properties], { encoding: 'utf8' });
-  if (formatted.status !== 0) throw new Error(`not formatted: ${formatted.stdout}${formatted.stderr}`);
+  if (folder !== undefined) cpSync(folder, dataDir, { recursive: true });
+  else {
+    const format = ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...run('warn'), 'kafka.tools.StorageTool', 'format'];
+    const formatted = spawnSync('java', [...format, '-t', clusterId, '-c', properties], { encoding: 'utf8' });
+    if (formatted.status !== 0) throw new Error(`not formatted: ${formatted.stdout}${formatted.stderr}`);
+  }
   const child = spawn('java', ['-Xms128m', '-Xmx512m', ...run('info'), 'kafka.Kafka', properties], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

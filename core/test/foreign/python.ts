@@ -12,7 +12,7 @@ export interface CheckResult {
   readonly ms: number;
 }
 
-const interpreter = process.env.MQLAB_PYTHON ?? 'python3';
+export const interpreter = process.env.MQLAB_PYTHON ?? 'python3';
 
 /** Why `module` cannot be used here, or undefined. */
 export function pythonMissing(module: string): string | undefined {

@@ -13,7 +13,11 @@ export interface PlantedFault {
 
 type Method = (...args: never[]) => unknown;
 
-function replace<T extends object, K extends keyof T>(prototype: T, name: K, by: (original: T[K] & Method) => unknown): () => void {
+function replace<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  by: (original: T[K] & Method) => unknown,
+): () => void {
   const original = prototype[name] as T[K] & Method;
   Object.defineProperty(prototype, name, { configurable: true, writable: true, value: by(original) });
   return () => void Object.defineProperty(prototype, name, { configurable: true, writable: true, value: original });
@@ -66,7 +70,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     name: 'a leader never says where histories part',
     plant: () =>
-      replace(LeaderEpochs.prototype, 'endOffsetFor', () => (epoch: number) => ({ epoch, endOffset: Number.MAX_SAFE_INTEGER })),
+      replace(LeaderEpochs.prototype, 'endOffsetFor', () => (epoch: number) => ({
+        epoch,
+        endOffset: Number.MAX_SAFE_INTEGER,
+      })),
   },
   {
     name: 'a follower cuts its log at its watermark',

@@ -81,7 +81,7 @@ export class TestBroker implements Subscriber {
       brokerEpoch: () => this.epoch,
       send: (id, api, body, options) => links.send(id, api, body, options),
       settings: FETCHER,
-      fetchersPerBroker: 1,
+      fetchersPerBroker: () => 1,
       onProblem,
     });
     this.replicas = new ReplicaManager(

@@ -30,6 +30,8 @@ export interface ProducerSettings {
   readonly lingerMs?: number;
   readonly batchBytes?: number;
   readonly requestTimeoutMs?: number;
+  /** The own client only: how long it tries in all. */
+  readonly deliveryTimeoutMs?: number;
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 }
 

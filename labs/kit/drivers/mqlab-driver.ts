@@ -72,6 +72,7 @@ function openProducer(ports: Ports, bootstrap: string, settings: ProducerSetting
       'linger.ms': settings.lingerMs,
       'batch.size': settings.batchBytes,
       'request.timeout.ms': settings.requestTimeoutMs,
+      'delivery.timeout.ms': settings.deliveryTimeoutMs,
       'compression.type': settings.compression,
     }),
   );
