@@ -23,7 +23,7 @@ import type { InvariantName } from './checkers/finding.ts';
 import type { ClientName } from './drivers/driver.ts';
 import type { Recorder } from './history.ts';
 import type { InputRecord } from './input.ts';
-import type { Ability, Target, TargetKind } from './targets/target.ts';
+import type { Ability, Target, TargetKind, TargetSettings } from './targets/target.ts';
 import type { Conclusion } from './verdict.ts';
 
 export type Profile = 'quick' | 'full';
@@ -97,7 +97,11 @@ export interface FigureContext {
   readonly input: readonly InputRecord[];
   readonly options: Readonly<Record<string, string>>;
   /** Opens a target for measuring; the caller closes it. */
-  readonly open: (kind: TargetKind, broker?: Readonly<Record<string, string>>) => Promise<Target>;
+  readonly open: (
+    kind: TargetKind,
+    broker?: Readonly<Record<string, string>>,
+    cluster?: Pick<TargetSettings, 'brokers' | 'controllers' | 'racks'>,
+  ) => Promise<Target>;
   /** Time by which figures should be done, on performance.now()'s scale. */
   readonly deadline: number;
   readonly progress: (text: string) => void;

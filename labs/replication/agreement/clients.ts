@@ -85,15 +85,13 @@ export async function reader(app: AppProcess, { recorder, client }: RunContext, 
     ...Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: MAIN, partition })),
     { topic: LEDGER, partition: 0 },
   ];
-  const consumer = await app
-    .client(client)
-    .consumer({
-      partitions,
-      offsetReset: 'earliest',
-      autoCommit: false,
-      committedOnly,
-      requestTimeoutMs: 2 * REQUEST_MS,
-    });
+  const consumer = await app.client(client).consumer({
+    partitions,
+    offsetReset: 'earliest',
+    autoCommit: false,
+    committedOnly,
+    requestTimeoutMs: 2 * REQUEST_MS,
+  });
   while (app.alive) {
     const records = await consumer.poll(POLL_MS);
     if (records.length > 0) recorder.note(app.name, { type: 'poll', records: plain(records), committedOnly });

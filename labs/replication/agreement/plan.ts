@@ -33,6 +33,8 @@ export type Flushing = 'always' | 'never' | 'none';
 export interface AgreementPlan {
   readonly brokers: number;
   readonly flushing: Flushing;
+  /** Between nodes, each way: what lies between an append and its commit is as long. */
+  readonly latencyMs: number;
   /** Records of the careful producer, and of the hasty one (acks=1), each with the pause after it. */
   readonly careful: readonly number[];
   readonly hasty: readonly number[];
@@ -50,6 +52,8 @@ const OF_NODES: readonly FaultKind[] = [
   'slow-link',
   'clock-skew',
 ];
+/** The more often, the more there is on its way to a device. */
+const POWER: readonly FaultKind[] = ['power-cut', 'power-cut', 'power-cut'];
 const OF_CLIENTS: readonly FaultKind[] = ['crash-app', 'drop-response'];
 const APPS = ['c1', 't1'] as const;
 
@@ -69,8 +73,8 @@ function faultsOf(flushing: Flushing, brokers: number): fc.Arbitrary<readonly Fa
   }
   return faultsArbitrary({
     ...limits,
-    kinds: [...OF_NODES, ...(flushing === 'always' ? (['power-cut'] as const) : []), ...OF_CLIENTS],
-    countMax: 6,
+    kinds: [...OF_NODES, ...(flushing === 'always' ? POWER : []), ...OF_CLIENTS],
+    countMax: 8,
     cluster: {
       nodes: ['leader', 'follower', 'controller', ...numbers, ...(flushing === 'always' ? (['all'] as const) : [])],
       peers: ['follower', 'controller', ...numbers],
@@ -95,8 +99,9 @@ export const agreementPlans: fc.Arbitrary<AgreementPlan> = fc.noBias(
       fc.record({
         brokers: fc.constant(brokers),
         flushing: fc.constant(flushing),
-        careful: fc.array(fc.nat(200), { maxLength: 24, size: 'max' }),
-        hasty: fc.array(fc.nat(200), { maxLength: 16, size: 'max' }),
+        latencyMs: fc.constantFrom(0, 10, 40),
+        careful: fc.array(fc.nat(120), { maxLength: 30, size: 'max' }),
+        hasty: fc.array(fc.nat(120), { maxLength: 20, size: 'max' }),
         transactions: fc.array(
           fc.record({ records: fc.integer({ min: 1, max: 3 }), end: fc.constantFrom('commit', 'abort') }),
           { maxLength: 6 },
@@ -127,10 +132,10 @@ function changeText({ kind, ms, partition, shift }: Change): string {
 }
 
 export function describeAgreement(plan: AgreementPlan): readonly PlanOperation[] {
-  const { brokers, flushing, careful, hasty, transactions, changes, faults } = plan;
+  const { brokers, flushing, latencyMs, careful, hasty, transactions, changes, faults } = plan;
   const operation = (text: string): PlanOperation => ({ kind: 'operation', text });
   return [
-    operation(`${brokers} nodes${FLUSHING_TEXT[flushing]}`),
+    operation(`${brokers} nodes${latencyMs === 0 ? '' : `, ${latencyMs} ms apart`}${FLUSHING_TEXT[flushing]}`),
     ...(careful.length === 0 ? [] : [operation(`p1 sends ${careful.length} records with acks=all, idempotent`)]),
     ...(hasty.length === 0 ? [] : [operation(`p2 sends ${hasty.length} records with acks=1`)]),
     ...transactions.map(({ records, end }) => operation(`t1 sends ${records} in a transaction: ${end}`)),

@@ -39,6 +39,12 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
   const { clock } = target;
   const operator = new ClusterOperator(target.app('o1'), context);
   await operator.makeTopics();
+  const { latencyMs } = plan;
+  if (latencyMs > 0) {
+    for (const { id: a } of target.nodes) {
+      for (const { id: b } of target.nodes) if (a < b) target.slowLink(a, b, { latencyMs });
+    }
+  }
   const careful: Progress = { of: plan.careful.length, done: 0, refused: 0 };
   const hasty: Progress = { of: plan.hasty.length, done: 0, refused: 0 };
   const transactions: TransactionsDone = { next: 0, isOver: false };
