@@ -23,6 +23,12 @@ const EVERYTHING = [
   { topic: LEDGER, partition: 0 },
 ];
 
+/** What is missing for everything to be whole, in words; and the committed offsets of the group. */
+export interface Look {
+  readonly missing: readonly string[];
+  readonly committed: readonly CommitOffset[];
+}
+
 export class ClusterOperator {
   readonly #app: AppProcess;
   readonly #context: RunContext;
@@ -62,8 +68,8 @@ export class ClusterOperator {
     }
   }
 
-  /** Committed offsets of the group, and whether every partition is whole: led, in sync, read to its end, without an open transaction. */
-  async look(): Promise<{ readonly isWhole: boolean; readonly committed: readonly CommitOffset[] }> {
+  /** Whole: led, in sync, read beyond the probe, without an open transaction. */
+  async look(probed: readonly number[]): Promise<Look> {
     const ends = await this.#admin.listOffsets(EVERYTHING.map((at) => ({ ...at, timestamp: LATEST_TIMESTAMP })));
     const stable = await this.#admin.listOffsets(
       EVERYTHING.map((at) => ({ ...at, timestamp: LATEST_TIMESTAMP })),
@@ -77,14 +83,24 @@ export class ClusterOperator {
       const offset = stored.get(key(at))?.offset;
       return offset === undefined || offset < 0 ? [] : [{ ...at, offset }];
     });
-    const isLed = topics.every(({ partitions }) =>
-      partitions.every((each) => each.leader >= 0 && each.isr.length === REPLICAS && each.replicas.length === REPLICAS),
-    );
-    const isStable = EVERYTHING.every((at) => (stable.get(key(at))?.offset ?? -2) === endOf(at));
-    const isRead = EVERYTHING.filter(({ topic }) => topic === MAIN).every(
-      (at) => (committed.find((each) => key(each) === key(at))?.offset ?? 0) >= endOf(at),
-    );
-    return { isWhole: isLed && isStable && isRead, committed };
+    const missing: string[] = [];
+    for (const { name, partitions } of topics) {
+      for (const { index, leader, isr, replicas } of partitions) {
+        const isLed = leader >= 0 && isr.length === REPLICAS && replicas.length === REPLICAS;
+        if (!isLed) missing.push(`${name}-${index} has leader ${leader}, replicas ${replicas}, in sync ${isr}`);
+      }
+    }
+    for (const at of EVERYTHING) {
+      const end = endOf(at);
+      const stableEnd = stable.get(key(at))?.offset ?? -1;
+      if (stableEnd !== end) missing.push(`${key(at)} is stable up to ${stableEnd} of ${end}`);
+      const offset = committed.find((each) => key(each) === key(at))?.offset ?? 0;
+      // Behind the probe there may be markers, which nobody consumes.
+      if (at.topic === MAIN && offset <= probed[at.partition]!) {
+        missing.push(`the group is at ${offset} of ${end} in ${key(at)}`);
+      }
+    }
+    return { missing, committed };
   }
 
   close(): Promise<void> {

@@ -82,26 +82,32 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
   await healAll(target, recorder);
 
   const deadline = clock.monotonic() + DRAIN_MS_MAX;
-  let probed = false;
+  let probed: Probed | null = null;
+  let missing: readonly string[] = [];
   const isDone = async (): Promise<boolean> => {
+    missing = ['producers have no answer'];
     if (careful.done < careful.of || hasty.done < hasty.of || !transactions.isOver) return false;
+    missing = ['the careful producer was refused'];
     if (careful.refused > 0) return false;
-    probed ||= await probe(context);
-    if (!probed) return false;
-    const seen = await operator.look();
-    if (seen.isWhole) for (const at of seen.committed) recorder.note('kit', { type: 'commit', group: GROUP, ...at });
-    return seen.isWhole;
+    missing = ['a partition cannot be written to'];
+    probed ??= await probe(context);
+    if (probed === null) return false;
+    missing = ['the cluster does not say how it is'];
+    const seen = await operator.look(probed);
+    missing = seen.missing;
+    if (missing.length > 0) return false;
+    for (const at of seen.committed) recorder.note('kit', { type: 'commit', group: GROUP, ...at });
+    return true;
   };
   await changes;
   let isDrained = false;
   while (!isDrained && clock.monotonic() < deadline) {
-    isDrained = await Promise.race([
-      isDone().catch(() => false),
-      sleep(clock, deadline - clock.monotonic()).then(() => false),
-    ]);
+    const late = sleep(clock, deadline - clock.monotonic()).then(() => false);
+    isDrained = await Promise.race([isDone().catch(() => false), late]);
     if (isDrained) recorder.note('kit', { type: 'drained' });
     else await sleep(clock, LOOK_MS);
   }
+  if (!isDrained) for (const text of missing) recorder.note('kit', { type: 'store', text });
   await noteGoals(context);
   for (const name of ['p1', 'p2', 'c1', 'c2', 'c3', 't1']) if (target.can('crash-app')) target.crashApp(name);
   try {
@@ -115,8 +121,11 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
   await operator.close();
 }
 
-/** Everything can be written to again. */
-async function probe({ target, client }: RunContext): Promise<boolean> {
+/** Where the probes lie: by partition of the main topic. */
+export type Probed = readonly number[];
+
+/** Everything can be written to again: null when it cannot. */
+async function probe({ target, client }: RunContext): Promise<Probed | null> {
   const producer = await target.app('probe').client(client).producer({ acks: -1, lingerMs: 0, requestTimeoutMs: 1000 });
   const places = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: MAIN, partition }));
   const answers = await Promise.all(
@@ -125,7 +134,8 @@ async function probe({ target, client }: RunContext): Promise<boolean> {
     ),
   );
   await producer.close();
-  return answers.every(({ outcome }) => outcome === 'ok');
+  const offsets = answers.map((answer) => (answer.outcome === 'ok' ? (answer.offset ?? -1) : -1));
+  return offsets.includes(-1) ? null : offsets.slice(0, PARTITIONS);
 }
 
 async function noteGoals({ target, recorder }: RunContext): Promise<void> {
