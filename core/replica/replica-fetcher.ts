@@ -51,6 +51,8 @@ interface Followed {
   lag: number;
 }
 
+const NONE: ReadonlyMap<string, Followed> = new Map();
+
 export class ReplicaFetcher {
   readonly leaderId: number;
   private readonly channel: string;
@@ -118,7 +120,8 @@ export class ReplicaFetcher {
 
   private async run(): Promise<void> {
     while (!this.isClosed) {
-      const asked = this.ready();
+      // One that waits for the device has something to say: a long poll for the others would keep it from saying so.
+      const asked = this.isAnySettling ? NONE : this.ready();
       if (asked.size === 0) await this.rest(this.msUntilReady());
       else await this.fetch(asked);
     }
@@ -128,16 +131,22 @@ export class ReplicaFetcher {
     const nowMs = this.options.clock.monotonic();
     const ready = new Map<string, Followed>();
     for (const each of this.followed.values()) {
-      if (each.stoppedBy === null && !each.isSettling && each.readyAtMs <= nowMs) ready.set(each.key, each);
+      if (each.stoppedBy === null && each.readyAtMs <= nowMs) ready.set(each.key, each);
     }
     return ready;
   }
 
+  private get isAnySettling(): boolean {
+    for (const { isSettling } of this.followed.values()) if (isSettling) return true;
+    return false;
+  }
+
   private msUntilReady(): number {
+    if (this.isAnySettling) return Number.POSITIVE_INFINITY;
     const nowMs = this.options.clock.monotonic();
     let waitMs = Number.POSITIVE_INFINITY;
     for (const each of this.followed.values()) {
-      if (each.stoppedBy === null && !each.isSettling) waitMs = Math.min(waitMs, Math.max(0, each.readyAtMs - nowMs));
+      if (each.stoppedBy === null) waitMs = Math.min(waitMs, Math.max(0, each.readyAtMs - nowMs));
     }
     return waitMs;
   }
@@ -252,7 +261,11 @@ export class ReplicaFetcher {
         one.isSettling = false;
         this.wakeUp();
       },
-      (error: unknown) => this.stop(one, messageOf(error)),
+      (error: unknown) => {
+        one.isSettling = false;
+        this.stop(one, messageOf(error));
+        this.wakeUp();
+      },
     );
   }
 
