@@ -176,7 +176,6 @@ export const ACKS_1: Parts = {
   claims: ['C26'],
   setup: { ...DEFAULTS, acks: 1 },
   limits: LEADER_DIES,
-  exercised: [GOALS.behind],
   witnessTitle: 'acks=1: the leader answered, and died before anybody had fetched the record',
   targets: ['sim', 'local'],
   clients: ['mqlab', 'platformatic'],
