@@ -166,9 +166,10 @@ export class LabRunner {
       seed: this.#seed,
       input: this.#input,
       options: options ?? {},
-      open: (kind, broker) =>
+      open: (kind, broker, cluster = {}) =>
         openTarget(kind, {
           seed: this.#seed,
+          ...cluster,
           ...(broker === undefined ? {} : { broker }),
           ...(bootstrap === undefined ? {} : { bootstrap }),
         }),
