@@ -6,7 +6,7 @@ import { inconsistentOffset } from '../kit/checkers/inconsistent-offset.ts';
 import { liveness } from '../kit/checkers/liveness.ts';
 import { lostWrite } from '../kit/checkers/lost-write.ts';
 import type { Scenario } from '../kit/lab.ts';
-import { agreement } from './agreement/scenario.ts';
+import { agreement, storm } from './agreement/scenario.ts';
 import { CAREFUL, LOCAL_TIMES, QUICK_TIMES } from './cluster-settings.ts';
 import {
   DRAIN_MS_MAX,
@@ -122,6 +122,7 @@ export const SCENARIOS: readonly Scenario<any>[] = [
     'after',
   ),
   agreement,
+  storm,
   scenarioOf(
     {
       id: 'controllers',

@@ -57,3 +57,12 @@ export const agreement: Scenario<AgreementPlan> = {
   runs: { quick: { sim: 100 }, full: { sim: 2000 } },
   run: runAgreement,
 };
+
+export const storm: Scenario<AgreementPlan> = {
+  ...agreement,
+  id: 'storm',
+  title: 'leaders and controllers fall one after the other',
+  plan: stormPlans,
+  exercised: ['fault:kill-broker leader', 'fault:kill-broker controller', 'fault:power-cut', GOALS.elected],
+  runs: { quick: { sim: 24 }, full: { sim: 2000 } },
+};

@@ -32,8 +32,12 @@ export async function replicationFigures(context: FigureContext): Promise<LabFig
   const outages: Outage[] = [];
 
   progress('a follower lags, a leader dies');
-  const picture = await inCluster(context, 'sim', { ...CAREFUL, ...QUICK_TIMES }, { brokers: 3 }, (target) =>
-    watermarkPicture(target, SIM_TIMES.lag),
+  const picture = await inCluster(
+    context,
+    'sim',
+    { ...CAREFUL, ...QUICK_TIMES },
+    { brokers: 3, controllers: 1 },
+    (target) => watermarkPicture(target, SIM_TIMES.lag),
   );
   decide('C41', 'sim', picture.lagHolds);
   decide('C42', 'sim', picture.watermarkHolds);
@@ -68,7 +72,7 @@ export async function replicationFigures(context: FigureContext): Promise<LabFig
   decide('C47', 'sim', quorum.isSo);
 
   progress('outages');
-  for (const ending of ['stop', 'kill', 'power'] as const) {
+  for (const ending of ['stop', 'kill', 'kill-both', 'power'] as const) {
     outages.push(await simulatedOutage(context, ending, DEFAULT_SESSION_MS));
   }
   outages.push(await simulatedOutage(context, 'kill', LOCAL_SESSION_MS));

@@ -33,7 +33,7 @@ export interface WatermarkPicture {
   readonly returnHolds: boolean;
 }
 
-/** Needs three brokers in the simulator with this replica.lag.time.max.ms. */
+/** Needs three brokers in the simulator with this replica.lag.time.max.ms, and a controller of its own: whoever is cut off from the others still has its session. */
 export async function watermarkPicture(target: Target, lagMs: number): Promise<WatermarkPicture> {
   const { clock } = target;
   const shape = connect(target, 'writer');
@@ -103,7 +103,8 @@ export async function watermarkPicture(target: Target, lagMs: number): Promise<W
   // The leader goes on alone with what acks=1 lets it take, and dies with it.
   const { leader } = await stateOf(target, TOPIC);
   const others = NODES.filter((id) => id !== leader);
-  for (const id of others) target.cutNodes(leader!, id);
+  const controllers = target.nodes.filter(({ isController }) => isController).map(({ id }) => id);
+  for (const id of [...others, ...controllers]) target.cutNodes(leader!, id);
   mark('the leader is cut off', 'bad');
   await until(target, async () => ![null, leader].includes((await stateOf(target, TOPIC)).leader), 60_000, SAMPLE_MS);
   mark('another is elected', 'warn');
@@ -114,7 +115,7 @@ export async function watermarkPicture(target: Target, lagMs: number): Promise<W
   const committed = viewOf(target, leader!, TOPIC)?.highWatermark ?? 0;
   isWriting = true;
   mark('the old leader is back', 'good');
-  for (const id of others) target.healNodes(leader!, id);
+  for (const id of [...others, ...controllers]) target.healNodes(leader!, id);
   let lowest = endBefore;
   await until(
     target,
