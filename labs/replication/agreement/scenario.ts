@@ -10,7 +10,7 @@ import { transactionReads } from '../../kit/checkers/transaction-reads.ts';
 import type { Scenario } from '../../kit/lab.ts';
 import { withoutLegal } from '../checks.ts';
 import { CAREFUL, QUICK_TIMES } from '../cluster-settings.ts';
-import { type AgreementPlan, agreementPlans, describeAgreement } from './plan.ts';
+import { type AgreementPlan, agreementPlans, describeAgreement, stormPlans } from './plan.ts';
 import { DRAIN_MS_MAX, GOALS, runAgreement } from './run.ts';
 
 const FLUSHED = { 'log.flush.interval.messages': '1' } as const;
