@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { Admin } from '../client/admin/admin.ts';
 import { Producer } from '../client/producer/producer.ts';
+import { DescribeQuorum } from '../protocol/messages/55-describe-quorum.ts';
 import { withCluster } from './cluster-testing.ts';
 
 test('followers that flush tell what they have when it is flushed, and not after a long poll for other partitions', async () => {
@@ -18,5 +19,22 @@ test('followers that flush tell what they have when it is flushed, and not after
     }
     await producer.close();
     await admin.close();
+  });
+});
+
+test('the quorum can be described while a voter is down that never fetched from this leader', async () => {
+  await withCluster(3, {}, async (cluster) => {
+    const active = cluster.ids.find((id) => cluster.broker(id).inspect().metadata?.isLeader)!;
+    const [one] = cluster.ids.filter((id) => id !== active);
+    cluster.kill(active);
+    await cluster.until(() =>
+      cluster.ids.some((id) => id !== active && cluster.broker(id).inspect().metadata?.isLeader === true),
+    );
+    const client = await cluster.connect(one!);
+    const topics = [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }];
+    const answer = await client.send(DescribeQuorum, { topics });
+    const [partition] = answer.topics[0]!.partitions;
+    expect(partition!.currentVoters.find(({ replicaId }) => replicaId === active)).toMatchObject({ logEndOffset: -1 });
+    client.close();
   });
 });

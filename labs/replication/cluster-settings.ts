@@ -30,3 +30,11 @@ export const QUICK_TIMES: Readonly<Record<string, string>> = {
   'controller.quorum.request.timeout.ms': '500',
   'request.timeout.ms': '1000',
 };
+
+/** Where real processes run too: a session that a busy machine does not lose. */
+export const LOCAL_SESSION_MS = 1500;
+export const LOCAL_TIMES: Readonly<Record<string, string>> = {
+  'broker.heartbeat.interval.ms': '250',
+  'broker.session.timeout.ms': String(LOCAL_SESSION_MS),
+  'replica.lag.time.max.ms': '2000',
+};

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'this.aborted = null;',
   why: 'The client of a read_committed consumer hands out records of aborted transactions.',
   caughtBy: ['ABORTED-READ'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (this.log.logEndOffset >= endOffset) {',
   why: 'acks=all is answered as soon as the leader has the records.',
   caughtBy: ['LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

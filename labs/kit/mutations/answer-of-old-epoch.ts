@@ -8,5 +8,5 @@ export const mutation: Mutation = {
   replace: '!partition.isLeader',
   why: 'A follower takes what it asked for in an earlier epoch.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

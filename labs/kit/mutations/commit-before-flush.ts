@@ -9,5 +9,5 @@ export const mutation: Mutation = {
     return;`,
   why: 'The leader of the metadata counts its own log as stored before it is on the device.',
   caughtBy: ['INVARIANT METADATA-PREFIX', 'INVARIANT METADATA-HIGH-WATERMARK'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return offset;',
   why: 'A leader of the metadata commits records of earlier epochs before one of its own (Raft, figure 8).',
   caughtBy: ['INVARIANT METADATA-PREFIX'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return COMMITTED_AT_ONCE;',
   why: 'Coordinators answer when their own log has a record, before it is committed.',
   caughtBy: ['COMMIT-MONOTONIC', 'TORN', 'ABORTED-READ', 'COMMIT-SAFE', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'const isLeader = leadership.leader === this.context.nodeId || this.leading !== null;',
   why: 'A leader that hears of its successor goes on leading, in the successor’s epoch.',
   caughtBy: ['INVARIANT ONE-LEADER'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return null;',
   why: 'A leader does not tell a follower where their histories part.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

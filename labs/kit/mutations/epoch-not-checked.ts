@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (currentLeaderEpoch < 0 || currentLeaderEpoch >= 0) return ErrorCode.NONE;',
   why: 'A follower or consumer of another epoch is served, and what it asks for counts as what it has.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'INVARIANT HIGH-WATERMARK'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

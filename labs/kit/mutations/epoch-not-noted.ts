@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: '',
   why: 'A leader does not note where its epoch begins: the first record of it does, or nobody.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -16,5 +16,5 @@ export const mutation: Mutation = {
     'NONMONOTONIC-SEND',
     'LIVENESS',
   ],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

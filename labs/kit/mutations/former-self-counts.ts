@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'const isFormerSelf = brokerEpoch === -2 && liveEpoch === null;',
   why: 'A fetch of a broker’s earlier life counts for the present one (KIP-903).',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'true;',
   why: 'The controller takes a replica into sync by what an earlier life of its broker had.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: '',
   why: 'The controller carries out a change of the in-sync replicas that was asked for in an older state of the partition.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

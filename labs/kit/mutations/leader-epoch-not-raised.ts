@@ -14,5 +14,5 @@ export const mutation: Mutation = {
     'UNSEEN',
     'INCONSISTENT-OFFSET',
   ],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'const hasAll = follower.logEndOffset >= 0;',
   why: 'A follower comes into sync wherever its log ends.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -8,5 +8,5 @@ export const mutation: Mutation = {
     'else if (found.leader === this.parts.nodeId) byLeader.set(found.leader, [...(byLeader.get(found.leader) ?? []), each]);',
   why: 'The transaction coordinator writes no markers to partitions that others lead.',
   caughtBy: ['LIVENESS', 'TORN'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'const offset = offsets.sort((a, b) => b - a)[0]!;',
   why: 'Metadata is committed as soon as anybody has it.',
   caughtBy: ['INVARIANT METADATA-PREFIX', 'INVARIANT METADATA-HIGH-WATERMARK'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

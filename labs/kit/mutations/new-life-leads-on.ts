@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'isActive: true,',
   why: 'A broker that was started again within its session leads and is in sync as if nothing had happened.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (order > 3) this.set(groupId, topic, partition, value, order);',
   why: 'A coordinator that takes over forgets the first offsets that its log holds.',
   caughtBy: ['COMMIT-MONOTONIC', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

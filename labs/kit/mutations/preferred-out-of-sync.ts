@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: "const first = election === 'preferred' && isAble(replicas[0]!) ? replicas[0] : undefined;",
   why: 'A preferred election does not ask whether the preferred replica is in sync.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

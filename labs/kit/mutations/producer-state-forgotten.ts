@@ -10,5 +10,5 @@ export const mutation: Mutation = {
         }`,
   why: 'A follower keeps no state of producers: as the next leader it knows nobody’s batches.',
   caughtBy: ['DUPLICATE', 'LIVENESS', 'ABORTED-READ', 'TORN'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: "return isolationLevel === 'read_committed' ? this.log.lastStableOffset : this.log.logEndOffset;",
   why: 'Consumers are given what is not committed yet.',
   caughtBy: ['INCONSISTENT-OFFSET', 'POLL-SKIP', 'NONMONOTONIC-POLL', 'COMMIT-SAFE', 'LIVENESS', 'COMMIT-MONOTONIC'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (staying.length === 0) return assignment;',
   why: 'A reassignment is complete before the new replicas are in sync.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

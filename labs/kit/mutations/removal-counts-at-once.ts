@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return this.change?.wanted ?? this.current;',
   why: 'A replica that is to leave the in-sync replicas does not count from the moment at which its leader asks for that.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -9,5 +9,5 @@ export const mutation: Mutation = {
     if (!this.isCurrent(current)) this.begin(current);`,
   why: 'The client numbers a batch anew when it sends it again.',
   caughtBy: ['DUPLICATE', 'LIVENESS', 'NONMONOTONIC-SEND'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (existing === undefined && hasSession) {',
   why: 'A second life of a broker is let in while the session of the first still runs.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (leading === null || this.isDeleted) return;',
   why: 'The watermark advances while fewer than min.insync.replicas are in sync (before KIP-966).',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -12,5 +12,5 @@ export const mutation: Mutation = {
       key,`,
   why: 'A follower cuts its log at its own high watermark when a leader’s epoch begins, as before Kafka 0.11.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: '',
   why: 'A follower that hears where histories part does not cut its log.',
   caughtBy: ['LIVENESS', 'INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

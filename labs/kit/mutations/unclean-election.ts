@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'const unclean = replicas.find(isAble);',
   why: 'When nobody in sync may lead, anybody leads, without leave.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

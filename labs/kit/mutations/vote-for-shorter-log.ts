@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return other.epoch >= 0;',
   why: 'A voter does not ask whether the candidate has what it has itself.',
   caughtBy: ['INVARIANT METADATA-PREFIX', 'INVARIANT METADATA-HIGH-WATERMARK', 'LIVENESS'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

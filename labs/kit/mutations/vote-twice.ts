@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: '',
   why: 'A voter gives its vote to whoever asks, also twice in an epoch.',
   caughtBy: ['INVARIANT ONE-CONTROLLER', 'INVARIANT METADATA-PREFIX'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'if (follower.logEndOffset >= -1) continue;',
   why: 'The high watermark is the end of the leader’s own log, whoever else has it.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

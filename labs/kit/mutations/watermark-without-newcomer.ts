@@ -7,5 +7,5 @@ export const mutation: Mutation = {
   replace: 'return this.current;',
   why: 'While a replica is taken into sync the watermark does not wait for it, though the controller may count it already.',
   caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
-  scenario: { lab: 'replication', id: 'agreement' },
+  scenario: { lab: 'replication', id: 'storm' },
 };

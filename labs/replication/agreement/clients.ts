@@ -109,6 +109,8 @@ export async function member(app: AppProcess, { recorder, client }: RunContext):
     requestTimeoutMs: 2 * REQUEST_MS,
     sessionTimeoutMs: 1000,
     heartbeatIntervalMs: 200,
+    // A JoinGroup that went to a machine without power is waited for as long as this, and five seconds.
+    maxPollIntervalMs: 3000,
     onAssigned: (partitions, generation) =>
       recorder.note(name, { type: 'assign', group: GROUP, generation, partitions }),
     onRevoked: (partitions, generation) =>

@@ -112,6 +112,38 @@ export const agreementPlans: fc.Arbitrary<AgreementPlan> = fc.noBias(
     ),
 );
 
+/** Leaders and controllers fall one after the other, while everything between nodes takes long: what planted faults of the broker are tried with, too. */
+export const stormPlans: fc.Arbitrary<AgreementPlan> = fc.noBias(
+  fc.record({
+    brokers: fc.constant(3),
+    flushing: fc.constant<Flushing>('always'),
+    latencyMs: fc.constantFrom(20, 40),
+    careful: fc.array(fc.nat(100), { minLength: 8, maxLength: 30, size: 'max' }),
+    hasty: fc.array(fc.nat(100), { maxLength: 30, size: 'max' }),
+    transactions: fc.array(
+      fc.record({ records: fc.integer({ min: 1, max: 3 }), end: fc.constantFrom('commit', 'abort') }),
+      {
+        maxLength: 8,
+        size: 'max',
+      },
+    ),
+    changes: fc.array(CHANGE, { maxLength: 4 }).map((changes) => changes.toSorted((a, b) => a.ms - b.ms)),
+    faults: faultsArbitrary({
+      kinds: ['kill-broker', 'kill-broker', 'power-cut', 'cut-nodes', 'pause-broker', 'crash-app'],
+      apps: APPS,
+      msMax: SPAN_MS,
+      durationMsMax: 900,
+      countMin: 3,
+      countMax: 10,
+      cluster: {
+        nodes: ['leader', 'leader', 'controller', 'follower', 'all', 1, 2, 3],
+        peers: ['follower', 'controller', 1, 2, 3],
+        directions: ['both', 'out', 'in'],
+      },
+    }),
+  }),
+);
+
 const FLUSHING_TEXT: Readonly<Record<Flushing, string>> = {
   always: ', every batch flushed before it counts',
   never: ', nothing flushed',

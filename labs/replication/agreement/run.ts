@@ -112,7 +112,7 @@ export async function runAgreement(plan: AgreementPlan, context: RunContext): Pr
   for (const name of ['p1', 'p2', 'c1', 'c2', 'c3', 't1']) if (target.can('crash-app')) target.crashApp(name);
   try {
     const readMsMax = isDrained ? {} : { readMsMax: 5000 };
-    await finalRead(target, recorder, [MAIN], { client, ...readMsMax });
+    await finalRead(target, recorder, [MAIN], { client, mayEndInMarkers: true, ...readMsMax });
     await finalRead(target, recorder, [LEDGER], { client, committedOnly: true, ...readMsMax });
   } catch (error) {
     // What never drained is told by LIVENESS.

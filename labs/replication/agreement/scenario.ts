@@ -10,7 +10,7 @@ import { transactionReads } from '../../kit/checkers/transaction-reads.ts';
 import type { Scenario } from '../../kit/lab.ts';
 import { withoutLegal } from '../checks.ts';
 import { CAREFUL, QUICK_TIMES } from '../cluster-settings.ts';
-import { type AgreementPlan, agreementPlans, describeAgreement } from './plan.ts';
+import { type AgreementPlan, agreementPlans, describeAgreement, stormPlans } from './plan.ts';
 import { DRAIN_MS_MAX, GOALS, runAgreement } from './run.ts';
 
 const FLUSHED = { 'log.flush.interval.messages': '1' } as const;
@@ -56,4 +56,13 @@ export const agreement: Scenario<AgreementPlan> = {
   broker: ({ flushing }) => ({ ...CAREFUL, ...QUICK_TIMES, ...OFTEN, ...(flushing === 'always' ? FLUSHED : {}) }),
   runs: { quick: { sim: 100 }, full: { sim: 2000 } },
   run: runAgreement,
+};
+
+export const storm: Scenario<AgreementPlan> = {
+  ...agreement,
+  id: 'storm',
+  title: 'leaders and controllers fall one after the other',
+  plan: stormPlans,
+  exercised: ['fault:kill-broker leader', 'fault:kill-broker controller', 'fault:power-cut', GOALS.elected],
+  runs: { quick: { sim: 24 }, full: { sim: 2000 } },
 };

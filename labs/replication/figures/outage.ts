@@ -9,7 +9,7 @@ import type { Figure } from '@mqlab/reports/run-data.ts';
 import type { Target } from '../../kit/targets/target.ts';
 import { connect, stateOf, topicOn, until } from './cluster.ts';
 
-export type Ending = 'stop' | 'kill' | 'power';
+export type Ending = 'stop' | 'kill' | 'kill-both' | 'power';
 
 const EVERY_MS = 10;
 const BEFORE_MS = 300;
@@ -27,7 +27,10 @@ export interface Outage {
 export async function measureOutage(target: Target, topic: string, ending: Ending, sessionMs: number): Promise<Outage> {
   const { clock } = target;
   const shape = connect(target, `outage-${topic}`);
-  await topicOn(shape, target, topic, [[1, 2, 3]]);
+  // With both roles on each node it matters whether the leader is the active controller too.
+  const active = await target.controller();
+  const first = [1, 2, 3].find((id) => (id === active) === (ending === 'kill-both'))!;
+  await topicOn(shape, target, topic, [[first, ...[1, 2, 3].filter((id) => id !== first)]]);
   const producer = await shape.app.client('mqlab').producer({ acks: -1, lingerMs: 0 });
   const acknowledged: number[] = [];
   let refused = 0;
@@ -44,7 +47,7 @@ export async function measureOutage(target: Target, topic: string, ending: Endin
   await sleep(clock, BEFORE_MS);
   const { leader } = await stateOf(target, topic);
   const wentAt = clock.monotonic();
-  if (ending === 'kill') await target.killBroker(leader!);
+  if (ending === 'kill' || ending === 'kill-both') await target.killBroker(leader!);
   else if (ending === 'power') await target.powerCutBroker(leader!);
   else void target.stopBroker(leader!);
   const isBack = (): boolean => {
@@ -75,6 +78,7 @@ function longest(times: readonly number[], from: number): number {
 const WORDS: Readonly<Record<Ending, string>> = {
   stop: 'shut down cleanly',
   kill: 'killed (kill −9)',
+  'kill-both': 'killed, and it was the active controller',
   power: 'without power',
 };
 

@@ -11,8 +11,10 @@ import type { Target } from '../../kit/targets/target.ts';
 import { addressesOf, connect, stateOf, topicOn } from './cluster.ts';
 
 const TOPIC = 'who';
-/** Names topics by name, and knows racks. */
+/** Names topics by name, and knows racks (KIP-392). */
 const FETCH_VERSION = 12;
+/** The last one before it. */
+const OLD_FETCH_VERSION = 10;
 const PRODUCE_VERSION = 9;
 export const RACKS = ['east', 'west', 'north'] as const;
 export const RACK_AWARE = {
@@ -23,6 +25,8 @@ interface Answers {
   readonly nodeId: number;
   readonly isLeader: boolean;
   readonly produce: string;
+  /** As clients did before KIP-392. */
+  readonly old: string;
   readonly fetch: string;
   /** From a consumer in the rack of the node. */
   readonly near: string;
@@ -45,10 +49,11 @@ export async function whoAnswers(target: Target): Promise<WhoAnswers> {
   for (const nodeId of [leader!, ...[1, 2, 3].filter((id) => id !== leader)]) {
     const client = await RpcClient.connect(shape.app.ports, addresses[nodeId - 1]!, { clientId: 'who' });
     const produce = await produceAt(client);
+    const old = await fetchAt(client, '', OLD_FETCH_VERSION);
     const fetch = await fetchAt(client, '');
     const near = await fetchAt(client, RACKS[nodeId - 1]!);
     client.close();
-    rows.push({ nodeId, isLeader: nodeId === leader, produce, fetch, near });
+    rows.push({ nodeId, isLeader: nodeId === leader, produce, old, fetch, near });
   }
   // A consumer far from the leader, asking it.
   const client = await RpcClient.connect(shape.app.ports, addresses[leader! - 1]!, { clientId: 'who' });
@@ -58,7 +63,7 @@ export async function whoAnswers(target: Target): Promise<WhoAnswers> {
   const refused = rows.filter(({ produce }) => produce === 'NOT_LEADER_OR_FOLLOWER').length;
   const near = rows.filter((row) => !row.isLeader && row.near === 'records').length;
   const isSo =
-    rows.every((row) => (row.produce === 'NONE') === row.isLeader && (row.fetch === 'records') === row.isLeader) &&
+    rows.every((row) => (row.produce === 'NONE') === row.isLeader && (row.old === 'records') === row.isLeader) &&
     near === 2 &&
     far.startsWith('go to');
   const source = `measured, ${target.kind} target: one request to each replica`;
@@ -69,12 +74,14 @@ export async function whoAnswers(target: Target): Promise<WhoAnswers> {
       columns: [
         { name: 'replica' },
         { name: 'produce' },
-        { name: 'fetch, as clients do by default' },
+        { name: 'fetch before KIP-392 (v10)' },
+        { name: 'fetch since (v12), no rack' },
         { name: 'fetch with client.rack of that replica' },
       ],
-      rows: rows.map(({ nodeId, isLeader, produce, fetch, near: rack }) => [
+      rows: rows.map(({ nodeId, isLeader, produce, old, fetch, near: rack }) => [
         `node ${nodeId}${isLeader ? ', the leader' : ''}`,
         produce,
+        old,
         fetch,
         rack,
       ]),
@@ -102,7 +109,7 @@ async function produceAt(client: RpcClient): Promise<string> {
   return errorOf(answer.responses[0]!.partitionResponses[0]!.errorCode).name;
 }
 
-async function fetchAt(client: RpcClient, rackId: string): Promise<string> {
+async function fetchAt(client: RpcClient, rackId: string, versionMax = FETCH_VERSION): Promise<string> {
   const answer = await client.send(
     Fetch,
     {
@@ -112,7 +119,7 @@ async function fetchAt(client: RpcClient, rackId: string): Promise<string> {
       forgottenTopicsData: [],
       rackId,
     },
-    { versionMax: FETCH_VERSION },
+    { versionMax },
   );
   const found = answer.responses[0]!.partitions[0]!;
   if (found.errorCode !== 0) return errorOf(found.errorCode).name;
