@@ -291,11 +291,11 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
   for (const target of targets.toSorted((a, b) => Number(b === 'sim') - Number(a === 'sim'))) {
     for (const scenario of lab.scenarios as readonly Scenario[]) {
       if (!scenario.targets.includes(target)) continue;
-      if (target === 'external' && !canAll(scenario, options)) continue;
       const { localWith } = scenario;
       if (target !== 'sim' && localWith !== undefined && !localWith.some((name) => name in servers)) continue;
       for (const client of scenario.clients) {
         if (!clients.includes(client) || (target === 'sim' && client !== 'mqlab')) continue;
+        if (target === 'external' && !canAll(scenario, client, options)) continue;
         // What breaks is shown with every client; that the cure holds, with one, unless there is time or somebody asks.
         const isRepeat = scenario.variant === 'after' && client !== scenario.clients[0];
         if (target === 'local' && isRepeat && options.profile === 'quick' && options.clients === undefined) continue;
@@ -306,9 +306,9 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
   return jobs;
 }
 
-/** On the user's cluster a scenario runs only when everything that it does to nodes is possible there. */
-function canAll({ needs = [] }: Scenario, { nodeCommands = {} }: RunLabOptions): boolean {
-  const abilities = externalAbilities(nodeCommands);
+/** On the user's cluster a scenario runs only when everything that it does to nodes and links is possible there. */
+function canAll({ needs = [] }: Scenario, client: ClientName, { nodeCommands = {} }: RunLabOptions): boolean {
+  const abilities = externalAbilities(nodeCommands, client);
   return needs.every((ability) => abilities.includes(ability));
 }
 

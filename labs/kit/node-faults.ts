@@ -183,9 +183,9 @@ export class NodeFaults {
         await this.#bringDown(hit, durationMs, () => target.powerCutBroker(hit.nodes));
         return;
       case 'pause-broker':
-        for (const id of hit.nodes) target.pauseBroker(id);
-        this.#later(durationMs, () => {
-          for (const id of hit.nodes) target.resumeBroker(id);
+        await Promise.all(hit.nodes.map((id) => target.pauseBroker(id)));
+        this.#later(durationMs, async () => {
+          await Promise.all(hit.nodes.map((id) => target.resumeBroker(id)));
         });
         return;
       case 'cut-nodes':

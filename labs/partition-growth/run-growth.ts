@@ -10,6 +10,7 @@ import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
 import type { Recorder } from '../kit/history.ts';
 import type { RunContext } from '../kit/lab.ts';
+import { freshTopic } from '../kit/send-flights.ts';
 import type { Grow } from './app/grow.ts';
 import { javaHash } from './app/hashes.ts';
 import type { KeyHomes } from './app/key-homes.ts';
@@ -49,7 +50,7 @@ export async function runGrowth(
   const unitMs = WORK_UNIT_MS[target.kind];
   const workMs = new Map(flights.map(({ value }, at) => [value, records[at]!.work * unitMs]));
   const admin = await target.app('operator').client('mqlab').admin();
-  await admin.createTopic(topic, partitions);
+  await freshTopic(admin, context, topic, partitions);
   const readers = new Readers(context, topic, workMs);
   await readers.open(partitions);
   const homes = way.homes?.();

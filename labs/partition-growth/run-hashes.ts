@@ -7,6 +7,7 @@ import { CLIENT_NAMES, type ClientName } from '../kit/drivers/driver.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
+import { freshTopic } from '../kit/send-flights.ts';
 import type { KeyHash } from './app/hashes.ts';
 import type { HashPlan } from './plan.ts';
 import { Readers } from './readers.ts';
@@ -32,7 +33,7 @@ export async function runHashes(
   const unitMs = WORK_UNIT_MS[target.kind];
   const workMs = new Map(flights.map(({ value }, at) => [value, records[at]!.work * unitMs]));
   const admin = await target.app('operator').client('mqlab').admin();
-  await admin.createTopic(TOPIC, partitions);
+  await freshTopic(admin, context, TOPIC, partitions);
   const readers = new Readers(context, TOPIC, workMs);
   await readers.open(partitions);
   const producers = await Promise.all(

@@ -8,6 +8,7 @@ import { sleep } from '@mqlab/core/ports/clock.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
+import { freshTopic } from '../kit/send-flights.ts';
 import type { NewcomerPlan } from './plan.ts';
 import { DRAIN_MS_MAX, sendRecorded, TOPIC } from './run-growth.ts';
 
@@ -29,14 +30,15 @@ export async function runNewcomers(
   const total = 1 + plan.added;
   const flights = flightsOf([...plan.before, ...plan.after], input);
   const admin = await target.app('operator').client('mqlab').admin();
-  await admin.createTopic(TOPIC, 1);
+  await freshTopic(admin, context, TOPIC, 1);
   const app = target.app('c1');
   const text = (_topic: string, data: Buffer): string => data.toString('utf8');
   const consumer = new Consumer<string, string>(
     app.ports,
     {
       'bootstrap.servers': app.bootstrap,
-      'group.id': 'billing',
+      // The user's cluster remembers what the last run committed.
+      'group.id': target.kind === 'external' ? `billing-${context.seed}` : 'billing',
       'auto.offset.reset': reset,
       'enable.auto.commit': false,
       'metadata.max.age.ms': METADATA_AGE_MS[target.kind],

@@ -50,9 +50,9 @@ function scenarioOf<Plan>(
   rest: Pick<Scenario<Plan>, 'plan' | 'describe' | 'run'>,
 ): Scenario<Plan> {
   return {
-    targets: ['sim', 'local'],
+    targets: ['sim', 'local', 'external'],
     clients: ['mqlab'],
-    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1 } },
+    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 10 : 3 } },
     broker: BROKER_SETTINGS,
     ...parts,
     ...rest,
@@ -141,7 +141,7 @@ export const TWO_CLIENTS: HashParts = {
   plan: clientsPlan,
   checks: [orderOfAll],
   exercised: [],
-  targets: ['local'],
+  targets: ['local', 'external'],
   clients: [DISAGREEING[0]],
   witnessTitle: 'Two clients of one language, with their defaults, and three partitions',
 };
@@ -155,6 +155,7 @@ export const NAMED: HashParts = {
   fixes: 'librdkafka-hash',
   fixesAlso: ['unsigned-hash'],
   targets: ['sim'],
+  runs: { quick: { sim: 40 } },
 };
 export const NAMED_CLIENTS: HashParts = {
   ...NAMED,
@@ -167,7 +168,7 @@ export const NAMED_CLIENTS: HashParts = {
   plan: clientsPlan,
   fixes: 'two-clients',
   fixesAlso: [],
-  targets: ['local'],
+  targets: ['local', 'external'],
   clients: [DISAGREEING[0]],
 };
 export const LATEST: NewcomerParts = {
@@ -187,7 +188,8 @@ export const EARLIEST: NewcomerParts = {
   checks: [COUNTS, LIVE],
   exercised: [EARLY],
   fixes: 'latest',
-  targets: ['sim'],
+  targets: ['sim', 'external'],
+  runs: { quick: { sim: 40, external: 3 } },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: plans of three types

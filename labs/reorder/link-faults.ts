@@ -5,12 +5,14 @@
  * link is dead a second one waits for its end.
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
+import { leaderAfter } from '../kit/failover.ts';
 import type { Recorder } from '../kit/history.ts';
-import type { Target } from '../kit/targets/target.ts';
+import { leaderOf, type Target } from '../kit/targets/target.ts';
 import type { LinkFault, LinkFaultKind } from './plan.ts';
 
 /** Some fault fired while sends were under way, whichever it was. */
 export const FAULT_IN_FLIGHT = 'fault in flight';
+export const OTHER_LEADER = 'another leader was elected';
 /** Durations are made for the simulator: real processes take longer to send what is to be hit. */
 const SLOWER = { sim: 1, local: 4, external: 4 } as const;
 
@@ -19,6 +21,8 @@ export interface LinkFaultSettings {
   readonly recorder: Recorder;
   /** The producer's process. */
   readonly app: string;
+  /** Whose leader is killed, of partition 0. */
+  readonly topic: string;
 }
 
 export class LinkFaults {
@@ -46,7 +50,7 @@ export class LinkFaults {
   }
 
   async #strike({ kind, deadMs }: LinkFault): Promise<void> {
-    const { target, app } = this.#settings;
+    const { target, app, topic } = this.#settings;
     if (kind === 'drop-response') {
       // The send has left by then; its answer has not come yet.
       await sleep(target.clock, 0);
@@ -57,10 +61,16 @@ export class LinkFaults {
     target.cutLink(app, kind === 'lose-answers' ? 'to-app' : 'to-broker');
     await sleep(target.clock, deadMs * SLOWER[target.kind]);
     this.#note(kind);
+    const leader = kind === 'kill-leader' ? await leaderOf(target, topic, 0) : null;
     if (kind === 'kill-broker') await target.killBroker();
+    if (leader !== null) await target.killBroker(leader);
     target.breakLink(app);
     target.healLink(app);
     if (kind === 'kill-broker') await target.startBroker();
+    if (leader === null) return;
+    const next = await leaderAfter(target, topic, 0, leader);
+    if (next !== null) this.#settings.recorder.note('kit', { type: 'reach', goal: OTHER_LEADER });
+    await target.startBroker(leader);
   }
 
   #note(kind: LinkFaultKind): void {

@@ -7,7 +7,7 @@ import type { PlanOperation } from '@mqlab/reports/run-data.ts';
 import fc from 'fast-check';
 import { type PlannedRecord, recordsArbitrary } from '../kit/plan.ts';
 
-export const LINK_FAULTS = ['break-link', 'drop-response', 'lose-answers', 'kill-broker'] as const;
+export const LINK_FAULTS = ['break-link', 'drop-response', 'lose-answers', 'kill-broker', 'kill-leader'] as const;
 export type LinkFaultKind = (typeof LINK_FAULTS)[number];
 
 export interface LinkFault {
@@ -83,5 +83,7 @@ function textOf({ kind, deadMs }: LinkFault): string {
       return `requests arrive, answers do not for ${deadMs} ms, then the connections break`;
     case 'kill-broker':
       return `the link carries nothing for ${deadMs} ms, then the broker is killed and started again`;
+    case 'kill-leader':
+      return `the link carries nothing for ${deadMs} ms, then the leader is killed; it comes back when another one leads`;
   }
 }

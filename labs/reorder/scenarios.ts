@@ -1,8 +1,7 @@
 /**
  * The scenarios: several requests in flight and a link that fails, without idempotence and with it; one in flight; a window of six; and the same of other clients.
  *
- * Invariant: the application always sends each record once, in order. A leader that changes (NOT_LEADER_OR_FOLLOWER to the first, none to the second) is one more fault of
- * `LINK_FAULTS` on a cluster: the scenarios stay as they are.
+ * Invariant: the application always sends each record once, in order. With three brokers it is the leader that dies, and another one that takes the retries.
  */
 import type { Check } from '../kit/checkers/check.ts';
 import { duplicate } from '../kit/checkers/duplicate.ts';
@@ -11,13 +10,13 @@ import { lostWrite } from '../kit/checkers/lost-write.ts';
 import { sendOrder } from '../kit/checkers/send-order.ts';
 import type { ClientName } from '../kit/drivers/driver.ts';
 import type { Scenario, Variant } from '../kit/lab.ts';
-import type { TargetKind } from '../kit/targets/target.ts';
+import type { Ability, TargetKind } from '../kit/targets/target.ts';
 import { awaitEach, withoutWaiting } from './app/senders.ts';
 import { WindowProducer } from './app/window-producer.ts';
 import { lastValue } from './checks.ts';
-import { FAULT_IN_FLIGHT } from './link-faults.ts';
-import { describePlan, type PlanLimits, planArbitrary, type ReorderPlan } from './plan.ts';
-import { clientWay, runReorder, type SendWay } from './run.ts';
+import { FAULT_IN_FLIGHT, OTHER_LEADER } from './link-faults.ts';
+import { describePlan, type LinkFaultKind, type PlanLimits, planArbitrary, type ReorderPlan } from './plan.ts';
+import { BROKERS, CLUSTER_SETTINGS, clientWay, runReorder, type SendWay } from './run.ts';
 
 function only(check: Check, name: CheckerName): Check {
   return { names: [name], apply: (history) => check.apply(history).filter(({ checker }) => checker === name) };
@@ -47,6 +46,21 @@ const WINDOW: PlanLimits = {
   gapMsMax: 2,
 };
 
+/** Without the pauses of a network that is dead for long: an election takes a second by itself. */
+const LEADER_DIES: PlanLimits = {
+  kinds: ['kill-leader', 'break-link', 'drop-response'],
+  recordsMin: 2,
+  recordsMax: 6,
+  faultsMax: 1,
+};
+const NEEDED: Readonly<Record<LinkFaultKind, readonly Ability[]>> = {
+  'break-link': ['cut-link'],
+  'lose-answers': ['cut-link'],
+  'drop-response': ['drop-response'],
+  'kill-broker': ['cut-link', 'kill-broker'],
+  'kill-leader': ['cut-link', 'kill-broker'],
+};
+
 export type Parts = Pick<Scenario<ReorderPlan>, 'id' | 'title' | 'claims' | 'checks'> & {
   readonly way: SendWay;
   readonly limits: PlanLimits;
@@ -56,6 +70,7 @@ export type Parts = Pick<Scenario<ReorderPlan>, 'id' | 'title' | 'claims' | 'che
   readonly fixes?: string;
   readonly fixesAlso?: readonly string[];
   readonly witnessTitle?: string;
+  readonly runs?: Scenario['runs'];
 };
 
 export function scenarioOf({ way, limits, ...parts }: Parts, variant: Variant): Scenario<ReorderPlan> {
@@ -63,7 +78,9 @@ export function scenarioOf({ way, limits, ...parts }: Parts, variant: Variant): 
     targets: ['sim', 'local'],
     clients: ['mqlab'],
     exercised: limits.kinds.map((kind) => `fault:${kind}`),
-    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1 } },
+    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 12 : 3 } },
+    needs: limits.kinds.flatMap((kind) => NEEDED[kind]),
+    ...(limits.kinds.includes('kill-leader') ? { brokers: BROKERS, controllers: 1, broker: CLUSTER_SETTINGS } : {}),
     ...parts,
     variant,
     expected: variant === 'before' ? 'violated' : 'holds',
@@ -161,6 +178,30 @@ export const IDEMPOTENT_ELSEWHERE: Parts = {
   witnessTitle: 'Idempotent by name: what the broker promises depends on what the client does with its numbers',
   ...ELSEWHERE,
 };
+export const FIVE_AND_LEADER: Parts = {
+  id: 'five-in-flight-leader',
+  title: 'no idempotence, five in flight, and the leader of three brokers is killed',
+  claims: ['C36'],
+  way: clientWay({ idempotence: false, maxInFlight: 5, acks: -1 }),
+  limits: { ...LEADER_DIES, kinds: ['kill-leader'] },
+  checks: DISORDER_CHECKS,
+  exercised: [OTHER_LEADER],
+  witnessTitle: 'The leader died with both on their way, and its successor got the second one first',
+  targets: ['sim', 'external'],
+  runs: { quick: { sim: 60, external: 6 } },
+};
+export const IDEMPOTENT_LEADER: Parts = {
+  id: 'idempotent-leader',
+  title: 'idempotence, five in flight, and the leader of three brokers is killed',
+  claims: ['C35', 'C36'],
+  way: clientWay({}),
+  limits: LEADER_DIES,
+  checks: EVERY_CHECK,
+  exercised: [FAULT_IN_FLIGHT, OTHER_LEADER],
+  fixes: 'five-in-flight-leader',
+  targets: ['sim', 'external'],
+  runs: { quick: { sim: 25, external: 6 } },
+};
 export const SIX_IN_FLIGHT: Parts = {
   id: 'six-in-flight',
   title: 'idempotence, six requests in flight',
@@ -169,6 +210,7 @@ export const SIX_IN_FLIGHT: Parts = {
   limits: WINDOW,
   checks: EVERY_CHECK,
   exercised: [],
+  targets: ['sim', 'local', 'external'],
   witnessTitle: 'The sixth pushed the first out of the broker’s memory: its retry is taken for a gap',
 };
 export const FIVE_REMEMBERED: Parts = {
@@ -179,11 +221,12 @@ export const FIVE_REMEMBERED: Parts = {
   limits: WINDOW,
   checks: EVERY_CHECK,
   fixes: 'six-in-flight',
-  targets: ['sim'],
+  targets: ['sim', 'external'],
 };
 
 export const SCENARIOS: readonly Scenario<ReorderPlan>[] = [
   scenarioOf(FIVE_IN_FLIGHT, 'before'),
+  scenarioOf(FIVE_AND_LEADER, 'before'),
   scenarioOf(TODAYS_DEFAULTS, 'before'),
   scenarioOf(ONE_ELSEWHERE, 'before'),
   scenarioOf(ONE_REPEATS, 'before'),
@@ -193,5 +236,6 @@ export const SCENARIOS: readonly Scenario<ReorderPlan>[] = [
   scenarioOf(AWAIT_EACH, 'after'),
   scenarioOf(IDEMPOTENT, 'after'),
   scenarioOf(IDEMPOTENT_PROCESSES, 'after'),
+  scenarioOf(IDEMPOTENT_LEADER, 'after'),
   scenarioOf(FIVE_REMEMBERED, 'after'),
 ];

@@ -1,9 +1,9 @@
 /**
  * The external target: a cluster that the user already runs.
  *
- * Invariant: nothing of it is started, stopped or paused but by commands that the user gave, and nothing is cut: applications reach it directly, no proxy stands
- * between, since the cluster advertises its own addresses. Other faults than those are only what a scenario does itself (a commit before the effect, a
- * resend, an application that stops polling).
+ * Invariant: nothing of it is started, stopped or paused but by commands that the user gave, and no link between its nodes is touched. What is cut, lost or killed besides is this
+ * side: the application's own link to it (`app-link.ts`), where the client under test is the project's own. Foreign clients open their own sockets to the addresses that the
+ * cluster advertises, and no fault of a link is possible with them.
  */
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { addressOf } from '@mqlab/core/client/client-config.ts';
@@ -14,6 +14,7 @@ import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import type { ClientName } from '../drivers/driver.ts';
 import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
+import { AppLink, type LinkDirection } from './app-link.ts';
 import { ClusterView } from './cluster-view.ts';
 import { externalVersion } from './external-version.ts';
 import { runNodeCommand } from './node-command.ts';
@@ -35,6 +36,7 @@ const REQUEST_MS_MAX = 10_000;
 
 interface ExternalApp extends AppProcess {
   readonly guard: DriverGuard;
+  readonly link: AppLink;
 }
 
 interface ExternalNode extends TargetNode {
@@ -44,10 +46,12 @@ interface ExternalNode extends TargetNode {
 }
 
 export async function openExternalTarget(settings: TargetSettings): Promise<Target> {
-  const { bootstrap, nodeCommands = {}, brokers = 1 } = settings;
+  const { bootstrap, nodeCommands = {}, brokers = 1, client = 'mqlab' } = settings;
+  const abilities = externalAbilities(nodeCommands, client);
   if (bootstrap === undefined) throw new Error('target external needs --bootstrap-server HOST:PORT');
   const ports = realPorts();
-  if (settings.withoutBroker === true) return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands);
+  if (settings.withoutBroker === true)
+    return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands, abilities);
   const admin = new Admin(ports, { 'bootstrap.servers': bootstrap, 'default.api.timeout.ms': REQUEST_MS_MAX });
   try {
     const described = await admin.describeCluster();
@@ -61,7 +65,7 @@ export async function openExternalTarget(settings: TargetSettings): Promise<Targ
     }
     nodes.sort((a, b) => a.id - b.id);
     const version = await externalVersion(ports, addressOf(bootstrap.split(',')[0]!));
-    return new ExternalTarget(ports, bootstrap, version, nodes, nodeCommands);
+    return new ExternalTarget(ports, bootstrap, version, nodes, nodeCommands, abilities);
   } finally {
     await admin.close();
   }
@@ -75,6 +79,7 @@ class ExternalTarget implements Target {
   readonly nodes: readonly ExternalNode[];
   readonly #ports: Ports;
   readonly #commands: NodeCommands;
+  readonly #abilities: readonly Ability[];
   readonly #view: ClusterView;
   readonly #apps = new Map<string, ExternalApp>();
   readonly #lives: ExternalApp[] = [];
@@ -85,12 +90,14 @@ class ExternalTarget implements Target {
     version: string,
     nodes: readonly ExternalNode[],
     commands: NodeCommands,
+    abilities: readonly Ability[],
   ) {
     this.#ports = ports;
     this.bootstrap = bootstrap;
     this.version = version;
     this.nodes = nodes;
     this.#commands = commands;
+    this.#abilities = abilities;
     this.clock = ports.clock;
     this.#view = new ClusterView(
       ports,
@@ -100,7 +107,7 @@ class ExternalTarget implements Target {
   }
 
   can(ability: Ability): boolean {
-    return externalAbilities(this.#commands).includes(ability);
+    return this.#abilities.includes(ability);
   }
 
   async run<T>(body: () => Promise<T>, msMax = RUN_MS_MAX): Promise<T> {
@@ -116,12 +123,14 @@ class ExternalTarget implements Target {
     if (known?.alive === true) return known;
     const guard = new DriverGuard();
     const { bootstrap } = this;
-    const ports = this.#ports;
+    const link = new AppLink(this.#ports.network);
+    const ports = { ...this.#ports, network: link.network };
     const app: ExternalApp = {
       name,
       bootstrap,
       ports,
       guard,
+      link,
       get alive() {
         return guard.alive;
       },
@@ -133,8 +142,10 @@ class ExternalTarget implements Target {
     return app;
   }
 
-  crashApp(): void {
-    throw new UnsupportedByTarget('external', 'crash-app');
+  crashApp(name: string): void {
+    const { guard, link } = this.#linked(name, 'crash-app');
+    guard.kill();
+    link.kill();
   }
 
   pauseApp(): void {
@@ -170,17 +181,15 @@ class ExternalTarget implements Target {
     this.#view.drop(node.id);
   }
 
-  pauseBroker(id?: number): void {
+  async pauseBroker(id?: number): Promise<void> {
     if (!this.can('pause-broker')) throw new UnsupportedByTarget('external', 'pause-broker');
     const node = nodeMeant(this.nodes, id);
+    await runNodeCommand(this.#commands.pause!, node.id);
     node.isPaused = true;
-    runNodeCommand(this.#commands.pause!, node.id).catch(() => {
-      node.isPaused = false;
-    });
   }
 
-  resumeBroker(id?: number): void {
-    void this.#resume(nodeMeant(this.nodes, id));
+  resumeBroker(id?: number): Promise<void> {
+    return this.#resume(nodeMeant(this.nodes, id));
   }
 
   cutNodes(): void {
@@ -203,18 +212,20 @@ class ExternalTarget implements Target {
 
   freeDisk(): void {}
 
-  cutLink(): void {
-    throw new UnsupportedByTarget('external', 'cut-link');
+  cutLink(app: string, direction: LinkDirection = 'both', id?: number): void {
+    this.#linked(app, 'cut-link').link.cut(direction, this.#addressOf(id));
   }
 
-  healLink(): void {}
-
-  dropNextResponse(): void {
-    throw new UnsupportedByTarget('external', 'drop-response');
+  healLink(app: string, id?: number): void {
+    this.#linked(app, 'cut-link').link.heal(this.#addressOf(id));
   }
 
-  breakLink(): void {
-    throw new UnsupportedByTarget('external', 'cut-link');
+  dropNextResponse(app: string): void {
+    this.#linked(app, 'drop-response').link.loseNextAnswer();
+  }
+
+  breakLink(app: string): void {
+    this.#linked(app, 'cut-link').link.breakAll();
   }
 
   partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
@@ -226,6 +237,7 @@ class ExternalTarget implements Target {
   }
 
   async heal(): Promise<void> {
+    for (const { link } of this.#lives) link.heal();
     await Promise.all(this.nodes.map((node) => this.#resume(node)));
     await Promise.all(this.nodes.map((node) => this.startBroker(node.id)));
   }
@@ -233,8 +245,20 @@ class ExternalTarget implements Target {
   async close(): Promise<void> {
     this.#view.close();
     await Promise.all(this.#lives.map((app) => app.guard.close()));
+    await Promise.all(this.#lives.map((app) => app.link.close()));
     // A run that failed must not leave the user's cluster down.
     await this.heal();
+  }
+
+  #addressOf(id: number | undefined): Address | undefined {
+    return id === undefined ? undefined : nodeMeant(this.nodes, id).address;
+  }
+
+  #linked(name: string, ability: Ability): ExternalApp {
+    if (!this.can(ability)) throw new UnsupportedByTarget('external', ability);
+    const app = this.#apps.get(name);
+    if (app === undefined) throw new Error(`no application process ${name}`);
+    return app;
   }
 
   async #resume(node: ExternalNode): Promise<void> {

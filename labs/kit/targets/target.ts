@@ -46,6 +46,8 @@ export interface TargetSettings {
   readonly bootstrap?: string;
   /** external: the user's commands. */
   readonly nodeCommands?: NodeCommands;
+  /** external: the client under test. Default: the project's own. */
+  readonly client?: ClientName;
   /** sim: told when a cluster breaks one of its invariants, in the step in which it does. */
   readonly onInvariant?: (violation: InvariantViolation) => void;
 }
@@ -131,8 +133,8 @@ export interface Target {
   powerCutBroker(ids?: number | readonly number[]): Promise<void>;
   /** Resolves when clients can connect, or when the node was ended meanwhile; at once when it runs. */
   startBroker(id?: number): Promise<void>;
-  pauseBroker(id?: number): void;
-  resumeBroker(id?: number): void;
+  pauseBroker(id?: number): void | Promise<void>;
+  resumeBroker(id?: number): void | Promise<void>;
   /** Bytes between two nodes stop, without either being told. `a-to-b`: only those on that way. */
   cutNodes(a: number, b: number, direction?: NodeDirection): void;
   healNodes(a: number, b: number): void;
@@ -158,9 +160,13 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** What the user's commands make possible on their cluster. */
-export function externalAbilities({ kill, start, pause, resume }: NodeCommands): readonly Ability[] {
+/** What is possible on the user's cluster: with its nodes what their commands do; on this side, what the own client's link allows. */
+export function externalAbilities(
+  { kill, start, pause, resume }: NodeCommands,
+  client: ClientName = 'mqlab',
+): readonly Ability[] {
   return [
+    ...(client === 'mqlab' ? (['cut-link', 'drop-response', 'crash-app'] as const) : []),
     ...(kill === undefined || start === undefined ? [] : (['kill-broker'] as const)),
     ...(pause === undefined || resume === undefined ? [] : (['pause-broker'] as const)),
   ];
