@@ -10,6 +10,8 @@ import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf, type PlannedFlight } from '../kit/flights.ts';
 import type { RunContext } from '../kit/lab.ts';
 import { FaultSchedule } from '../kit/plan.ts';
+import { makeAfresh } from '../kit/send-flights.ts';
+import type { Target } from '../kit/targets/target.ts';
 import { makeTopic, openWriter, type Setup } from './app/writer.ts';
 import { LAG_MS, SESSION_MS } from './cluster.ts';
 import { type AcksPlan, faultsOf } from './plan.ts';
@@ -49,14 +51,15 @@ export interface RunReport {
 export async function runAcks(
   plan: AcksPlan,
   context: RunContext,
-  setups: readonly Setup[],
+  wanted: readonly Setup[],
   options: RunOptions = {},
 ): Promise<RunReport> {
+  const setups = wanted.map((setup) => onNodesOf(context.target, setup));
   const { target, recorder, client, input } = context;
   const { answerMs = ANSWER_MS[target.kind], settleMs = SETTLE_MS, isWatched = true } = options;
   const app = target.app('p1');
   const driver = app.client(client);
-  for (const setup of setups) await makeTopic(app, target.bootstrap, setup);
+  for (const setup of setups) await makeAfresh(app, target, setup.topic, () => makeTopic(app, target.bootstrap, setup));
   const writers: Writer[] = [];
   for (const setup of setups) {
     const watch = isWatched ? new ReplicaWatch(target, setup.topic, setups.length === 1 ? recorder : null) : null;
@@ -95,6 +98,12 @@ export async function runAcks(
     { client },
   );
   return { watches: new Map(writers.flatMap(({ setup, watch }) => (watch === null ? [] : [[setup.topic, watch]]))) };
+}
+
+/** The user's cluster numbers its brokers in its own way. */
+function onNodesOf({ nodes }: Target, setup: Setup): Setup {
+  const brokers = nodes.filter(({ isBroker }) => isBroker);
+  return { ...setup, replicas: setup.replicas.map((number) => brokers[number - 1]!.id) };
 }
 
 const NOTHING: Pick<ReplicaWatch, 'leader' | 'now'> = { leader: null, now: new Map() };

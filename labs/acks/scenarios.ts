@@ -11,6 +11,7 @@ import { inconsistentOffset } from '../kit/checkers/inconsistent-offset.ts';
 import { lostWrite } from '../kit/checkers/lost-write.ts';
 import type { ClientName } from '../kit/drivers/driver.ts';
 import type { Scenario, Variant } from '../kit/lab.ts';
+import { isNodeFault } from '../kit/node-faults.ts';
 import type { TargetKind } from '../kit/targets/target.ts';
 import { ALL_REPLICAS, SAFE, type Setup, TOPIC } from './app/writer.ts';
 import { BROKER_SETTINGS, BROKERS, CONTROLLERS } from './cluster.ts';
@@ -59,7 +60,7 @@ export function scenarioOf(parts: Parts, variant: Variant): Scenario<AcksPlan> {
     controllers: CONTROLLERS,
     broker: BROKER_SETTINGS,
     invariants: isBefore ? LOSS_IS_LEGAL : INVARIANT_NAMES,
-    needs: ['kill-broker', 'cut-nodes'],
+    needs: limits.groups.flatMap(({ kinds }) => kinds.filter(isNodeFault)),
     ...(witnessTitle === undefined ? {} : { witnessTitle }),
     ...(fixes === undefined ? {} : { fixes }),
     ...(fixesAlso === undefined ? {} : { fixesAlso }),
@@ -138,6 +139,21 @@ const LAST_STANDING: PlanLimits = {
   sendsMin: 2,
   pausesMs: [0, 20],
 };
+/** What commands can do to brokers that nobody here started: the followers stand still, and then the leader is killed. */
+const LEADER_DIES_AHEAD: PlanLimits = {
+  groups: [
+    { kinds: ['pause-broker'], nodes: ['followers'], stepMax: 0 },
+    { kinds: ['kill-broker'], nodes: ['leader'], stepMin: 1, stepMax: 1 },
+  ],
+  sendsMax: 2,
+  pausesMs: [0],
+};
+const KILLED_AND_PAUSED: PlanLimits = {
+  groups: [
+    { kinds: ['pause-broker'], nodes: ['followers', 'leader', 3] },
+    { kinds: ['kill-broker'], nodes: ['leader', 'follower'], countMax: 2 },
+  ],
+};
 const KILLS: PlanLimits = {
   groups: [
     ALONE,
@@ -179,6 +195,16 @@ export const ACKS_1: Parts = {
   witnessTitle: 'acks=1: the leader answered, and died before anybody had fetched the record',
   targets: ['sim', 'local'],
   clients: ['mqlab', 'platformatic'],
+};
+export const ACKS_1_AHEAD: Parts = {
+  id: 'acks-1-ahead',
+  title: 'acks=1, and the leader is killed while its followers stand still',
+  claims: ['C26'],
+  setup: { ...DEFAULTS, acks: 1 },
+  limits: LEADER_DIES_AHEAD,
+  witnessTitle: 'acks=1: the leader answered while its followers stood still, and then it died',
+  targets: ['external'],
+  runs: { quick: { external: 8 } },
 };
 export const MIN_IN_SYNC_1: Parts = {
   id: 'all-min-1',
@@ -242,7 +268,7 @@ export const SAFE_PARTS: Parts = {
   exercised: ['fault:kill-broker', 'fault:pause-broker', 'fault:cut-nodes', GOALS.elected, GOALS.refused],
   fixes: 'acks-1',
   fixesAlso: ['acks-0', 'all-min-1', 'unclean'],
-  runs: { quick: { sim: 100 } },
+  runs: { quick: { sim: 60 } },
 };
 export const SAFE_PROCESSES: Parts = {
   ...SAFE_PARTS,
@@ -253,6 +279,17 @@ export const SAFE_PROCESSES: Parts = {
   fixesAlso: [],
   targets: ['local'],
   runs: { quick: { local: 1 } },
+};
+export const SAFE_OUTSIDE: Parts = {
+  id: 'safe-outside',
+  title: 'acks=all, three replicas, min.insync.replicas=2, no unclean election: brokers killed and standing still',
+  claims: ['C26', 'C29'],
+  setup: SAFE,
+  limits: KILLED_AND_PAUSED,
+  exercised: ['fault:kill-broker', 'fault:pause-broker'],
+  fixes: 'acks-1-ahead',
+  targets: ['external'],
+  runs: { quick: { external: 4 } },
 };
 export const SAFE_POWER: Parts = {
   id: 'safe-power',
@@ -289,6 +326,7 @@ export const FLUSH: Parts = {
 export const BEFORE: readonly Parts[] = [
   ACKS_0,
   ACKS_1,
+  ACKS_1_AHEAD,
   MIN_IN_SYNC_1,
   ONE_REPLICA,
   UNCLEAN,
@@ -296,7 +334,7 @@ export const BEFORE: readonly Parts[] = [
   POWER_IN_TURN,
   LAST,
 ];
-export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_PROCESSES, SAFE_POWER, MIN_1_KILLS, FLUSH];
+export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_PROCESSES, SAFE_OUTSIDE, SAFE_POWER, MIN_1_KILLS, FLUSH];
 
 export const SCENARIOS: readonly Scenario<AcksPlan>[] = [
   ...BEFORE.map((parts) => scenarioOf(parts, 'before')),

@@ -111,7 +111,7 @@ export const FAILOVER: Parts = {
   limits: SOME_KILL,
   exercised: [GOALS.unheard, GOALS.replaced],
   witnessTitle: 'On every replica before the leader died, and once more at its successor',
-  runs: { quick: { sim: 60, local: 2, external: 3 } },
+  runs: { quick: { sim: 60, local: 2, external: 6 } },
   ...REAL,
 };
 export const RESTART: Parts = {

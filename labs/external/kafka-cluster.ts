@@ -17,7 +17,8 @@ import { freePorts } from '@mqlab/core/cli/free-ports.ts';
 import { kafkaClasspath } from '@mqlab/core/test/foreign/java.ts';
 
 const BROKERS_DEFAULT = 3;
-const START_MS_MAX = 300_000;
+/** Before the lab's patience with a command is over. */
+const START_MS_MAX = 110_000;
 const END_MS_MAX = 60_000;
 const LOOK_MS = 50;
 const STARTED = 'Kafka Server started';

@@ -8,7 +8,7 @@ import type { AdminDriver } from './drivers/driver.ts';
 import { flightsOf, type PlannedFlight } from './flights.ts';
 import type { RunContext } from './lab.ts';
 import type { PlannedRecord } from './plan.ts';
-import type { Target } from './targets/target.ts';
+import type { AppProcess, Target } from './targets/target.ts';
 
 const ATTEMPT_MS = 200;
 const ATTEMPTS_MAX = 25;
@@ -29,19 +29,41 @@ export async function freshTopic(
   partitions: number,
   { configs, replicas }: TopicShape = {},
 ): Promise<void> {
-  if (target.kind !== 'external') return admin.createTopic(topic, partitions, configs, replicas);
+  const make = (): Promise<void> => admin.createTopic(topic, partitions, configs, replicas);
+  if (target.kind !== 'external') return make();
+  await afterDeletion(admin, target, topic, make);
+  // A cluster that is under way tells its nodes one by one.
+  for (let partition = 0; partition < partitions; partition++) await whenInSync(target, topic, partition);
+}
+
+/** As `freshTopic`, for who makes the topic in a way of their own. */
+export async function makeAfresh(
+  app: AppProcess,
+  target: Target,
+  topic: string,
+  make: () => Promise<void>,
+): Promise<void> {
+  if (target.kind !== 'external') return make();
+  const admin = await app.client('mqlab').admin();
+  await afterDeletion(admin, target, topic, make);
+  await admin.close();
+}
+
+async function afterDeletion(
+  admin: AdminDriver,
+  target: Target,
+  topic: string,
+  make: () => Promise<void>,
+): Promise<void> {
   await admin.deleteTopic(topic).catch(() => {});
   for (let attempt = 1; ; attempt++) {
     await sleep(target.clock, ATTEMPT_MS);
     try {
-      await admin.createTopic(topic, partitions, configs, replicas);
-      break;
+      return await make();
     } catch (error) {
       if (attempt === ATTEMPTS_MAX) throw error;
     }
   }
-  // A cluster that is under way tells its nodes one by one.
-  for (let partition = 0; partition < partitions; partition++) await whenInSync(target, topic, partition);
 }
 
 /** Until a partition has a leader, and all its replicas are in sync. */

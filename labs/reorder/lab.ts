@@ -84,7 +84,7 @@ export const lab: Lab = {
   clients: CLIENTS,
   code: excerpts,
   limits: [
-    'One broker: what a change of leader does to the requests in flight (some refused, later ones taken) is not among the faults yet. The broken connection and the killed broker have the same effect on the client: it must send again.',
+    'Where the leader dies, three brokers have a controller of their own that no fault hits, and sessions are shorter than Kafka’s default of 9 s. A leader that hands over while it lives, and refuses what still comes, is not among the faults.',
     'A request that was given up is gone here. On a real network it may still arrive, after its own retry; without idempotence that is one more way to disorder, with one in flight too.',
     'The window of six belongs to a producer written for this lab, since clients refuse the setting. What it does about a refused sequence is what Kafka’s own client does.',
     'Faults last milliseconds and retries come after at most a second or two. Longer outages, in which the client gives up and the application sends again, belong to the lab on duplicates.',

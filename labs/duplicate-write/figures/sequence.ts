@@ -191,7 +191,7 @@ function eventsOf(recorder: Recorder): TimelineEvent[] {
 
 const FAULT_WORDS: Readonly<Record<string, string>> = {
   'drop-response': 'its next answer will be lost',
-  'kill-broker': 'who has its record is about to die',
+  'kill-broker': 'the leader is about to die',
   'crash-app': 'is killed',
 };
 
