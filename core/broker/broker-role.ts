@@ -65,6 +65,8 @@ export class BrokerRole {
   readonly directories: ReplicaDirectories;
   private readonly applier: MetadataApplier;
   private readonly links: NodeLinks;
+  private readonly fetchers: ReplicaFetchers;
+  private fetchersPerBroker: number;
   private readonly changes: AlterPartitionChannel;
   private readonly logManager: LogManager;
 
@@ -83,6 +85,17 @@ export class BrokerRole {
     });
     const { links } = this;
     this.changes = new AlterPartitionChannel({ clock, gateway, nodeId, brokerEpoch });
+    const fetchers = new ReplicaFetchers({
+      clock,
+      nodeId,
+      brokerEpoch,
+      send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
+      settings: fetcherSettingsOf(config),
+      fetchersPerBroker: () => settings.number('num.replica.fetchers'),
+      onProblem,
+    });
+    this.fetchers = fetchers;
+    this.fetchersPerBroker = settings.number('num.replica.fetchers');
     const replicas = new ReplicaManager(
       nodeId,
       {
@@ -92,15 +105,7 @@ export class BrokerRole {
       },
       {
         clock,
-        fetchers: new ReplicaFetchers({
-          clock,
-          nodeId,
-          brokerEpoch,
-          send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
-          settings: fetcherSettingsOf(config),
-          fetchersPerBroker: () => settings.number('num.replica.fetchers'),
-          onProblem,
-        }),
+        fetchers,
         brokers: brokersView(image),
         changer: this.changes,
         brokerEpoch,
@@ -230,6 +235,10 @@ export class BrokerRole {
   apply(): void {
     this.applier.apply();
     this.directories.assign();
+    const fetchersPerBroker = this.services.settings.number('num.replica.fetchers');
+    if (fetchersPerBroker === this.fetchersPerBroker) return;
+    this.fetchersPerBroker = fetchersPerBroker;
+    this.fetchers.resize();
   }
 
   *views(): Generator<LogView> {

@@ -144,6 +144,7 @@ export class MetadataNode {
     this.gateway = new ControllerGateway({
       clock,
       nodeId,
+      isAlone,
       leader: () => quorum.leader,
       isActiveHere: () => controller.isActive,
       handleHere: (frame) => this.handleHere(frame),

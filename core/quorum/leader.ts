@@ -1,3 +1,4 @@
+import { ZERO_UUID } from '../protocol/writer.ts';
 import { Outbox } from './outbox.ts';
 import type { VoterSet } from './voters.ts';
 
@@ -147,5 +148,5 @@ export class LeaderRole {
 }
 
 function newReplica(): Replica {
-  return { endOffset: -1, lastFetchMs: -1, lastCaughtUpMs: -1, leaderEndOffset: -1, directoryId: '' };
+  return { endOffset: -1, lastFetchMs: -1, lastCaughtUpMs: -1, leaderEndOffset: -1, directoryId: ZERO_UUID };
 }

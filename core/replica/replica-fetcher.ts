@@ -35,6 +35,8 @@ export interface FetcherOptions {
   onProblem(message: string): void;
 }
 
+const PATIENCE_MS = 100;
+
 type PartitionAnswer = ResponseOf<typeof Fetch>['responses'][number]['partitions'][number];
 
 interface Followed {
@@ -61,6 +63,9 @@ export class ReplicaFetcher {
   private isClosed = false;
   /** The last request failed: told once, not at each try. */
   private isBroken = false;
+  /** Partitions that wait for the device, and until when the others wait with them. */
+  private settling = 0;
+  private patientUntilMs = 0;
   private timer: Timer | null = null;
   private wake: (() => void) | null = null;
 
@@ -119,7 +124,9 @@ export class ReplicaFetcher {
   private async run(): Promise<void> {
     while (!this.isClosed) {
       const asked = this.ready();
-      if (asked.size === 0) await this.rest(this.msUntilReady());
+      const patienceMs = this.msUntilSettled();
+      if (patienceMs > 0) await this.rest(patienceMs);
+      else if (asked.size === 0) await this.rest(this.msUntilReady());
       else await this.fetch(asked);
     }
   }
@@ -140,6 +147,14 @@ export class ReplicaFetcher {
       if (each.stoppedBy === null && !each.isSettling) waitMs = Math.min(waitMs, Math.max(0, each.readyAtMs - nowMs));
     }
     return waitMs;
+  }
+
+  /**
+   * Who waits for the device is waited for, a moment: a request for the others alone may lie at the leader for replica.fetch.wait.max.ms, and
+   * only the next one says that the records are on the device. A device that takes longer holds up nobody else.
+   */
+  private msUntilSettled(): number {
+    return this.settling === 0 ? 0 : Math.max(0, this.patientUntilMs - this.options.clock.monotonic());
   }
 
   private async fetch(asked: ReadonlyMap<string, Followed>): Promise<void> {
@@ -247,13 +262,18 @@ export class ReplicaFetcher {
   /** Not asked for before `done`. */
   private settle(one: Followed, done: Promise<void>): void {
     one.isSettling = true;
-    done.then(
-      () => {
-        one.isSettling = false;
+    if (this.settling++ === 0) this.patientUntilMs = this.options.clock.monotonic() + PATIENCE_MS;
+    done
+      .then(
+        () => {
+          one.isSettling = false;
+        },
+        (error: unknown) => this.stop(one, messageOf(error)),
+      )
+      .finally(() => {
+        this.settling--;
         this.wakeUp();
-      },
-      (error: unknown) => this.stop(one, messageOf(error)),
-    );
+      });
   }
 
   /**

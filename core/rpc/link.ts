@@ -22,6 +22,8 @@ export interface LinkOptions {
   /** How long an attempt may take; grows with failures in a row up to the maximum. */
   readonly setupTimeoutMs: number;
   readonly setupTimeoutMsMax: number;
+  /** How long the versions of a new connection may take to come; left out: as long as a request. */
+  readonly versionsTimeoutMs?: number;
   /** An idle connection this old is made anew before use; −1: never. */
   readonly idleMsMax: number;
 }
@@ -84,8 +86,22 @@ export class Link {
     body: RequestInput<Api<Req, Res>>,
     options?: SendOptions,
   ): Promise<ResponseOf<Api<Req, Res>>> {
-    const connection = this.fresh() ?? (await this.connect());
+    const connection = this.fresh() ?? (await this.connectWithin(options?.timeoutMs));
     return connection.send(api, body, options);
+  }
+
+  /** The caller's time bounds the connecting too; the attempt goes on for those who come later. */
+  private connectWithin(timeoutMs: number | undefined): Promise<RpcClient> {
+    if (timeoutMs === undefined) return this.connect();
+    return new Promise((resolve, reject) => {
+      const timer = this.ports.clock.setTimer(timeoutMs, () => {
+        const { host, port } = this.address;
+        reject(new RpcError('connect-failed', 'not-sent', `no connection to ${host}:${port} within ${timeoutMs} ms`));
+      });
+      this.connect()
+        .finally(() => timer.cancel())
+        .then(resolve, reject);
+    });
   }
 
   close(): void {
@@ -115,12 +131,14 @@ export class Link {
     if (this.backoffLeftMs > 0) await this.wait(this.backoffLeftMs);
     if (this.closed) throw this.closedError();
     const { clock, random } = this.ports;
-    const { clientId, requestTimeoutMs, inFlightMax, reconnectBackoffMs, reconnectBackoffMsMax } = this.options;
+    const { clientId, requestTimeoutMs, versionsTimeoutMs, inFlightMax, reconnectBackoffMs, reconnectBackoffMsMax } =
+      this.options;
     try {
       const connection = await RpcClient.connect(this.ports, this.address, {
         clientId,
         connectTimeoutMs: this.setupTimeoutMs(),
         requestTimeoutMs,
+        versionsTimeoutMs,
         inFlightMax,
         pendingMax: PENDING_MAX,
       });

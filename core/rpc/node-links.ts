@@ -23,6 +23,7 @@ const DEFAULTS: LinkOptions = {
   reconnectBackoffMsMax: 500,
   setupTimeoutMs: 2_000,
   setupTimeoutMsMax: 5_000,
+  versionsTimeoutMs: 2_000,
   idleMsMax: 300_000,
 };
 

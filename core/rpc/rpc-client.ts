@@ -23,6 +23,8 @@ export interface RpcClientOptions {
   readonly clientId: string | null;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** For the versions, which come before every request; left out: as for a request. */
+  readonly versionsTimeoutMs?: number | undefined;
   /** Requests on the wire without an answer; further ones wait here. */
   readonly inFlightMax: number;
   /** Requests that wait for a place on the wire; beyond it `busy`. */
@@ -217,7 +219,7 @@ export class RpcClient {
   }
 
   private askVersions(version: number, body: RequestInput<typeof ApiVersions>) {
-    return this.call(ApiVersions, version, body, undefined, (frame) => {
+    return this.call(ApiVersions, version, body, this.options.versionsTimeoutMs, (frame) => {
       // The error code stands first in every version: 35 means that the rest is v0.
       const refused = frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION;
       return decodeResponse(ApiVersions, refused ? 0 : version, frame);

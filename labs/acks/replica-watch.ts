@@ -9,7 +9,8 @@ import type { Recorder } from '../kit/history.ts';
 import type { Target, TargetNode } from '../kit/targets/target.ts';
 
 export interface ReplicaState {
-  readonly timeMs: number;
+  /** On the target's monotonic clock. */
+  readonly atMs: number;
   readonly node: number;
   /** Null: its process is down. */
   readonly view: Pick<LogView, 'isLeader' | 'leaderEpoch' | 'logEndOffset' | 'highWatermark'> | null;
@@ -29,7 +30,6 @@ export class ReplicaWatch {
   readonly #target: Target;
   readonly #topic: string;
   readonly #recorder: Recorder | null;
-  readonly #began: number;
   readonly #last = new Map<number, string>();
   readonly #now = new Map<number, ReplicaState>();
   #timer: Timer | null = null;
@@ -39,7 +39,6 @@ export class ReplicaWatch {
     this.#target = target;
     this.#topic = topic;
     this.#recorder = recorder;
-    this.#began = target.clock.monotonic();
     if (target.kind === 'sim') this.#tick();
   }
 
@@ -81,8 +80,7 @@ export class ReplicaWatch {
     if (this.#last.get(id) === text) return;
     const isFirst = !this.#last.has(id);
     this.#last.set(id, text);
-    const timeMs = this.#target.clock.monotonic() - this.#began;
-    const state = { timeMs, node: id, view, inSyncReplicas: isr };
+    const state = { atMs: this.#target.clock.monotonic(), node: id, view, inSyncReplicas: isr };
     this.#now.set(id, state);
     if (this.states.length < STATES_MAX) this.states.push(state);
     if (!isFirst) this.#note(state);

@@ -26,6 +26,8 @@ export const GOALS = {
 
 /** For an answer, before the next thing happens: time for followers to leave the in-sync replicas. */
 const ANSWER_MS = { sim: 2 * LAG_MS, local: 4 * LAG_MS, external: 4 * LAG_MS } as const;
+/** Until brokers know what the controller has just decided: faults ask them who is in sync. */
+const HEARSAY_MS = 20;
 /** After the last record, for elections. */
 const SETTLE_MS = 1.3 * SESSION_MS;
 /** For what waits to be acknowledged, and for replicas to be in sync again. */
@@ -79,6 +81,7 @@ export async function runAcks(
     await schedule.step();
     if (pauseMs > 0) await sleep(target.clock, pauseMs);
     await Promise.all(writers.map((writer) => writer.send(flights[at]!, writers.length > 1, answerMs)));
+    await sleep(target.clock, HEARSAY_MS);
   }
   await schedule.step();
   await sleep(target.clock, settleMs);

@@ -192,7 +192,6 @@ export const ACKS_1: Parts = {
   claims: ['C26'],
   setup: { ...DEFAULTS, acks: 1 },
   limits: LEADER_DIES,
-  exercised: [GOALS.behind],
   witnessTitle: 'acks=1: the leader answered, and died before anybody had fetched the record',
   targets: ['sim', 'local'],
   clients: ['mqlab', 'platformatic'],
@@ -269,8 +268,17 @@ export const SAFE_PARTS: Parts = {
   exercised: ['fault:kill-broker', 'fault:pause-broker', 'fault:cut-nodes', GOALS.elected, GOALS.refused],
   fixes: 'acks-1',
   fixesAlso: ['acks-0', 'all-min-1', 'unclean'],
-  targets: ['sim', 'local'],
-  runs: { quick: { sim: 100, local: 1 } },
+  runs: { quick: { sim: 60 } },
+};
+export const SAFE_PROCESSES: Parts = {
+  ...SAFE_PARTS,
+  id: 'safe-processes',
+  title: 'the same setup on real processes: the leader is killed with its followers cut off',
+  limits: LEADER_DIES,
+  exercised: ['fault:kill-broker'],
+  fixesAlso: [],
+  targets: ['local'],
+  runs: { quick: { local: 1 } },
 };
 export const SAFE_OUTSIDE: Parts = {
   id: 'safe-outside',
@@ -291,7 +299,7 @@ export const SAFE_POWER: Parts = {
   limits: POWER_OF_ONE,
   exercised: ['fault:power-cut', 'fault:power-cut leader'],
   fixes: 'one-replica',
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 export const MIN_1_KILLS: Parts = {
   id: 'all-min-1-kills',
@@ -301,7 +309,7 @@ export const MIN_1_KILLS: Parts = {
   limits: KILLS,
   exercised: ['fault:kill-broker', GOALS.alone],
   fixes: 'acks-1',
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 export const FLUSH: Parts = {
   id: 'flush',
@@ -312,7 +320,7 @@ export const FLUSH: Parts = {
   exercised: ['fault:power-cut', 'fault:power-cut all'],
   fixes: 'common-power-cut',
   fixesAlso: ['power-cuts-in-turn', 'last-standing', 'one-replica', 'all-min-1'],
-  runs: { quick: { sim: 40 } },
+  runs: { quick: { sim: 24 } },
 };
 
 export const BEFORE: readonly Parts[] = [
@@ -326,7 +334,7 @@ export const BEFORE: readonly Parts[] = [
   POWER_IN_TURN,
   LAST,
 ];
-export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_OUTSIDE, SAFE_POWER, MIN_1_KILLS, FLUSH];
+export const AFTER: readonly Parts[] = [SAFE_PARTS, SAFE_PROCESSES, SAFE_OUTSIDE, SAFE_POWER, MIN_1_KILLS, FLUSH];
 
 export const SCENARIOS: readonly Scenario<AcksPlan>[] = [
   ...BEFORE.map((parts) => scenarioOf(parts, 'before')),

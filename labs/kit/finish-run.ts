@@ -10,6 +10,8 @@ import type { Target } from './targets/target.ts';
 export interface FinishOptions {
   readonly client: ClientName;
   readonly committedOnly?: boolean;
+  /** Markers of transactions may stand at the end, which nobody returns: silence ends the reading there too. */
+  readonly mayEndInMarkers?: boolean;
   /** No record for this long before the end of a partition is an error: the target's time. */
   readonly readMsMax?: number;
 }
@@ -76,7 +78,7 @@ async function readWhole(
   consumer: ConsumerDriver,
   target: Target,
   logs: readonly OpenLog[],
-  { readMsMax = READ_MS_MAX, committedOnly = false }: FinishOptions,
+  { readMsMax = READ_MS_MAX, committedOnly = false, mayEndInMarkers = committedOnly }: FinishOptions,
 ): Promise<void> {
   const logOf = new Map(logs.map((log) => [partitionName(log.topic, log.partition), log]));
   const isWhole = ({ records, end }: OpenLog): boolean => (records.at(-1)?.offset ?? -1) >= end - 1;
@@ -89,7 +91,7 @@ async function readWhole(
     const now = target.clock.monotonic();
     if (polled.length > 0) heard = now;
     // The last offsets may hold control records, which no client returns: silence ends the reading then.
-    else if (committedOnly && now - heard > 10 * POLL_MS_MAX) break;
+    else if (mayEndInMarkers && now - heard > 10 * POLL_MS_MAX) break;
     else if (now - heard > readMsMax) {
       const { topic, partition, records, end } = logs.find((log) => !isWhole(log))!;
       const at = records.at(-1)?.offset ?? 'the beginning';

@@ -50,6 +50,8 @@ export interface RunLabOptions {
   readonly nodeCommands?: NodeCommands;
   readonly workers?: number;
   readonly budgetMs?: number;
+  /** For searching beyond what is promised. Default: its share of the budget. */
+  readonly searchMsMax?: number;
   readonly onProgress?: (progress: LabProgress) => void;
   /** URL of the lab's module, where it is not one of the registry. */
   readonly module?: string;
@@ -117,7 +119,7 @@ export class LabRunner {
   search(pool: CampaignPool | undefined): Promise<void> {
     return this.#phase(async (began) => {
       const jobs = this.#jobsOn((target) => target === 'sim');
-      const searchMs = this.#budgetMs * SHARES.search;
+      const searchMs = Math.min(this.#budgetMs * SHARES.search, this.#options.searchMsMax ?? Number.POSITIVE_INFINITY);
       for (const [done, at] of jobs.entries()) {
         const left = jobs.slice(done).reduce((sum, job) => sum + weightOf(this.#jobs[job]!), 0);
         // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
@@ -172,9 +174,10 @@ export class LabRunner {
       seed: this.#seed,
       input: this.#input,
       options: options ?? {},
-      open: (kind, broker) =>
+      open: (kind, broker, cluster = {}) =>
         openTarget(kind, {
           seed: this.#seed,
+          ...cluster,
           ...(broker === undefined ? {} : { broker }),
           ...(bootstrap === undefined ? {} : { bootstrap }),
         }),

@@ -23,7 +23,7 @@ import type { InvariantName } from './checkers/finding.ts';
 import type { ClientName } from './drivers/driver.ts';
 import type { Recorder } from './history.ts';
 import type { InputRecord } from './input.ts';
-import type { Ability, Target, TargetKind } from './targets/target.ts';
+import type { Ability, Target, TargetKind, TargetSettings } from './targets/target.ts';
 import type { Conclusion } from './verdict.ts';
 
 export type Profile = 'quick' | 'full';
@@ -73,8 +73,8 @@ export interface Scenario<Plan = unknown> {
   readonly withoutBroker?: boolean;
   /** Faults without which it says nothing: it runs on the user's cluster only where the user gave commands for them. */
   readonly needs?: readonly Ability[];
-  /** Default: 1. */
-  readonly brokers?: number;
+  /** Default: 1. A plan may say it. */
+  readonly brokers?: number | ((plan: Plan) => number);
   /** Controllers of their own; 0, the default: the brokers are the controllers. */
   readonly controllers?: number;
   /** Racks of the brokers in order, from the first again when there are fewer. */
@@ -83,8 +83,8 @@ export interface Scenario<Plan = unknown> {
   readonly diskBytes?: number;
   /** Invariants that are watched in the simulator after every step. Default: all of them in a cluster, none of a single broker. */
   readonly invariants?: readonly InvariantName[];
-  /** Settings of every broker under test. */
-  readonly broker?: Readonly<Record<string, string>>;
+  /** Settings of every broker under test. A plan may say them. */
+  readonly broker?: Readonly<Record<string, string>> | ((plan: Plan) => Readonly<Record<string, string>>);
   /** Why it is so and where it broke, in a sentence: the head of a witness. */
   readonly witnessTitle?: string;
 }
@@ -97,7 +97,11 @@ export interface FigureContext {
   readonly input: readonly InputRecord[];
   readonly options: Readonly<Record<string, string>>;
   /** Opens a target for measuring; the caller closes it. */
-  readonly open: (kind: TargetKind, broker?: Readonly<Record<string, string>>) => Promise<Target>;
+  readonly open: (
+    kind: TargetKind,
+    broker?: Readonly<Record<string, string>>,
+    cluster?: Pick<TargetSettings, 'brokers' | 'controllers' | 'racks'>,
+  ) => Promise<Target>;
   /** Time by which figures should be done, on performance.now()'s scale. */
   readonly deadline: number;
   readonly progress: (text: string) => void;

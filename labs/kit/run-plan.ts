@@ -54,7 +54,7 @@ export async function runPlan<Plan>(scenario: Scenario<Plan>, plan: Plan, settin
     if (recorder === null) early.push(violation);
     else recorder.note('kit', { type: 'invariant', ...violation });
   };
-  const target = await open(settings.target, targetSettings(scenario, settings, onInvariant));
+  const target = await open(settings.target, targetSettings(scenario, plan, settings, onInvariant));
   try {
     const began = target.clock.monotonic();
     const history = new Recorder(() => target.clock.monotonic() - began);
@@ -87,17 +87,20 @@ function judge(scenario: Pick<Scenario, 'checks'>, recorder: Recorder, version: 
   };
 }
 
-type TargetWishes = Pick<
-  Scenario,
+type TargetWishes<Plan> = Pick<
+  Scenario<Plan>,
   'brokers' | 'controllers' | 'racks' | 'broker' | 'withoutBroker' | 'invariants' | 'diskBytes'
 >;
 
-function targetSettings(
-  scenario: TargetWishes,
+function targetSettings<Plan>(
+  scenario: TargetWishes<Plan>,
+  plan: Plan,
   settings: RunSettings,
   onInvariant: (violation: InvariantViolation) => void,
 ): TargetSettings {
-  const { brokers = 1, controllers = 0, racks, broker, withoutBroker, diskBytes } = scenario;
+  const { controllers = 0, racks, withoutBroker, diskBytes } = scenario;
+  const broker = typeof scenario.broker === 'function' ? scenario.broker(plan) : scenario.broker;
+  const brokers = typeof scenario.brokers === 'function' ? scenario.brokers(plan) : (scenario.brokers ?? 1);
   const watched = scenario.invariants ?? (brokers > 1 || controllers > 0 ? INVARIANT_NAMES : []);
   const { bootstrap, nodeCommands, client } = settings;
   return {

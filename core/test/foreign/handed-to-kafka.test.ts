@@ -51,6 +51,19 @@ async function readOn(bootstrap: string, count: number): Promise<string[]> {
   return seen.sort();
 }
 
+/** Both partitions from their beginning. */
+async function readWhole(bootstrap: string): Promise<string[]> {
+  const consumer = new Consumer(realPorts(), { 'bootstrap.servers': bootstrap });
+  const all = [0, 1].map((partition) => ({ topic: TOPIC, partition }));
+  consumer.assign(all);
+  consumer.seekToBeginning(all);
+  const count = [...(await consumer.endOffsets(all)).values()].reduce((sum, end) => sum + end, 0);
+  const seen: string[] = [];
+  while (seen.length < count) for (const { value } of await consumer.poll(500)) seen.push(value!.toString());
+  await consumer.close();
+  return seen.sort();
+}
+
 const values = (from: number, until: number): string[] =>
   Array.from({ length: until - from }, (_, i) => `v${from + i}`).sort();
 
@@ -86,14 +99,15 @@ test('a folder goes to Apache Kafka and comes back', { timeout: 120_000 }, async
   expect(await readOn(kafka.bootstrap, 100)).toEqual(values(300, 400));
   await kafka.stop();
 
-  // A copy, so that what follows is not read by a dump of open files.
+  // What Kafka left: it worked on a copy.
   const copy = mkdtempSync(join(tmpdir(), 'mqlab-handed-back-'));
   try {
-    cpSync(directory, copy, { recursive: true });
+    cpSync(kafka.dataDir, copy, { recursive: true });
     const again = await startBroker({ set: { ...settings, 'log.dirs': copy } });
     try {
       await write(again.bootstrap, 400, 450);
       expect(await readOn(again.bootstrap, 50)).toEqual(values(400, 450));
+      expect(await readWhole(again.bootstrap)).toEqual(values(0, 450));
       expect(await again.stop()).toBe(0);
       expect(again.stderr()).not.toMatch(/was cut|could not/);
       expect((await dumpFolder(copy)).complaints).toEqual([]);

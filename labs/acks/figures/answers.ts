@@ -74,8 +74,8 @@ async function observeOne(target: Target, acks: Acks): Promise<Observed> {
   watch.stop();
   await producer.close();
   const hasAt = (node: number): number =>
-    watch.states.slice(watchedFrom).find((state) => state.node === node && (state.view?.logEndOffset ?? 0) >= 2)!
-      .timeMs;
+    watch.states.slice(watchedFrom).find((state) => state.node === node && (state.view?.logEndOffset ?? 0) >= 2)!.atMs -
+    began;
   return { answeredMs, answers, leaderMs: hasAt(1), followersMs: Math.max(hasAt(2), hasAt(3)) };
 }
 

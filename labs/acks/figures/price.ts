@@ -17,8 +17,7 @@ const ROUNDS = { quick: 3, full: 9 } as const;
 const ROUND_MS = { quick: 60, full: 500 } as const;
 /** Records under way in the throughput runs. */
 const WINDOW = 200;
-/** A flush takes its time: a rate that it can keep. */
-const RECORDS_PER_S = { plain: 400, flush: 40 } as const;
+const RECORDS_PER_S = 400;
 const ONE: readonly number[] = [1];
 
 interface Cell {
@@ -123,7 +122,7 @@ async function rateOf(cell: Cell, admin: AdminDriver, value: () => string, ms: n
 
 /** From when each record was due to when it was acknowledged; with acks=0, handed to the socket. */
 async function latenciesOf(cell: Cell, value: () => string, ms: number): Promise<number[]> {
-  const gapMs = 1000 / rateFor(cell);
+  const gapMs = 1000 / RECORDS_PER_S;
   const began = performance.now();
   const took: number[] = [];
   const open: Promise<void>[] = [];
@@ -134,10 +133,6 @@ async function latenciesOf(cell: Cell, value: () => string, ms: number): Promise
   }
   await Promise.all(open);
   return took.sort((a, b) => a - b);
-}
-
-function rateFor({ setup }: Cell): number {
-  return RECORDS_PER_S[setup.flushes === true ? 'flush' : 'plain'];
 }
 
 function quantile(sorted: readonly number[], q: number): number {
@@ -154,7 +149,7 @@ function priceOf(cells: readonly Cell[]): Price {
   for (const cell of cells) {
     const { name, rates, p50s, p99s } = cell;
     figures[`rate.${name}`] = measured(rates, 'records/s', `${where}; one producer, ${WINDOW} records under way`);
-    const rate = `${where}; ${rateFor(cell)} records/s, from when a record was due`;
+    const rate = `${where}; ${RECORDS_PER_S} records/s, from when a record was due`;
     figures[`p50.${name}`] = measured(p50s, 'ms', rate);
     figures[`p99.${name}`] = measured(p99s, 'ms', rate);
   }

@@ -39,6 +39,7 @@ export interface Replicas {
 }
 
 interface Played {
+  readonly beganMs: number;
   readonly operations: readonly Operation[];
   readonly watches: ReadonlyMap<string, ReplicaWatch>;
   readonly lost: readonly string[];
@@ -62,7 +63,7 @@ async function play(input: readonly InputRecord[], seed: number): Promise<Played
     const { watches } = await target.run(() => runAcks(PLAN, context, [MIN_1, MIN_2], { answerMs: 10, settleMs: 600 }));
     const { operations } = recorder;
     const lost = applyChecks([lostWrite], recorder).flatMap(({ findings }) => findings.flatMap(({ values }) => values));
-    return { operations: [...operations], watches, lost };
+    return { beganMs: began, operations: [...operations], watches, lost };
   } finally {
     await target.close();
   }
@@ -73,7 +74,7 @@ function lostOf({ lost }: Played, { topic }: Setup): number {
 }
 
 function replicasOf(played: Played, seeds: number): Replicas {
-  const { operations, watches } = played;
+  const { operations } = played;
   const source = `one run in the simulator, virtual time, both topics in it; run ${seeds} of those tried`;
   const waitedOf = ({ topic }: Setup): number =>
     Math.max(
@@ -91,13 +92,13 @@ function replicasOf(played: Played, seeds: number): Replicas {
   });
   return {
     charts: {
-      'replicas-min-1': chartOf(MIN_1, operations, watches.get(MIN_1.topic)!, {
+      'replicas-min-1': chartOf(MIN_1, played, {
         title: 'min.insync.replicas=1: the leader acknowledges alone',
         caption:
           'The followers are cut off and leave the in-sync replicas; the high watermark then follows the leader alone, and the producer is told that all is well. After the power cut the log is shorter than what had been acknowledged.',
         source,
       }),
-      'replicas-min-2': chartOf(MIN_2, operations, watches.get(MIN_2.topic)!, {
+      'replicas-min-2': chartOf(MIN_2, played, {
         title: 'min.insync.replicas=2: the same faults at the same times',
         caption:
           'With one replica in sync the leader refuses, and nothing is acknowledged until a second one is back. What it had acknowledged before was in its own page cache too, and came through this power cut by luck.',
@@ -123,36 +124,34 @@ function replicasOf(played: Played, seeds: number): Replicas {
 
 function chartOf(
   { topic }: Setup,
-  operations: readonly Operation[],
-  { states }: ReplicaWatch,
+  { beganMs, operations, watches }: Played,
   words: Pick<LineChart, 'title' | 'caption' | 'source'>,
 ): LineChart {
   const round = (ms: number): number => Math.round(ms);
-  const began = operations[0]?.time ?? 0;
   const acknowledged: [number, number][] = [[0, 0]];
   const marks: AxisMark[] = [];
   for (const { data, phase, invoked, time, process } of operations) {
     if (data.type === 'send' && process === 'p1' && phase === 'ok' && invoked !== undefined && data.topic === topic) {
-      acknowledged.push([round(time - began), acknowledged.length]);
+      acknowledged.push([round(time), acknowledged.length]);
     }
     if (data.type === 'fault' && data.kind === 'power-cut')
-      marks.push({ at: round(time - began), label: 'power cut', tone: 'bad' });
+      marks.push({ at: round(time), label: 'power cut', tone: 'bad' });
     if (data.type === 'fault' && data.kind === 'cut-nodes' && marks.length === 0) {
-      marks.push({ at: round(time - began), label: 'followers cut off', tone: 'warn' });
+      marks.push({ at: round(time), label: 'followers cut off', tone: 'warn' });
     }
-    if (data.type === 'heal') marks.push({ at: round(time - began), label: 'healed', tone: 'good' });
+    if (data.type === 'heal') marks.push({ at: round(time), label: 'healed', tone: 'good' });
   }
   const lines = {
     end: [] as [number, number][],
     watermark: [] as [number, number][],
     inSync: [] as [number, number][],
   };
-  for (const { timeMs, node, view, inSyncReplicas } of states) {
+  for (const { atMs, node, view, inSyncReplicas } of watches.get(topic)!.states) {
     if (view?.isLeader !== true) continue;
     if (node !== 1 && view.leaderEpoch === 0) continue;
-    lines.end.push([round(timeMs), view.logEndOffset]);
-    lines.watermark.push([round(timeMs), view.highWatermark]);
-    lines.inSync.push([round(timeMs), inSyncReplicas.length]);
+    lines.end.push([round(atMs - beganMs), view.logEndOffset]);
+    lines.watermark.push([round(atMs - beganMs), view.highWatermark]);
+    lines.inSync.push([round(atMs - beganMs), inSyncReplicas.length]);
   }
   const series = (name: string, points: readonly [number, number][]) => ({ name, points, step: true });
   return {

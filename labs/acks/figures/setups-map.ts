@@ -66,26 +66,26 @@ const OPTIONS = { answerMs: 10, settleMs: 3 * SESSION_MS, isWatched: false } as 
 const COLUMNS: readonly Column[] = [
   { name: 'leader dies', faults: [hit('kill-broker', HIT, 1)] },
   {
-    name: 'followers slow, leader dies',
+    name: 'lag, dies',
     faults: [
       { kind: 'slow-link', ...at(CUT), node: 1, peer: 2, latencyMs: 400 },
       { kind: 'slow-link', ...at(CUT), node: 1, peer: 3, latencyMs: 400 },
       hit('kill-broker', HIT, 1),
     ],
   },
-  { name: 'alone, then dies', faults: [cut(1, 2), cut(1, 3), hit('kill-broker', HIT, 1)], isLong: true },
+  { name: 'alone, dies', faults: [cut(1, 2), cut(1, 3), hit('kill-broker', HIT, 1)], isLong: true },
   {
-    name: 'alone, then power cut',
+    name: 'alone, power',
     faults: [cut(1, 2), cut(1, 3), hit('power-cut', HIT, 1)],
     isLong: true,
     isLuck: true,
   },
   {
-    name: 'two in sync, both die',
+    name: 'two die',
     faults: [cut(1, 3), hit('kill-broker', HIT, 1), hit('kill-broker', HIT, 2)],
     isLong: true,
   },
-  { name: 'power cut of all', faults: [hit('power-cut', HIT, 'all')], isLuck: true },
+  { name: 'power, all', faults: [hit('power-cut', HIT, 'all')], isLuck: true },
 ];
 
 interface Cell {
@@ -168,7 +168,7 @@ function mapOf(cells: readonly (readonly Cell[])[], runs: number): SetupsMap {
     loss: {
       ...axes,
       title: 'Acknowledged and gone',
-      caption: `In how many of its runs an acknowledged record was missing at the end. Three replicas unless the row says one; a row without a word on flushing or unclean elections has the defaults.`,
+      caption: `In how many of its runs an acknowledged record was missing at the end. The leader's process dies; the same while its followers lag; or when it is alone in sync; it loses power when it is alone; two are in sync, and both die; all lose power. Three replicas unless the row says one; a row without a word on flushing or unclean elections has the defaults.`,
       value: { name: 'runs with a loss', unit: '' },
       cells: each(({ losses, runs: of }) =>
         losses === 0 ? { text: `holds ${of}`, tone: 'good' } : { text: `lost ${losses}/${of}`, tone: 'bad' },

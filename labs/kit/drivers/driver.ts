@@ -61,6 +61,7 @@ export interface ProducerDriver {
 export interface TransactionalSettings {
   readonly transactionalId: string;
   readonly transactionTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
   readonly lingerMs?: number;
   /** The own client only: speak as clients did before that transaction.version (KIP-890 is 2). Default: what the broker has finalized. */
   readonly transactionVersionMax?: number;
@@ -97,6 +98,8 @@ export interface ConsumerSettings {
   readonly autoCommitIntervalMs?: number;
   readonly committedOnly?: boolean;
   readonly maxPollRecords?: number;
+  /** The own client only. */
+  readonly requestTimeoutMs?: number;
   readonly sessionTimeoutMs?: number;
   readonly heartbeatIntervalMs?: number;
   /** How long between two polls: the own client alone watches it. */

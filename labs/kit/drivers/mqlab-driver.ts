@@ -114,6 +114,7 @@ async function openTransactional(
       'bootstrap.servers': bootstrap,
       'transactional.id': settings.transactionalId,
       'transaction.timeout.ms': settings.transactionTimeoutMs,
+      'request.timeout.ms': settings.requestTimeoutMs,
       'linger.ms': settings.lingerMs,
     }),
     settings.transactionVersionMax === undefined ? {} : { transactionVersionMax: settings.transactionVersionMax },
@@ -163,6 +164,7 @@ function openConsumer(ports: Ports, bootstrap: string, settings: ConsumerSetting
             ? 'read_committed'
             : 'read_uncommitted',
       'max.poll.records': settings.maxPollRecords,
+      'request.timeout.ms': settings.requestTimeoutMs,
       'session.timeout.ms': settings.sessionTimeoutMs,
       'heartbeat.interval.ms': settings.heartbeatIntervalMs,
       'max.poll.interval.ms': settings.maxPollIntervalMs,

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,14 @@ async function nodeOn(name: string): Promise<{ node: HostedNode; port: number; b
   const bootstrap = `127.0.0.1:${port}`;
   const node = new HostedNode({ 'log.dirs': join(folder, name), listeners: `PLAINTEXT://${bootstrap}` });
   return { node, port, bootstrap };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function topicsOf(bootstrap: string): Promise<string[]> {
@@ -76,6 +85,24 @@ test('what is killed takes its process along; a clean stop does not', async () =
   const paused = node.pid!;
   await node.kill();
   expect(() => process.kill(paused, 0)).toThrow('ESRCH');
+});
+
+test('whatever ends who started a node ends its process', async () => {
+  const module = new URL('./hosted-node.ts', import.meta.url).href;
+  const [port] = (await freePorts(1)) as [number];
+  const properties = { 'log.dirs': join(folder, 'six'), listeners: `PLAINTEXT://127.0.0.1:${port}` };
+  const program = `
+    const { HostedNode } = await import(${JSON.stringify(module)});
+    const node = new HostedNode(${JSON.stringify(properties)});
+    await node.start();
+    console.log(node.pid);`;
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const pid = Number(await new Promise<string>((resolve) => starter.stdout.once('data', (text) => resolve(`${text}`))));
+  expect(() => process.kill(pid, 0)).not.toThrow();
+  starter.kill('SIGKILL');
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
 });
 
 test('a start that fails says why; one that is killed says nothing', async () => {
