@@ -218,7 +218,7 @@ export class LabRunner {
           }),
       text: await readText(lab),
       machine: thisMachine(),
-      versions: versionsOf(results),
+      versions: versionsOf(lab),
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(this.#busyMs),
       settings: {
@@ -344,8 +344,8 @@ async function readText(lab: Lab): Promise<Record<string, string>> {
   return texts;
 }
 
-function versionsOf(results: readonly ScenarioResult[]): Record<string, string> {
-  const versions: Record<string, string> = { mqlab: clientVersion('mqlab') };
-  for (const { client } of results) versions[client] = clientVersion(client);
-  return versions;
+/** Of every client that the lab is about: its text may name one that did not run this time. */
+function versionsOf(lab: Lab): Record<string, string> {
+  const clients = new Set<ClientName>(['mqlab', ...lab.scenarios.flatMap((scenario) => scenario.clients)]);
+  return Object.fromEntries([...clients].map((client) => [client, clientVersion(client)]));
 }

@@ -210,7 +210,6 @@ export const SIX_IN_FLIGHT: Parts = {
   limits: WINDOW,
   checks: EVERY_CHECK,
   exercised: [],
-  targets: ['sim', 'local', 'external'],
   witnessTitle: 'The sixth pushed the first out of the broker’s memory: its retry is taken for a gap',
 };
 export const FIVE_REMEMBERED: Parts = {
@@ -221,7 +220,7 @@ export const FIVE_REMEMBERED: Parts = {
   limits: WINDOW,
   checks: EVERY_CHECK,
   fixes: 'six-in-flight',
-  targets: ['sim', 'external'],
+  targets: ['sim'],
 };
 
 export const SCENARIOS: readonly Scenario<ReorderPlan>[] = [

@@ -62,6 +62,8 @@ function scenarioOf({ limits, setup, ...parts }: Parts, variant: 'before' | 'aft
 }
 
 const BOTH = ['sim', 'local'] as const;
+/** Their faults are possible with brokers that the user's commands kill and start. */
+const OUTSIDE = { targets: ['sim', 'external'], needs: ['drop-response', 'kill-broker'] } as const;
 
 // biome-ignore lint/suspicious/noExplicitAny: plans of two types
 export const SCENARIOS: readonly Scenario<any>[] = [
@@ -105,6 +107,8 @@ export const SCENARIOS: readonly Scenario<any>[] = [
       setup: { producer: { acks: -1, idempotence: false } },
       checks: [duplicate, lostWrite],
       exercised: ['fault:drop-response'],
+      ...OUTSIDE,
+      runs: { quick: { sim: 100, external: 6 } },
     },
     'before',
   ),
@@ -118,6 +122,8 @@ export const SCENARIOS: readonly Scenario<any>[] = [
       checks: [duplicate, lostWrite, inconsistentOffset, liveness({ drainMsMax: DRAIN_MS_MAX })],
       exercised: ['fault:drop-response', 'fault:kill-broker leader'],
       fixes: 'retries',
+      ...OUTSIDE,
+      runs: { quick: { sim: 100, external: 3 } },
     },
     'after',
   ),

@@ -7,7 +7,7 @@
  */
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { addressOf } from '@mqlab/core/client/client-config.ts';
-import type { Clock } from '@mqlab/core/ports/clock.ts';
+import { type Clock, sleep } from '@mqlab/core/ports/clock.ts';
 import type { Address } from '@mqlab/core/ports/network.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
@@ -33,6 +33,8 @@ import {
 
 const RUN_MS_MAX = 300_000;
 const REQUEST_MS_MAX = 10_000;
+const LIVE_MS_MAX = 60_000;
+const LOOK_MS = 50;
 
 interface ExternalApp extends AppProcess {
   readonly guard: DriverGuard;
@@ -177,8 +179,9 @@ class ExternalTarget implements Target {
     const node = nodeMeant(this.nodes, id);
     if (!node.isDown) return;
     await runNodeCommand(this.#commands.start!, node.id);
-    node.isDown = false;
     this.#view.drop(node.id);
+    await this.#whenLive(node);
+    node.isDown = false;
   }
 
   async pauseBroker(id?: number): Promise<void> {
@@ -243,11 +246,23 @@ class ExternalTarget implements Target {
   }
 
   async close(): Promise<void> {
-    this.#view.close();
     await Promise.all(this.#lives.map((app) => app.guard.close()));
     await Promise.all(this.#lives.map((app) => app.link.close()));
     // A run that failed must not leave the user's cluster down.
-    await this.heal();
+    await this.heal().finally(() => this.#view.close());
+  }
+
+  /** The command ended; the broker has yet to catch up and to be let in. */
+  async #whenLive({ id }: ExternalNode): Promise<void> {
+    const began = this.clock.monotonic();
+    while (!(await this.#view.isLive(id))) {
+      if (this.clock.monotonic() - began > LIVE_MS_MAX) {
+        throw new Error(
+          `broker ${id} was started, and does not count itself among the live ones after ${LIVE_MS_MAX} ms`,
+        );
+      }
+      await sleep(this.clock, LOOK_MS);
+    }
   }
 
   #addressOf(id: number | undefined): Address | undefined {
