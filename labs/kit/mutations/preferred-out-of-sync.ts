@@ -6,6 +6,6 @@ export const mutation: Mutation = {
   find: "const first = election === 'preferred' && isClean(replicas[0]!) ? replicas[0] : undefined;",
   replace: "const first = election === 'preferred' && isAble(replicas[0]!) ? replicas[0] : undefined;",
   why: 'A preferred election does not ask whether the preferred replica is in sync.',
-  caughtBy: ['INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
+  caughtBy: ['LIVENESS', 'INVARIANT COMMITTED-PREFIX', 'LOST-WRITE', 'UNSEEN', 'INCONSISTENT-OFFSET'],
   scenario: { lab: 'replication', id: 'storm' },
 };
