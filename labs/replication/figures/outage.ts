@@ -106,7 +106,7 @@ export function outageChart(outages: readonly Outage[]): BarChart {
     type: 'bar',
     title: 'How long nobody can write',
     caption:
-      'A leader that is asked to stop hands over first. One that is killed is missed when its session ends. One that loses its power does not even close its connections: its clients wait for their own time-out.',
+      'A leader that is asked to stop hands over first. One that is killed is missed when its session ends. One that loses its power does not even close its connections: its clients wait for a time-out.',
     source: 'measured; virtual time where it says sim, real processes where it says local; three replicas, acks=all',
     x: { name: 'the leader is …', unit: '' },
     y: { name: 'without an acknowledgement', unit: 'ms', min: 0 },
