@@ -63,7 +63,7 @@ export function scenarioOf(
     targets: ['sim'],
     clients: ['mqlab'],
     checks: variant === 'before' ? [once] : [once, ...DELIVERED],
-    runs: { quick: { sim: 150, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 5 : 2 } },
+    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 5 : 2 } },
     ...(limits.isCluster === true ? CLUSTER : { broker: BROKER_SETTINGS }),
     needs: limits.kinds.flatMap((kind) => NEEDED[kind] ?? []),
     ...parts,
@@ -196,7 +196,7 @@ export const FAILOVER_IDEMPOTENT: Parts = {
   limits: KILLS,
   exercised: [GOALS.unheard, GOALS.replaced],
   fixes: 'failover',
-  runs: { quick: { sim: 30 } },
+  runs: { quick: { sim: 20 } },
 };
 export const RESTART_IDEMPOTENT: Parts = {
   id: 'broker-restart-idempotent',
@@ -205,7 +205,7 @@ export const RESTART_IDEMPOTENT: Parts = {
   claims: ['C32'],
   limits: RESTARTS,
   exercised: [GOALS.unheard],
-  runs: { quick: { sim: 60 } },
+  runs: { quick: { sim: 40 } },
 };
 export const FAILOVER_PROCESSES: Parts = {
   ...FAILOVER_IDEMPOTENT,
@@ -234,6 +234,7 @@ export const READ_BACK: Parts = {
   limits: ALONE,
   exercised: [GOALS.unheard],
   fixes: 'restart',
+  runs: { quick: { sim: 60 } },
 };
 export const POSITION: Parts = {
   id: 'position',

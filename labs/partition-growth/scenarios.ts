@@ -115,6 +115,7 @@ export const KEEP_OLD_KEYS: GrowthParts = {
   exercised: ['fault:grow', MOVED],
   fixes: 'at-once',
   targets: ['sim'],
+  runs: { quick: { sim: 50 } },
 };
 export const OTHER_HASH: HashParts = {
   id: 'librdkafka-hash',
