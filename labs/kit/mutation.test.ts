@@ -42,3 +42,12 @@ test('one that is planted is caught, and the same again; one that changes nothin
   });
   expect(mutationsMarkdown(results)).toContain('| harmless | ');
 });
+
+test('faults of a cluster are caught: the watermark too early, a leader that does not step down', async () => {
+  const mutations = [await loadMutation('watermark-early'), await loadMutation('deposed-leader-leads')];
+  const results = await runMutations(mutations, { workers: 2, plansMax: 4 });
+  expect(results.map(({ id, status }) => [id, status])).toEqual([
+    ['watermark-early', 'caught'],
+    ['deposed-leader-leads', 'caught'],
+  ]);
+}, 120_000);

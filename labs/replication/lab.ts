@@ -34,7 +34,7 @@ export const lab: Lab = {
       claim: 'C40',
       verdict: 'conditional',
       scope:
-        'writes go to the leader alone and followers pull; reads go to the leader unless the consumer names its rack and the brokers have a rack-aware selector (KIP-392): then a follower serves them',
+        'writes go to the leader alone and followers pull; consumers read from the leader unless it sends them to a follower, which takes client.rack and a rack-aware selector on the brokers (KIP-392)',
     },
     {
       claim: 'C41',
@@ -70,7 +70,7 @@ export const lab: Lab = {
       claim: 'C46',
       verdict: 'conditional',
       scope:
-        'hardly at all for a clean shutdown; for a killed leader the session time-out and an election, longer when it was the active controller too; for one without power the client’s own time-out comes on top',
+        'hardly at all for a clean shutdown; for a killed leader the session time-out and an election, longer when it was the active controller too; for one without power a time-out of the client’s connection comes on top',
     },
     {
       claim: 'C47',

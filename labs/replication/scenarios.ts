@@ -36,8 +36,9 @@ const RETRIES: WritesLimits = {
 };
 const CONTROLLERS: WritesLimits = {
   kinds: ['kill-broker', 'pause-broker'],
-  cluster: { nodes: [101, 102, 103, 'controller'] },
-  msMax: 500,
+  cluster: { nodes: [101, 102, 103] },
+  msMax: 300,
+  faultsMin: 2,
   faultsMax: 3,
   durationMs: 2000,
 };

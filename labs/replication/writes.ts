@@ -26,8 +26,9 @@ export interface WritesLimits {
   readonly kinds: readonly FaultKind[];
   readonly cluster: NodeFaultLimits;
   readonly msMax: number;
+  readonly faultsMin?: number;
   readonly faultsMax: number;
-  /** How long a fault lasts; drawn up to it where `isShort`. */
+  /** How long a fault lasts. */
   readonly durationMs: number;
 }
 
@@ -44,7 +45,14 @@ export const DRAIN_MS_MAX = 60_000;
 export const TWO_LOST = 'nobody was the active controller for a while';
 const SLOWER = { sim: 1, local: 4, external: 4 } as const;
 
-export function writesPlans({ kinds, cluster, msMax, faultsMax, durationMs }: WritesLimits): fc.Arbitrary<WritesPlan> {
+export function writesPlans({
+  kinds,
+  cluster,
+  msMax,
+  faultsMin = 1,
+  faultsMax,
+  durationMs,
+}: WritesLimits): fc.Arbitrary<WritesPlan> {
   return fc.record({
     records: fc.integer({ min: 1, max: 12 }),
     pauseMs: fc.integer({ min: 10, max: 100 }),
@@ -52,7 +60,7 @@ export function writesPlans({ kinds, cluster, msMax, faultsMax, durationMs }: Wr
       kinds,
       apps: ['p1'],
       msMax,
-      countMin: 1,
+      countMin: faultsMin,
       countMax: faultsMax,
       durationMsMax: durationMs,
       cluster,
@@ -76,22 +84,30 @@ export async function runWrites(plan: WritesPlan, context: RunContext, setup: Wr
   await freshTopic(admin, context, TOPIC, 1, target.kind === 'external' ? SHAPE : {});
   await admin.close();
   const faults = plan.faults.map(({ durationMs = 0, ...fault }) => ({ ...fault, durationMs: durationMs * slower }));
-  const schedule = new FaultSchedule(faults, target, recorder, { partition: { topic: TOPIC, partition: 0 } });
   const producer = await driver.producer({ lingerMs: 0, ...setup.producer });
   const sends: Promise<boolean>[] = [];
-  for (let at = 0; at < plan.records; at++) {
-    const record = { topic: TOPIC, key: null, value: `v${at}`, partition: 0 };
+  const send = (value: string): Promise<boolean> => {
+    const record = { topic: TOPIC, key: null, value, partition: 0 };
     const call = recorder.invoke('p1', { type: 'send', ...record });
-    sends.push(
-      producer.send(record).then((answer) => {
-        if (answer.outcome !== 'ok') recorder[answer.outcome](call, answer.error);
-        else {
-          const offset = answer.offset === undefined ? {} : { offset: answer.offset };
-          recorder.ok(call, { type: 'send', ...record, ...offset });
-        }
-        return answer.outcome === 'ok';
-      }),
-    );
+    const answered = producer.send(record).then((answer) => {
+      if (answer.outcome !== 'ok') recorder[answer.outcome](call, answer.error);
+      else {
+        const offset = answer.offset === undefined ? {} : { offset: answer.offset };
+        recorder.ok(call, { type: 'send', ...record, ...offset });
+      }
+      return answer.outcome === 'ok';
+    });
+    sends.push(answered);
+    return answered;
+  };
+  // A new idempotent producer needs an id, and its broker may have to ask the controller for a block of them.
+  if (setup.mustGoOn === true) await send('first');
+  const schedule = new FaultSchedule(faults, target, recorder, {
+    partition: { topic: TOPIC, partition: 0 },
+    holds: () => sends.length < plan.records,
+  });
+  for (let at = 0; at < plan.records; at++) {
+    void send(`v${at}`);
     await sleep(target.clock, plan.pauseMs * slower);
   }
   // Faults that began last to their end, and what they made of the cluster shows.
@@ -107,7 +123,7 @@ export async function runWrites(plan: WritesPlan, context: RunContext, setup: Wr
   await schedule.stop();
   await healAll(target, recorder);
   const answers = await all;
-  if (setup.mustGoOn === true ? wentOn : answers.length === plan.records) recorder.note('kit', { type: 'drained' });
+  if (setup.mustGoOn === true ? wentOn : answers.length >= plan.records) recorder.note('kit', { type: 'drained' });
   await producer.close();
   await finalRead(target, recorder, [TOPIC], { client: 'mqlab' });
 }

@@ -6,6 +6,6 @@ export const mutation: Mutation = {
   find: 'return this.wait(result.lastOffset + 1);',
   replace: 'return COMMITTED_AT_ONCE;',
   why: 'Coordinators answer when their own log has a record, before it is committed.',
-  caughtBy: ['COMMIT-MONOTONIC', 'TORN', 'ABORTED-READ', 'COMMIT-SAFE', 'LIVENESS'],
+  caughtBy: ['POLL-SKIP', 'COMMIT-MONOTONIC', 'TORN', 'ABORTED-READ', 'COMMIT-SAFE', 'LIVENESS'],
   scenario: { lab: 'replication', id: 'storm' },
 };

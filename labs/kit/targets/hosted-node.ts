@@ -15,6 +15,8 @@ export class HostedNode {
   readonly #fullDiskFile: string | null;
   #host: NodeHost | null = null;
   #starting: Promise<boolean> | null = null;
+  /** Until the process before is gone, and with it its hold on the data folder. */
+  #ending: Promise<unknown> = Promise.resolve();
 
   /** `properties` by Kafka's names. `fullDiskFile`: while it exists the disk is full. */
   constructor(properties: Readonly<Record<string, string>>, fullDiskFile: string | null = null) {
@@ -45,6 +47,7 @@ export class HostedNode {
   async #start(): Promise<boolean> {
     const host = nodeHosts.take();
     this.#host = host;
+    await this.#ending;
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
@@ -71,7 +74,8 @@ export class HostedNode {
     const host = this.#leave();
     if (host === null) return;
     nodeHosts.replace();
-    await host.kill();
+    this.#ending = host.kill();
+    await this.#ending;
   }
 
   /** A clean shutdown; killed when it takes longer than `msMax`. True when it ended cleanly, or did not run. */
@@ -94,9 +98,16 @@ export class HostedNode {
     this.#host?.signal('SIGCONT');
   }
 
-  async #end(task: 'stop' | 'drop', msMax: number): Promise<boolean> {
+  #end(task: 'stop' | 'drop', msMax: number): Promise<boolean> {
     const host = this.#leave();
-    if (host === null) return true;
+    if (host === null) return Promise.resolve(true);
+    const ended = this.#let(host, task, msMax);
+    this.#ending = ended;
+    return ended;
+  }
+
+  /** True when it let go of its broker in time. */
+  async #let(host: NodeHost, task: 'stop' | 'drop', msMax: number): Promise<boolean> {
     const timer = setTimeout(() => void host.kill(), msMax);
     try {
       await host.order({ task });

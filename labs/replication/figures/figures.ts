@@ -84,7 +84,7 @@ export async function replicationFigures(context: FigureContext): Promise<LabFig
     await inCluster(context, 'local', { ...CAREFUL, ...LOCAL_TIMES, ...RACK_AWARE }, racks, async (target) => {
       const real = await whoAnswers(target);
       decide('C40', 'local', real.isSo);
-      placements.push({ target: 'local', ...(await measurePlacement(target, 'spread', 12)) });
+      placements.push({ target: 'local', ...(await measurePlacement(target, 'spread', 48)) });
       const before = outages.length;
       for (const ending of ['stop', 'kill'] as const) {
         outages.push(await measureOutage(target, `outage-${ending}`, ending, LOCAL_SESSION_MS));

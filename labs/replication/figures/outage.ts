@@ -14,6 +14,7 @@ export type Ending = 'stop' | 'kill' | 'kill-both' | 'power';
 const EVERY_MS = 10;
 const BEFORE_MS = 300;
 const QUIET_MS = 300;
+const ACKNOWLEDGED_MIN = 20;
 
 export interface Outage {
   readonly ending: Ending;
@@ -44,6 +45,7 @@ export async function measureOutage(target: Target, topic: string, ending: Endin
       await sleep(clock, EVERY_MS);
     }
   })();
+  await until(target, () => acknowledged.length > 0);
   await sleep(clock, BEFORE_MS);
   const { leader } = await stateOf(target, topic);
   const wentAt = clock.monotonic();
@@ -53,6 +55,7 @@ export async function measureOutage(target: Target, topic: string, ending: Endin
   const isBack = (): boolean => {
     const last = acknowledged.at(-1) ?? 0;
     const gap = longest(acknowledged, wentAt);
+    if (acknowledged.filter((at) => at > wentAt).length < ACKNOWLEDGED_MIN) return false;
     return last - wentAt > gap + QUIET_MS && clock.monotonic() - last < QUIET_MS;
   };
   await until(target, async () => isBack() && (await target.partitionOf(topic, 0))?.leader !== leader, 120_000);
@@ -103,7 +106,7 @@ export function outageChart(outages: readonly Outage[]): BarChart {
     type: 'bar',
     title: 'How long nobody can write',
     caption:
-      'A leader that is asked to stop hands over first. One that is killed is missed when its session ends. One that loses its power does not even close its connections: its clients wait for their own time-out.',
+      'A leader that is asked to stop hands over first. One that is killed is missed when its session ends. One that loses its power does not even close its connections: its clients wait for a time-out.',
     source: 'measured; virtual time where it says sim, real processes where it says local; three replicas, acks=all',
     x: { name: 'the leader is …', unit: '' },
     y: { name: 'without an acknowledgement', unit: 'ms', min: 0 },

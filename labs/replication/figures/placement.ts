@@ -49,6 +49,7 @@ const spread = (counts: readonly number[]): number => Math.max(...counts) - Math
 /** Evenly: no two brokers differ by more than one leader, nor by more than the replication factor in replicas; staggered: one leader’s followers lie on several others. */
 export function isSpread(placement: Placement): boolean {
   const { leaders, replicas, isApart, secondsMin } = placement;
+  // Orders are drawn: with enough partitions each leader has had several followers.
   return spread(leaders) <= 1 && spread(replicas) <= REPLICAS && isApart && secondsMin >= 2;
 }
 
