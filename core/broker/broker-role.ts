@@ -5,8 +5,8 @@ import type { LogManager } from '../log/log-manager.ts';
 import type { Ports } from '../ports/ports.ts';
 import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { AllocateProducerIds } from '../protocol/messages/67-allocate-producer-ids.ts';
+import type { FetcherSettings } from '../replica/fetch-request.ts';
 import type { BrokersView } from '../replica/leadership.ts';
-import type { FetcherSettings } from '../replica/replica-fetcher.ts';
 import { ReplicaFetchers } from '../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
@@ -65,6 +65,8 @@ export class BrokerRole {
   readonly directories: ReplicaDirectories;
   private readonly applier: MetadataApplier;
   private readonly links: NodeLinks;
+  private readonly fetchers: ReplicaFetchers;
+  private fetchersPerBroker: number;
   private readonly changes: AlterPartitionChannel;
   private readonly logManager: LogManager;
 
@@ -83,6 +85,17 @@ export class BrokerRole {
     });
     const { links } = this;
     this.changes = new AlterPartitionChannel({ clock, gateway, nodeId, brokerEpoch });
+    const fetchers = new ReplicaFetchers({
+      clock,
+      nodeId,
+      brokerEpoch,
+      send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
+      settings: fetcherSettingsOf(config),
+      fetchersPerBroker: () => settings.number('num.replica.fetchers'),
+      onProblem,
+    });
+    this.fetchers = fetchers;
+    this.fetchersPerBroker = settings.number('num.replica.fetchers');
     const replicas = new ReplicaManager(
       nodeId,
       {
@@ -92,15 +105,7 @@ export class BrokerRole {
       },
       {
         clock,
-        fetchers: new ReplicaFetchers({
-          clock,
-          nodeId,
-          brokerEpoch,
-          send: (brokerId, api, body, options) => links.send(brokerId, api, body, options),
-          settings: fetcherSettingsOf(config),
-          fetchersPerBroker: () => settings.number('num.replica.fetchers'),
-          onProblem,
-        }),
+        fetchers,
         brokers: brokersView(image),
         changer: this.changes,
         brokerEpoch,
@@ -230,11 +235,15 @@ export class BrokerRole {
   apply(): void {
     this.applier.apply();
     this.directories.assign();
+    const fetchersPerBroker = this.services.settings.number('num.replica.fetchers');
+    if (fetchersPerBroker === this.fetchersPerBroker) return;
+    this.fetchersPerBroker = fetchersPerBroker;
+    this.fetchers.resize();
   }
 
   *views(): Generator<LogView> {
-    for (const { log, topicId, isLeader, leaderEpoch } of this.replicas.all()) {
-      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch });
+    for (const { log, topicId, isLeader, leaderEpoch, inSyncReplicas } of this.replicas.all()) {
+      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch, inSyncReplicas });
     }
   }
 

@@ -5,7 +5,7 @@ import { clusterIdOf, type LogDirs, openLogDirs } from '../log/log-dirs.ts';
 import { LogManager } from '../log/log-manager.ts';
 import type { Address } from '../ports/network.ts';
 import type { Ports } from '../ports/ports.ts';
-import { BrokerLifecycle } from './broker-lifecycle.ts';
+import { BrokerLifecycle, RegistrationError } from './broker-lifecycle.ts';
 import { BrokerRole } from './broker-role.ts';
 import type { BrokerConfig } from './config.ts';
 import { rangesFor, supportedRanges } from './features.ts';
@@ -32,8 +32,10 @@ export interface BrokerOptions {
   readonly config: BrokerConfig;
   /** What people should know: recovery, failed disks, connections refused. */
   readonly onLog?: (message: string) => void;
-  /** The node cannot go on; default: it shuts down. */
+  /** The metadata can be kept no longer; default: a node of a cluster shuts down. */
   readonly onFatal?: (error: unknown) => void;
+  /** The node ended by itself, after `onFatal`'s default: its process has nothing left to do. */
+  readonly onEnded?: () => void;
 }
 
 export class Broker {
@@ -42,6 +44,7 @@ export class Broker {
   private readonly config: BrokerConfig;
   private readonly onLog: (message: string) => void;
   private readonly onFatal: (error: unknown) => void;
+  private readonly onEnded: () => void;
   private readonly image = new ClusterImage();
   private readonly settings: Settings;
   private readonly sockets: SocketServer;
@@ -61,12 +64,8 @@ export class Broker {
     this.ports = options.ports;
     this.config = options.config;
     this.onLog = options.onLog ?? (() => {});
-    this.onFatal =
-      options.onFatal ??
-      ((error) => {
-        this.onLog(`this node cannot go on: ${error instanceof Error ? error.message : String(error)}`);
-        void this.shutdown();
-      });
+    this.onEnded = options.onEnded ?? (() => {});
+    this.onFatal = options.onFatal ?? ((error) => this.metadataFailed(error));
     this.settings = new Settings(this.config, this.image);
     const { clock, network } = this.ports;
     const shape = windowShape(this.config, 'quota.window');
@@ -85,6 +84,20 @@ export class Broker {
     const first = this.endPoints[0] ?? this.controllerEndPoints[0];
     if (first === undefined) throw new Error('the broker is not started');
     return { host: first.host, port: first.port };
+  }
+
+  /**
+   * The metadata can be kept no longer. A node of a cluster ends: it would not hear when others lead what it leads. One that is alone goes on with what
+   * there is; what the controller decides is refused.
+   */
+  private metadataFailed(error: unknown): void {
+    const cause = error instanceof Error ? error.message : String(error);
+    if (votersOf(this.config).length === 0) {
+      this.onLog(`the metadata cannot be changed before the next start: ${cause}`);
+      return;
+    }
+    this.onLog(`this node cannot go on: ${cause}`);
+    void this.shutdown().finally(() => this.onEnded());
   }
 
   /** Rejects with LogDirectoryError (folder in use, or another's), NetworkError (port taken), RegistrationError or FilesError. */
@@ -203,7 +216,18 @@ export class Broker {
       onLog: this.onLog,
     });
     this.lifecycle = lifecycle;
-    await node.whenControllerKnown;
+    const timeoutMs = config.number('initial.broker.registration.timeout.ms');
+    const late = `no active controller was found within ${timeoutMs} ms (initial.broker.registration.timeout.ms)`;
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const timer = clock.setTimer(timeoutMs, () => resolve(late));
+      void node.whenControllerKnown.then((found) => {
+        timer.cancel();
+        resolve(found);
+      });
+    });
+    if (problem !== undefined) {
+      throw new RegistrationError(`broker ${config.nodeId} of cluster ${clusterId} was not registered: ${problem}`);
+    }
     const brokerEpoch = await lifecycle.register();
     await node.quorum.whenApplied(brokerEpoch + 1);
   }

@@ -21,6 +21,8 @@ import type { Caller } from './handler.ts';
 export interface ControllerGatewayParts {
   readonly clock: Clock;
   readonly nodeId: number;
+  /** There is no other controller to wait for. */
+  readonly isAlone: boolean;
   readonly leader: () => LeaderAndEpoch;
   /** The controller of this node decides now. */
   readonly isActiveHere: () => boolean;
@@ -62,7 +64,7 @@ export class ControllerGateway {
     timeoutMs = ASK_MS_MAX,
   ): Promise<ResponseOf<Api<Req, Res>>> {
     const { clock } = this.parts;
-    const deadlineMs = clock.monotonic() + timeoutMs;
+    const deadlineMs = clock.monotonic() + (this.parts.isAlone ? 0 : timeoutMs);
     for (;;) {
       const leftMs = deadlineMs - clock.monotonic();
       try {
@@ -84,7 +86,7 @@ export class ControllerGateway {
   async forward(frame: Buffer, api: AnyApi, caller: Caller, timeoutMs = ASK_MS_MAX): Promise<Buffer | null> {
     const { clock } = this.parts;
     const { apiVersion } = readRequestHeader(new Reader(frame), (_, version) => requestHeaderVersion(api, version));
-    const deadlineMs = clock.monotonic() + timeoutMs;
+    const deadlineMs = clock.monotonic() + (this.parts.isAlone ? 0 : timeoutMs);
     let isOpen = true;
     const stop = caller.whenClosed(() => {
       isOpen = false;

@@ -8,6 +8,7 @@ import {
 } from '../controller/records/metadata-record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ports } from '../ports/ports.ts';
+import { ErrorCode } from '../protocol/errors.ts';
 import { MetadataQuorum } from '../quorum/metadata-quorum.ts';
 import type { QuorumSettings } from '../quorum/quorum-settings.ts';
 import type { LeaderAndEpoch } from '../quorum/raft-events.ts';
@@ -73,10 +74,11 @@ export class MetadataNode {
   private readonly links: NodeLinks;
   private readonly onProblem: (message: string) => void;
   private readonly isAlone: boolean;
+  private isTold = false;
   private readonly listeners = new Set<() => void>();
-  private controllerKnown: () => void = () => {};
-  /** Resolves when an active controller is known for the first time. */
-  readonly whenControllerKnown = new Promise<void>((resolve) => {
+  private controllerKnown: (problem?: string) => void = () => {};
+  /** Resolves when an active controller is known for the first time; with a problem when there will be none for this node. */
+  readonly whenControllerKnown = new Promise<string | undefined>((resolve) => {
     this.controllerKnown = resolve;
   });
 
@@ -108,7 +110,11 @@ export class MetadataNode {
         ? [{ nodeId, address: null }]
         : voters.map(({ nodeId: id, host, port }) => ({ nodeId: id, address: { host, port } })),
       settings: quorumSettingsOf(config),
-      send: (peer, api, body, options) => this.links.send(peer, api, body, options),
+      send: async (peer, api, body, options) => {
+        const answer = await this.links.send(peer, api, body, options);
+        if ((answer as { errorCode?: number }).errorCode === ErrorCode.INCONSISTENT_CLUSTER_ID) this.isStranger(peer);
+        return answer;
+      },
       stateMachine: {
         apply: (batch) => this.apply(batch),
         reset: () => this.image.reset(),
@@ -138,6 +144,7 @@ export class MetadataNode {
     this.gateway = new ControllerGateway({
       clock,
       nodeId,
+      isAlone,
       leader: () => quorum.leader,
       isActiveHere: () => controller.isActive,
       handleHere: (frame) => this.handleHere(frame),
@@ -171,6 +178,15 @@ export class MetadataNode {
 
   start(): void {
     this.quorum.start();
+  }
+
+  /** A voter says that this node's folder is another cluster's. */
+  private isStranger(voter: number): void {
+    const { clusterId } = this.services;
+    const text = `INCONSISTENT_CLUSTER_ID: controller ${voter} belongs to another cluster than ${clusterId}; cluster.id in meta.properties of log.dirs must be the controller's`;
+    if (!this.isTold) this.onProblem(text);
+    this.isTold = true;
+    this.controllerKnown(text);
   }
 
   /** Resolves when it is so after some change of the image, or the time is over. */

@@ -26,6 +26,8 @@ export interface LogView {
   readonly logStartOffset: number;
   readonly highWatermark: number;
   readonly logEndOffset: number;
+  /** As this node knows them; absent for the metadata log. */
+  readonly inSyncReplicas?: readonly number[];
   /** Whole batches from the one that holds `from` on that end below `until`; none where the log cannot be read. */
   batches(from: number, until: number): Iterable<BatchMark>;
 }
@@ -67,6 +69,7 @@ export interface LogRole {
   readonly leaderEpoch: number;
   /** Where it is not the log's own: the metadata log's is the quorum's. */
   readonly highWatermark?: number;
+  readonly inSyncReplicas?: readonly number[];
 }
 
 export function logView(log: Log, role: LogRole): LogView {
@@ -80,6 +83,7 @@ export function logView(log: Log, role: LogRole): LogView {
     logStartOffset: log.logStartOffset,
     highWatermark: role.highWatermark ?? log.highWatermark,
     logEndOffset: log.logEndOffset,
+    ...(role.inSyncReplicas === undefined ? {} : { inSyncReplicas: role.inSyncReplicas }),
     batches: (from, until) => batchesOf(log, from, until),
   };
 }

@@ -8,7 +8,7 @@ const SEGMENT_BYTES_MIN = 1024 * 1024;
 
 /** Who makes topics: the controller, wherever it is. */
 export interface TopicCreator {
-  /** An answer for each, in their order. May reject when the controller cannot be reached. */
+  /** An answer for each, in their order. Rejects when the controller cannot be reached, or its log fails. */
   createTopics(
     topics: readonly TopicToCreate[],
     defaults: TopicDefaults,
@@ -36,7 +36,7 @@ export class TopicCreation {
     this.config = config;
   }
 
-  /** Makes those that are missing, and answers for each of them. */
+  /** Makes those that are missing, and answers for each of them; for none when the controller cannot be reached: who needs them asks again. Never rejects. */
   async createMissing(names: readonly string[], mutations?: MutationGate): Promise<ReadonlyMap<string, CreatedTopic>> {
     const missing = names.filter((name) => !this.image.topics.has(name));
     if (missing.length === 0) return new Map();
@@ -45,11 +45,13 @@ export class TopicCreation {
       partitionCount: this.config.number('num.partitions'),
       replicationFactor: this.config.number('default.replication.factor'),
     };
-    const created = await this.creator.createTopics(topics, defaults, {
-      validateOnly: false,
-      ...(mutations && { mutations }),
-    });
-    return new Map(created.map((each) => [each.name, each]));
+    try {
+      const options = { validateOnly: false, ...(mutations && { mutations }) };
+      const created = await this.creator.createTopics(topics, defaults, options);
+      return new Map(created.map((each) => [each.name, each]));
+    } catch {
+      return new Map();
+    }
   }
 
   /** True when the topic exists now, as far as this broker knows: a controller elsewhere may have made it, and the news not be here yet. */
@@ -57,10 +59,7 @@ export class TopicCreation {
     if (this.image.topics.has(name)) return true;
     let making = this.underWay.get(name);
     if (making === undefined) {
-      making = this.createMissing([name]).then(
-        () => this.image.topics.has(name),
-        () => false,
-      );
+      making = this.createMissing([name]).then(() => this.image.topics.has(name));
       this.underWay.set(name, making);
       void making.then(() => this.underWay.delete(name));
     }

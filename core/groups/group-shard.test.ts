@@ -1,3 +1,4 @@
+import { fc, test as property } from '@fast-check/vitest';
 import { expect, test } from 'vitest';
 import { sleep } from '../ports/clock.ts';
 import { SimWorld } from '../ports/sim/world.ts';
@@ -29,10 +30,9 @@ const CONFIG: GroupCoordinatorConfig = {
 };
 const { NONE, NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS } = ErrorCode;
 
-function open() {
+function bare() {
   const world = new SimWorld({ seed: 1 });
   const { ports } = world.process('broker');
-  const log = new MemoryLog(world);
   const start = (): GroupCoordinator =>
     new GroupCoordinator({
       clock: ports.clock,
@@ -42,6 +42,12 @@ function open() {
       configOf: () => ({ ...GROUP_CONFIG, consumerSessionTimeoutMs: 1000, shareSessionTimeoutMs: 1000 }),
       shareStates: NO_STATE_KEEPER,
     });
+  return { world, ports, start };
+}
+
+function open() {
+  const { world, ports, start } = bare();
+  const log = new MemoryLog(world);
   const groups = start();
   groups.elected(0, 0, () => log);
   const anotherLog = (): MemoryLog => {
@@ -292,3 +298,111 @@ test('a member of the classic protocol in a consumer group leaves when that is s
     expect(groups.describeConsumerGroup('g').members).toHaveLength(1);
   });
 });
+
+type Event =
+  | 'commit'
+  | 'transactional'
+  | 'marker'
+  | 'committed'
+  | 'refuse'
+  | 'take'
+  | 'pass'
+  | { readonly moves: number };
+const events = fc.array(
+  fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom<Event>('commit', 'transactional', 'marker', 'committed', 'pass') },
+    { weight: 1, arbitrary: fc.constantFrom<Event>('refuse', 'take') },
+    { weight: 2, arbitrary: fc.record({ moves: fc.nat(4) }) },
+  ),
+  { maxLength: 60 },
+);
+
+property.prop([events], { numRuns: 150 })(
+  'whatever commits and moves come: an offset that was acknowledged is kept, and what was seen once is never undone',
+  async (plan) => {
+    const { world, ports, start } = bare();
+    let log = new MemoryLog(world);
+    log.isHeld = true;
+    let epoch = 0;
+    let groups = start();
+    groups.elected(0, epoch, () => log);
+    let next = 1;
+    let acknowledged = 0;
+    let seenMax = 0;
+    /** Offsets of the open transaction; those acknowledged count once its marker stands. */
+    let open: { readonly offset: number; code: number }[] = [];
+    const problems: string[] = [];
+    const producer = { producerId: 7, producerEpoch: 0 };
+    const look = (): void => {
+      const { errorCode, offsets } = groups.offsets.fetch('g');
+      if (errorCode !== NONE) return void problems.push(`the group answers ${errorCode}`);
+      const offset = offsets.get('t', 0)?.offset ?? 0;
+      if (offset < acknowledged) problems.push(`${offset} is seen, ${acknowledged} was acknowledged`);
+      if (offset < seenMax) problems.push(`${offset} is seen, ${seenMax} was seen before`);
+      seenMax = Math.max(seenMax, offset);
+    };
+    const step = async (event: Event): Promise<void> => {
+      switch (event) {
+        case 'commit': {
+          const offset = next++;
+          void groups.offsets.commit('g', NOBODY, [at(offset)], COMMIT).then(({ offsetErrorCodes: [code] }) => {
+            if (code === NONE) acknowledged = Math.max(acknowledged, offset);
+          });
+          return;
+        }
+        case 'transactional': {
+          const waiting = { offset: next++, code: -1 };
+          open.push(waiting);
+          void groups.offsets.commitTransactional('g', NOBODY, [at(waiting.offset)], producer).then(([code]) => {
+            waiting.code = code!;
+          });
+          return;
+        }
+        case 'marker': {
+          // Its partition has everything that was appended before it.
+          log.commit();
+          await sleep(ports.clock, 1);
+          log.markers.push({ after: log.records.length, producerId: 7 });
+          groups.endTransaction(0, 7, true);
+          for (const { offset, code } of open) if (code === NONE) acknowledged = Math.max(acknowledged, offset);
+          open = [];
+          return;
+        }
+        case 'committed':
+          log.commit(1);
+          return;
+        case 'refuse':
+          log.errorCode = COORDINATOR_NOT_AVAILABLE;
+          return;
+        case 'take':
+          log.errorCode = NONE;
+          return;
+        case 'pass':
+          return sleep(ports.clock, 5);
+        default: {
+          const old = log;
+          log.lose(event.moves);
+          log = new MemoryLog(world);
+          log.isHeld = true;
+          log.records.push(...old.records);
+          log.markers.push(...old.markers);
+          groups.close();
+          groups = start();
+          groups.elected(0, ++epoch, () => log);
+        }
+      }
+    };
+    await world.settle(
+      (async () => {
+        for (const event of plan) {
+          await step(event);
+          await sleep(ports.clock, 0);
+          look();
+        }
+      })(),
+      { untilTimeMs: 1_000_000 },
+    );
+    groups.close();
+    expect(problems).toEqual([]);
+  },
+);

@@ -1,6 +1,12 @@
 import type { SimWorld } from '../ports/sim/world.ts';
 import { ErrorCode } from '../protocol/errors.ts';
-import { type Append, COMMITTED_AT_ONCE, type CoordinatorLog, refusedAppend } from './coordinator-log.ts';
+import {
+  type Append,
+  COMMITTED_AT_ONCE,
+  type CoordinatorLog,
+  refusedAppend,
+  type TransactionalProducer,
+} from './coordinator-log.ts';
 import type { GroupConfig } from './group-config.ts';
 import type { CoordinatorRecord } from './records.ts';
 
@@ -26,7 +32,9 @@ export const GROUP_CONFIG: GroupConfig = {
  */
 export class MemoryLog implements CoordinatorLog {
   /** The committed ones. */
-  readonly records: CoordinatorRecord[] = [];
+  readonly records: (CoordinatorRecord & { readonly producerId: number | null })[] = [];
+  /** Commit markers, each behind so many records. */
+  readonly markers: { readonly after: number; readonly producerId: number }[] = [];
   /** What appends are refused with. */
   errorCode: number = ErrorCode.NONE;
   problem: number = ErrorCode.NONE;
@@ -34,15 +42,15 @@ export class MemoryLog implements CoordinatorLog {
   /** As long as it is, nothing is read from it. */
   isLoading = false;
   whenLoaded = (): void => {};
-  private waiting: { readonly records: readonly CoordinatorRecord[]; readonly settle: (errorCode: number) => void }[] =
-    [];
+  private waiting: { readonly records: MemoryLog['records']; readonly settle: (errorCode: number) => void }[] = [];
   private readonly world: SimWorld;
 
   constructor(world: SimWorld) {
     this.world = world;
   }
 
-  append(records: readonly CoordinatorRecord[]): Append {
+  append(appended: readonly CoordinatorRecord[], transaction?: TransactionalProducer): Append {
+    const records = appended.map((each) => ({ ...each, producerId: transaction?.producerId ?? null }));
     const refused = this.problem === ErrorCode.NONE ? this.errorCode : this.problem;
     if (refused !== ErrorCode.NONE) return refusedAppend(refused);
     if (records.length === 0 && this.waiting.length === 0) return COMMITTED_AT_ONCE;
@@ -61,9 +69,10 @@ export class MemoryLog implements CoordinatorLog {
     }
   }
 
-  /** The leadership is over. */
-  lose(): void {
+  /** The leadership is over; the next leader has the oldest `kept` of the appends that are not committed. */
+  lose(kept = 0): void {
     this.problem = ErrorCode.NOT_COORDINATOR;
+    for (const { records } of this.waiting.slice(0, kept)) this.records.push(...records);
     for (const { settle } of this.waiting.splice(0)) settle(ErrorCode.NOT_COORDINATOR);
   }
 
@@ -72,8 +81,17 @@ export class MemoryLog implements CoordinatorLog {
     else then();
   }
 
-  readAll(visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void): void {
-    for (const { key, value } of this.records) visit(key, value, null);
+  readAll(
+    visit: (key: Buffer, value: Buffer | null, producerId: number | null) => void,
+    onMarker?: (producerId: number, isCommit: boolean) => void,
+  ): void {
+    const markers = [...this.markers];
+    this.records.forEach(({ key, value, producerId }, i) => {
+      for (; markers[0] !== undefined && markers[0].after <= i; markers.shift())
+        onMarker?.(markers[0].producerId, true);
+      visit(key, value, producerId);
+    });
+    for (const { producerId } of markers) onMarker?.(producerId, true);
   }
 
   close(): void {

@@ -25,7 +25,7 @@ const DIRECTORY = '__cluster_metadata-0';
 const DIRECTORY_ID = 'bXFsYWItZGlyZWN0b3J5MQ';
 const CLUSTER_ID = 'bXFsYWItcXVvcnVtLWp1ZA';
 /** Snapshots early, so that the log no longer begins at 0. */
-const SMALL = { logSegmentBytes: 2000, recordBytesBetweenSnapshotsMax: 1500, retentionMaxBytes: 4000 };
+const SMALL = { logSegmentBytes: 1000, recordBytesBetweenSnapshotsMax: 900, retentionMaxBytes: 2500 };
 
 class Records implements StateMachine {
   values: Buffer[] = [];
@@ -95,7 +95,7 @@ function topic(index: number): NewMetadataRecord[] {
   ];
 }
 
-const TOPICS = 60;
+const TOPICS = 20;
 
 async function writeFolder(logDir: string): Promise<void> {
   const { quorum } = await open(logDir, SMALL);
@@ -157,7 +157,7 @@ describe.skipIf('missing' in classpath)('Apache Kafka', { timeout: 120_000 }, ()
 
   test('this quorum goes on with what its broker left', async () => {
     const copy = join(root, 'theirs');
-    cpSync(kafka!.dataDir, copy, { recursive: true });
+    cpSync(join(kafka!.dataDir, DIRECTORY), join(copy, DIRECTORY), { recursive: true });
     const { quorum, machine } = await open(copy);
     expect(quorum.leader).toEqual({ leaderId: 1, epoch: 3 });
     const names = machine.values.flatMap((value) => {

@@ -37,6 +37,7 @@ import { RaftDriver } from './raft-driver.ts';
 import type {
   BeginEpochAnswer,
   Effect,
+  ElectionState,
   EndEpochAnswer,
   FetchAnswer,
   FetchSnapshotAnswer,
@@ -140,13 +141,7 @@ export class MetadataQuorum {
     this.driver = new RaftDriver({
       clock,
       raft: this.raft,
-      persist: async (state) => {
-        await this.electionState.write(state);
-        if (!this.isFolderNew) return;
-        // The folder's own name has to be on the device too.
-        await files.flushDirectory(logDir);
-        this.isFolderNew = false;
-      },
+      persist: (state) => this.write(() => this.persist(state)),
       execute: (effect) => this.execute(effect),
       onStepped: () => this.stepped(),
       onFatal: (error) => this.fail(error),
@@ -158,7 +153,7 @@ export class MetadataQuorum {
     const { latest } = this.snapshots;
     if (latest !== null) this.applier.load(latest);
     this.schedule.start();
-    this.write(() => this.log.writeTopicId());
+    void this.write(() => this.log.writeTopicId());
     if (!this.log.isSettled) this.flush();
     this.driver.post({ kind: 'tick' });
   }
@@ -360,7 +355,7 @@ export class MetadataQuorum {
         return;
       case 'snapshotPiece':
         this.snapshots.take(effect.snapshotId, effect.position, effect.bytes);
-        if (effect.isLast) this.write(() => this.install(effect.snapshotId));
+        if (effect.isLast) void this.write(() => this.install(effect.snapshotId));
         return;
       case 'highWatermark':
         this.log.updateHighWatermark(effect.offset);
@@ -380,6 +375,14 @@ export class MetadataQuorum {
     if (role.kind !== 'leader') this.pending.leadershipEnded();
     if (this.onResigned === null) return;
     if (role.kind !== 'leader' && (role.kind !== 'resigned' || role.outbox.isEmpty)) this.onResigned();
+  }
+
+  private async persist(state: ElectionState): Promise<void> {
+    await this.electionState.write(state);
+    if (!this.isFolderNew) return;
+    // The folder's own name has to be on the device too.
+    await this.options.files.flushDirectory(this.options.logDir);
+    this.isFolderNew = false;
   }
 
   private send(id: number, to: number, request: PeerRequest): void {
@@ -447,10 +450,11 @@ export class MetadataQuorum {
   }
 
   /** Work on the folder that `close` waits for; a failure ends the node's part. */
-  private write(work: () => Promise<void>): void {
+  private write(work: () => Promise<void>): Promise<void> {
     const done = work()
       .catch((error) => this.fail(error))
       .finally(() => this.writing.delete(done));
     this.writing.add(done);
+    return done;
   }
 }

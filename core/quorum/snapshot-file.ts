@@ -1,4 +1,4 @@
-import { scanBatches } from '../log/batch-scan.ts';
+import { readBatch, scanBatches } from '../log/batch-scan.ts';
 import { joinPath, offsetFileName } from '../log/file-names.ts';
 import type { File, Files } from '../ports/files.ts';
 import {
@@ -10,7 +10,7 @@ import {
   SnapshotHeader,
 } from '../protocol/control-record.ts';
 import { recordsOf } from '../protocol/record.ts';
-import type { RecordBatch } from '../protocol/record-batch.ts';
+import { batchBytesAt, LOG_OVERHEAD_BYTES, type RecordBatch } from '../protocol/record-batch.ts';
 import { RecordBatchBuilder } from '../protocol/record-batch-builder.ts';
 import type { SnapshotId } from './raft-log.ts';
 
@@ -89,6 +89,19 @@ function writeBatches(file: File, epoch: number, timestamp: number, values: Iter
 export interface SnapshotVisitor {
   header(lastContainedLogTimestamp: number): void;
   values(values: readonly Buffer[]): void;
+}
+
+/** When the newest record in it was appended: milliseconds since the epoch, from the header. */
+export function snapshotTimestamp(files: Files, path: string): number {
+  const file = files.open(path, 'read');
+  try {
+    const start = Buffer.alloc(LOG_OVERHEAD_BYTES);
+    file.readInto(start, 0);
+    const header = recordsOf(readBatch(file, 0, batchBytesAt(start, 0))).next().value;
+    return decodeControlValue(SnapshotHeader, header?.value ?? null).lastContainedLogTimestamp;
+  } finally {
+    file.close();
+  }
 }
 
 /** Reads all of a snapshot. Throws, naming file and cause, when it is not whole; batches before the damage were visited then. */

@@ -7,6 +7,7 @@ import {
   type SnapshotVisitor,
   snapshotFileName,
   snapshotIdOf,
+  snapshotTimestamp,
   writeSnapshotPart,
 } from './snapshot-file.ts';
 
@@ -156,22 +157,9 @@ export class Snapshots {
     return true;
   }
 
-  /** When the records of a snapshot end, in its own words: milliseconds since the epoch. */
+  /** When the newest record in it was appended: milliseconds since the epoch. */
   timestampOf(id: SnapshotId): number {
-    let found = -1;
-    const isEnough = new Error();
-    try {
-      this.read(id, {
-        header: (timestamp) => {
-          found = timestamp;
-          throw isEnough;
-        },
-        values: () => {},
-      });
-    } catch (error) {
-      if (error !== isEnough) throw error;
-    }
-    return found;
+    return snapshotTimestamp(this.files, this.path(id));
   }
 
   /** Removes the oldest one; the newest stays. */

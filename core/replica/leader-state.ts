@@ -86,14 +86,14 @@ export class LeaderState {
     return brokerEpoch !== null && this.context.brokers.isEligible(brokerId, brokerEpoch);
   }
 
-  /** The first replica that may come into sync: it has all that is committed and where this epoch began. */
-  readyToJoin(highWatermark: number): FollowerState | null {
-    if (this.inSync.pending !== null) return null;
-    for (const follower of this.followers.values()) {
-      const hasAll = follower.logEndOffset >= highWatermark && follower.logEndOffset >= this.epochStartOffset;
-      if (hasAll && !this.inSync.committed.includes(follower.brokerId) && this.isEligible(follower)) return follower;
-    }
-    return null;
+  /**
+   * Whether a replica that has just fetched may come into sync: it has all that is committed and where this epoch began. Asked for no other: one that is
+   * gone may still have enough while the watermark stands.
+   */
+  mayJoin(follower: FollowerState, highWatermark: number): boolean {
+    if (this.inSync.pending !== null || this.inSync.committed.includes(follower.brokerId)) return false;
+    const hasAll = follower.logEndOffset >= highWatermark && follower.logEndOffset >= this.epochStartOffset;
+    return hasAll && this.isEligible(follower);
   }
 
   /** Replicas in sync that have not kept up. */

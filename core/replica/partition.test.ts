@@ -170,6 +170,32 @@ test('to come in takes the start of the epoch, not only the watermark', () => {
   expect(context.take().change.inSyncReplicas.map(({ brokerId }) => brokerId)).toEqual([1, 3, 2]);
 });
 
+test('a follower that is gone does not come back in, though the watermark stands where it ended', async () => {
+  const context = new TestContext();
+  const leader = newPartition(context, leadershipOf(), newLog({ minInSyncReplicas: 3 }));
+  for (const brokerId of [2, 3]) fetchAs(leader, { brokerId, offset: 0 });
+  append(leader, 1);
+  context.timeMs += LAG_TIME_MAX_MS + 1;
+  fetchAs(leader, { brokerId: 2, offset: 1 });
+  leader.checkLag();
+  context.take().answer({ errorCode: 0, leaderEpoch: 1, inSyncReplicas: [1, 2], partitionEpoch: 2 });
+  await settled();
+  fetchAs(leader, { brokerId: 2, offset: 1 });
+  expect(leader.highWatermark).toBe(0);
+  expect(context.asked).toEqual([]);
+  fetchAs(leader, { brokerId: 3, offset: 0 });
+  expect(context.take().change.inSyncReplicas.map(({ brokerId }) => brokerId)).toEqual([1, 2, 3]);
+});
+
+test('min.insync.replicas that is lowered lets the watermark go on', () => {
+  const log = newLog({ minInSyncReplicas: 2 });
+  const leader = newPartition(new TestContext(), leadershipOf({ inSyncReplicas: [1] }), log);
+  append(leader, 3, 1);
+  expect(leader.highWatermark).toBe(0);
+  leader.reconfigure({ ...log.config, minInSyncReplicas: 1 });
+  expect(leader.highWatermark).toBe(3);
+});
+
 test('KIP-903: a fenced broker, or the former self of one, does not come in', () => {
   const context = new TestContext();
   const leader = newPartition(context, leadershipOf({ inSyncReplicas: [1] }));

@@ -1,9 +1,11 @@
 import { type AppendOrigin, type AppendResult, rejected } from '../log/append-result.ts';
 import type { Log } from '../log/log.ts';
+import type { LogConfig } from '../log/log-config.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { proposeInSync } from './in-sync-proposal.ts';
 import { LeaderState } from './leader-state.ts';
 import type { InSyncReplicaAnswer, Leadership, ReplicaContext } from './leadership.ts';
+import { PartitionListeners } from './partition-listeners.ts';
 import {
   divergence,
   divergingRead,
@@ -30,7 +32,8 @@ import type { ReadableReplica } from './replica-selector.ts';
  * - What waits for a commit names the tenure in which it was appended: a leader that stepped down and leads again may have lost it meanwhile.
  * - Listeners hear of every advance, of every change of leader, and of the log's start, after the state changed.
  *
- * Not here: a follower's side of fetching (`follower-log.ts`, `replica-fetcher.ts`).
+ * Not here: which followers count and may join (`leader-state.ts`), how a change of the in-sync replicas ends (`in-sync-proposal.ts`), a follower's side of
+ * fetching (`follower-log.ts`, `replica-fetcher.ts`).
  */
 export interface AppendOutcome {
   readonly result: AppendResult;
@@ -66,9 +69,7 @@ export class Partition {
   private isDeleted = false;
   /** How far this broker's own log counts for the high watermark. */
   private ownOffset = 0;
-  private readonly listeners = new Set<() => void>();
-  /** Of those who wait for records that are not committed yet: followers. */
-  private readonly appendListeners = new Set<() => void>();
+  private readonly listeners = new PartitionListeners();
 
   constructor({ topic, partition, topicId, log, leadership, context }: PartitionOptions) {
     this.topic = topic;
@@ -94,6 +95,11 @@ export class Partition {
   /** The log went offline with its log dir: whoever waits hears it. */
   logFailed(): void {
     this.notify();
+  }
+
+  reconfigure(config: LogConfig): void {
+    this.log.config = config;
+    this.advance();
   }
 
   get leader(): number {
@@ -189,7 +195,7 @@ export class Partition {
         () => this.notify(), // The log went offline: whoever waits hears it.
       );
     }
-    for (const listener of [...this.appendListeners]) listener();
+    this.listeners.appended();
     return { result, flushed, tenure };
   }
 
@@ -259,7 +265,9 @@ export class Partition {
     const startBefore = follower.logStartOffset;
     const fetch = { fetchOffset: offset, logStartOffset, brokerEpoch };
     follower.fetched(fetch, this.log.logEndOffset, this.context.nowMs());
-    this.letIn();
+    if (leading.mayJoin(follower, this.log.highWatermark)) {
+      proposeInSync(this, this.context, leading, leading.inSync.expand(brokerId));
+    }
     this.advance();
     if (follower.logStartOffset !== startBefore) this.notify();
   }
@@ -295,14 +303,6 @@ export class Partition {
     return follower !== undefined && follower.lastSentHighWatermark < this.log.highWatermark;
   }
 
-  /** Asks the controller to take in a replica that has caught up. */
-  private letIn(): void {
-    const { leading } = this;
-    const follower = leading?.readyToJoin(this.log.highWatermark) ?? null;
-    if (leading === null || follower === null) return;
-    proposeInSync(this, this.context, leading, leading.inSync.expand(follower.brokerId));
-  }
-
   /** Replicas that have not kept up for replica.lag.time.max.ms leave. Called every half of that time. */
   checkLag(): void {
     const { leading } = this;
@@ -324,7 +324,6 @@ export class Partition {
     leading.inSync.commit(answer.inSyncReplicas);
     this.leadership = { ...this.leadership, ...answer };
     this.advance();
-    this.letIn();
     this.notify();
   }
 
@@ -408,7 +407,6 @@ export class Partition {
     this.tenureCount++;
     this.notify();
     this.listeners.clear();
-    this.appendListeners.clear();
   }
 
   /** As a follower: the log has taken over the leader's watermark or start. */
@@ -418,24 +416,16 @@ export class Partition {
 
   /** Told after every advance of the high watermark or log start and every change of leader. Returns how to stop listening. */
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.listeners.onChange(listener);
   }
 
   /** The same, and after every append: for followers that wait for records. */
-  readonly appends = {
-    subscribe: (listener: () => void): (() => void) => {
-      const stop = this.subscribe(listener);
-      this.appendListeners.add(listener);
-      return () => {
-        stop();
-        this.appendListeners.delete(listener);
-      };
-    },
-  };
+  get appends(): { subscribe(listener: () => void): () => void } {
+    return { subscribe: (listener) => this.listeners.onAppend(listener) };
+  }
 
   private notify(): void {
-    for (const listener of [...this.listeners]) listener();
+    this.listeners.changed();
   }
 
   /** For views and invariants. */
@@ -455,4 +445,9 @@ export class Partition {
       followers: leading === null ? [] : [...leading.all()].map((each) => ({ ...each })),
     };
   }
+}
+
+/** A partition among all of a cluster; one of a topic that was made again is another. */
+export function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }): string {
+  return `${partition}:${topicId}`;
 }

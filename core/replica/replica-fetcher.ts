@@ -1,11 +1,12 @@
 import type { Clock, Timer } from '../ports/clock.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { Fetch } from '../protocol/messages/01-fetch.ts';
-import { ListOffsets } from '../protocol/messages/02-list-offsets.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../protocol/schema.ts';
+import { type FetcherSettings, fetchRequest, wantedOf } from './fetch-request.ts';
 import { FetcherSession, type WantedPartition } from './fetcher-session.ts';
 import { beginAt, takeRecords, truncate, truncateToAgree } from './follower-log.ts';
-import type { Partition } from './partition.ts';
+import { EARLIEST, LATEST, leaderOffsets, type RangeAnswer } from './leader-offsets.ts';
+import { keyOf, type Partition } from './partition.ts';
 
 /**
  * One follower's conversation with one leader: asks for what comes next in the partitions that it follows, and brings their logs to agree with the
@@ -24,30 +25,6 @@ export type SendToBroker = <Req extends Fields, Res extends Fields>(
   options: { readonly timeoutMs: number; readonly channel: string },
 ) => Promise<ResponseOf<Api<Req, Res>>>;
 
-export interface FetcherSettings {
-  /** replica.fetch.wait.max.ms */
-  readonly fetchWaitMsMax: number;
-  /** replica.fetch.min.bytes */
-  readonly fetchMinBytes: number;
-  /** replica.fetch.max.bytes: of one partition. */
-  readonly fetchBytesMax: number;
-  /** replica.fetch.response.max.bytes */
-  readonly responseBytesMax: number;
-  /** replica.fetch.backoff.ms */
-  readonly backoffMs: number;
-  /** replica.socket.timeout.ms */
-  readonly requestTimeoutMs: number;
-}
-
-export const DEFAULT_FETCHER_SETTINGS: FetcherSettings = {
-  fetchWaitMsMax: 500,
-  fetchMinBytes: 1,
-  fetchBytesMax: 1024 * 1024,
-  responseBytesMax: 10 * 1024 * 1024,
-  backoffMs: 1000,
-  requestTimeoutMs: 30_000,
-};
-
 export interface FetcherOptions {
   readonly clock: Clock;
   readonly nodeId: number;
@@ -57,6 +34,8 @@ export interface FetcherOptions {
   readonly settings: FetcherSettings;
   onProblem(message: string): void;
 }
+
+const PATIENCE_MS = 100;
 
 type PartitionAnswer = ResponseOf<typeof Fetch>['responses'][number]['partitions'][number];
 
@@ -74,11 +53,6 @@ interface Followed {
   lag: number;
 }
 
-const NONE: ReadonlyMap<string, Followed> = new Map();
-const LATEST = -1;
-const EARLIEST = -2;
-const READ_UNCOMMITTED = 0;
-
 export class ReplicaFetcher {
   readonly leaderId: number;
   private readonly channel: string;
@@ -89,6 +63,9 @@ export class ReplicaFetcher {
   private isClosed = false;
   /** The last request failed: told once, not at each try. */
   private isBroken = false;
+  /** Partitions that wait for the device, and until when the others wait with them. */
+  private settling = 0;
+  private patientUntilMs = 0;
   private timer: Timer | null = null;
   private wake: (() => void) | null = null;
 
@@ -104,7 +81,7 @@ export class ReplicaFetcher {
 
   /** Follows the partition in its current leader epoch; asking goes on when it is followed in that epoch already. */
   add(partition: Partition): void {
-    const key = keyOf(partition.topicId, partition.partition);
+    const key = keyOf(partition);
     const before = this.followed.get(key);
     if (before?.partition === partition && before.leaderEpoch === partition.leaderEpoch) return;
     this.followed.set(key, {
@@ -123,13 +100,13 @@ export class ReplicaFetcher {
   }
 
   remove(partition: Partition): void {
-    const key = keyOf(partition.topicId, partition.partition);
+    const key = keyOf(partition);
     if (this.followed.get(key)?.partition === partition) this.followed.delete(key);
   }
 
   /** Why the partition is not asked for until its leadership changes, or null. */
   stoppedBy(partition: Partition): string | null {
-    return this.followed.get(keyOf(partition.topicId, partition.partition))?.stoppedBy ?? null;
+    return this.followed.get(keyOf(partition))?.stoppedBy ?? null;
   }
 
   get maxLag(): number {
@@ -146,9 +123,10 @@ export class ReplicaFetcher {
 
   private async run(): Promise<void> {
     while (!this.isClosed) {
-      // One that waits for the device has something to say: a long poll for the others would keep it from saying so.
-      const asked = this.isAnySettling ? NONE : this.ready();
-      if (asked.size === 0) await this.rest(this.msUntilReady());
+      const asked = this.ready();
+      const patienceMs = this.msUntilSettled();
+      if (patienceMs > 0) await this.rest(patienceMs);
+      else if (asked.size === 0) await this.rest(this.msUntilReady());
       else await this.fetch(asked);
     }
   }
@@ -157,51 +135,36 @@ export class ReplicaFetcher {
     const nowMs = this.options.clock.monotonic();
     const ready = new Map<string, Followed>();
     for (const each of this.followed.values()) {
-      if (each.stoppedBy === null && each.readyAtMs <= nowMs) ready.set(each.key, each);
+      if (each.stoppedBy === null && !each.isSettling && each.readyAtMs <= nowMs) ready.set(each.key, each);
     }
     return ready;
   }
 
-  private get isAnySettling(): boolean {
-    for (const { isSettling } of this.followed.values()) if (isSettling) return true;
-    return false;
-  }
-
   private msUntilReady(): number {
-    if (this.isAnySettling) return Number.POSITIVE_INFINITY;
     const nowMs = this.options.clock.monotonic();
     let waitMs = Number.POSITIVE_INFINITY;
     for (const each of this.followed.values()) {
-      if (each.stoppedBy === null) waitMs = Math.min(waitMs, Math.max(0, each.readyAtMs - nowMs));
+      if (each.stoppedBy === null && !each.isSettling) waitMs = Math.min(waitMs, Math.max(0, each.readyAtMs - nowMs));
     }
     return waitMs;
+  }
+
+  /**
+   * Who waits for the device is waited for, a moment: a request for the others alone may lie at the leader for replica.fetch.wait.max.ms, and
+   * only the next one says that the records are on the device. A device that takes longer holds up nobody else.
+   */
+  private msUntilSettled(): number {
+    return this.settling === 0 ? 0 : Math.max(0, this.patientUntilMs - this.options.clock.monotonic());
   }
 
   private async fetch(asked: ReadonlyMap<string, Followed>): Promise<void> {
     const { settings } = this.options;
     const wanted = new Map<string, WantedPartition>();
-    for (const each of asked.values()) wanted.set(each.key, wantedOf(each));
+    for (const each of asked.values()) wanted.set(each.key, wantedOf(each.partition, each.key, each.leaderEpoch));
     const request = this.session.next([...wanted.values()]);
     const { nodeId } = this.options;
     try {
-      const response = await this.send(Fetch, {
-        replicaId: nodeId,
-        replicaState: { replicaId: nodeId, replicaEpoch: this.options.brokerEpoch() },
-        maxWaitMs: settings.fetchWaitMsMax,
-        minBytes: settings.fetchMinBytes,
-        maxBytes: settings.responseBytesMax,
-        isolationLevel: READ_UNCOMMITTED,
-        sessionId: request.sessionId,
-        sessionEpoch: request.sessionEpoch,
-        topics: byTopic(request.named).map(({ partitions, ...topic }) => ({
-          ...topic,
-          partitions: partitions.map((each) => ({ ...each, partitionMaxBytes: settings.fetchBytesMax })),
-        })),
-        forgottenTopicsData: byTopic(request.forgotten).map(({ partitions, ...topic }) => ({
-          ...topic,
-          partitions: partitions.map((each) => each.partition),
-        })),
-      });
+      const response = await this.send(Fetch, fetchRequest(request, nodeId, this.options.brokerEpoch(), settings));
       if (this.isClosed) return;
       const isSession = this.session.answered(response.errorCode, response.sessionId);
       if (!isSession && !isOfSession(response.errorCode)) throw new Error(`the answer has error ${response.errorCode}`);
@@ -209,7 +172,7 @@ export class ReplicaFetcher {
       const outOfRange: Followed[] = [];
       for (const { topicId, partitions } of response.responses) {
         for (const answer of partitions) {
-          const key = keyOf(topicId, answer.partitionIndex);
+          const key = keyOf({ topicId, partition: answer.partitionIndex });
           const one = asked.get(key);
           if (one === undefined) continue;
           if (!this.isCurrent(one, wanted.get(key)!)) {
@@ -299,17 +262,18 @@ export class ReplicaFetcher {
   /** Not asked for before `done`. */
   private settle(one: Followed, done: Promise<void>): void {
     one.isSettling = true;
-    done.then(
-      () => {
-        one.isSettling = false;
+    if (this.settling++ === 0) this.patientUntilMs = this.options.clock.monotonic() + PATIENCE_MS;
+    done
+      .then(
+        () => {
+          one.isSettling = false;
+        },
+        (error: unknown) => this.stop(one, messageOf(error)),
+      )
+      .finally(() => {
+        this.settling--;
         this.wakeUp();
-      },
-      (error: unknown) => {
-        one.isSettling = false;
-        this.stop(one, messageOf(error));
-        this.wakeUp();
-      },
-    );
+      });
   }
 
   /**
@@ -339,36 +303,15 @@ export class ReplicaFetcher {
     }
   }
 
-  private async listOffsets(asked: readonly Followed[], timestamp: number): Promise<ReadonlyMap<string, RangeAnswer>> {
-    const byTopic = new Map<string, Followed[]>();
-    for (const one of asked) {
-      const { topic } = one.partition;
-      byTopic.set(topic, [...(byTopic.get(topic) ?? []), one]);
-    }
-    const response = await this.send(ListOffsets, {
-      replicaId: this.options.nodeId,
-      isolationLevel: READ_UNCOMMITTED,
-      topics: [...byTopic].map(([name, partitions]) => ({
-        name,
-        partitions: partitions.map(({ partition, leaderEpoch }) => ({
-          partitionIndex: partition.partition,
-          currentLeaderEpoch: leaderEpoch,
-          timestamp,
-        })),
-      })),
-    });
-    const answers = new Map<string, RangeAnswer>();
-    for (const { name, partitions } of response.topics) {
-      for (const each of partitions) answers.set(keyOf(name, each.partitionIndex), each);
-    }
-    return answers;
+  private listOffsets(asked: readonly Followed[], timestamp: number): Promise<ReadonlyMap<string, RangeAnswer>> {
+    return leaderOffsets((api, body) => this.send(api, body), this.options.nodeId, asked, timestamp);
   }
 
   /** The offset, when the answer is good and still means the partition as it is. */
   private rangeOf(one: Followed, answers: ReadonlyMap<string, RangeAnswer>): number | null {
     const { partition } = one;
     if (this.followed.get(one.key) !== one || partition.leaderEpoch !== one.leaderEpoch) return null;
-    const answer = answers.get(keyOf(partition.topic, partition.partition));
+    const answer = answers.get(one.key);
     if (answer?.errorCode === ErrorCode.NONE && answer.offset >= 0) return answer.offset;
     if (answer?.errorCode === ErrorCode.FENCED_LEADER_EPOCH) one.stoppedBy = 'fenced';
     else this.delay(one);
@@ -410,46 +353,12 @@ export class ReplicaFetcher {
   }
 }
 
-interface RangeAnswer {
-  readonly errorCode: number;
-  readonly offset: number;
-}
-
-function wantedOf({ partition, key, leaderEpoch }: Followed): WantedPartition {
-  const { topic, topicId, log } = partition;
-  return {
-    key,
-    topic,
-    topicId,
-    partition: partition.partition,
-    currentLeaderEpoch: leaderEpoch,
-    fetchOffset: log.logEndOffset,
-    lastFetchedEpoch: log.epochs.latestEpoch,
-    logStartOffset: log.logStartOffset,
-  };
-}
-
-/** Neighbours of one topic together; the order, in which the leader fills its answer, stays. */
-function byTopic(wanted: readonly WantedPartition[]) {
-  const topics: { readonly topic: string; readonly topicId: string; readonly partitions: WantedPartition[] }[] = [];
-  for (const each of wanted) {
-    const last = topics.at(-1);
-    if (last?.topicId === each.topicId) last.partitions.push(each);
-    else topics.push({ topic: each.topic, topicId: each.topicId, partitions: [each] });
-  }
-  return topics;
-}
-
 function isOfSession(errorCode: number): boolean {
   return (
     errorCode === ErrorCode.FETCH_SESSION_ID_NOT_FOUND ||
     errorCode === ErrorCode.INVALID_FETCH_SESSION_EPOCH ||
     errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR
   );
-}
-
-function keyOf(topic: string, partition: number): string {
-  return `${partition}:${topic}`;
 }
 
 function messageOf(error: unknown): string {

@@ -128,7 +128,7 @@ export class ReplicaManager {
 
   /** The topic's settings changed. */
   reconfigure(topic: string, config: LogConfig): void {
-    for (const partition of this.partitionsOf(topic)) partition.log.config = config;
+    for (const partition of this.partitionsOf(topic)) partition.reconfigure(config);
   }
 
   /** The topic is gone from the metadata. */

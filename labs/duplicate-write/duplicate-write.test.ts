@@ -11,6 +11,7 @@ import { complete, IN_OUTBOX, readTwice } from './checks.ts';
 import { drawSequences } from './figures/sequence.ts';
 import { lab } from './lab.ts';
 import type { DuplicatePlan } from './plan.ts';
+import { GOALS, IS_BACK, LEADS } from './run.ts';
 import {
   AFTER,
   BEFORE,
@@ -62,7 +63,7 @@ async function smallest(parts: Parts): Promise<{ readonly plan: DuplicatePlan; r
   return { plan: shrunk!.plan, seed };
 }
 
-const KEPT = /^broker: keeps 0@\d+: v\d+.*, (no id|id \d+, epoch \d+, seq \d+)$/;
+const KEPT = /^broker(-\d)?: keeps 0@\d+: v\d+.*, (no id|id \d+, epoch \d+, seq \d+)$/;
 
 test.each([
   [RETRY, IDEMPOTENT, 2],
@@ -84,7 +85,15 @@ test.each([
     // Both copies are told with who wrote them.
     const story = storyOf(once.history, finding);
     expect(story.filter((line) => KEPT.test(line)).length).toBeGreaterThanOrEqual(1);
-    expect(timelineOf(once.history, finding).processes).toContain('broker');
+    const { processes, events } = timelineOf(once.history, finding);
+    expect(processes.some((name) => name.startsWith('broker'))).toBe(true);
+    // Of several brokers another one leads, and answers, before the dead one is back.
+    if (parts.limits.isCluster === true) {
+      const of = (label: string): string | undefined => events.find((event) => event.label === label)?.process;
+      expect(of(LEADS)).toMatch(/^broker-\d$/);
+      expect(of(LEADS)).not.toBe(of(IS_BACK));
+      expect(once.goals).toContain(GOALS.replaced);
+    }
     expect((await run(cure, plan, seed)).outcome).toMatchObject({ status: 'valid', violations: [] });
   },
   120_000,

@@ -74,13 +74,13 @@ export const lab: Lab = {
       claim: 'C31',
       verdict: 'conditional',
       scope:
-        'true with acks=all and without idempotence: the record is below the high watermark, the broker dies before it answers, the retry is a second record; with idempotence, the default since Kafka 3.0, the log brings id and sequence back and the retry is recognised',
+        'true with acks=all and without idempotence: every in-sync replica has the record, the leader of three dies before it answers, and the retry at its successor is a second record; with idempotence, the default since Kafka 3.0, the successor has id and sequence in the batches that it fetched, and recognises the retry',
     },
     {
       claim: 'C32',
       verdict: 'conditional',
       scope:
-        'one copy of a batch by producer id, epoch, partition and sequence, also across a restart of the broker; on by default in Kafka’s own client since 3.0, off in kafkajs and @platformatic/kafka; it helps only a client that retries to the same partition, which kafkajs does not with records that have no key',
+        'one copy of a batch by producer id, epoch, partition and sequence, also across a change of leader and a restart; on by default in Kafka’s own client since 3.0, off in kafkajs and @platformatic/kafka; it helps only a client that retries to the same partition, which kafkajs does not with records that have no key',
     },
     {
       claim: 'C33',
@@ -96,7 +96,8 @@ export const lab: Lab = {
   clients: CLIENTS,
   code: excerpts,
   limits: [
-    'One broker: it dies and comes back, in place of a leader that dies and a follower that takes over. The record is below the high watermark in both cases; that the follower has the sequence numbers because it has the batches is what one log shows for another.',
+    'Where a leader dies, the controller is a process of its own that no fault hits, and sessions are shorter than Kafka’s default of 9 s. That shortens the time without a leader and changes no order of events.',
+    'On the user’s cluster the links that are cut are those of the application, and only the own client’s can be: it connects through proxies of its own. Its nodes are killed and started by the user’s commands, which take as long as they take.',
     'A cell of the table of clients is one run: the fault is placed, not searched for.',
     'On real processes an application is killed by cutting its connections and never running its code again, since it shares its process with the lab; the broker cannot tell the difference.',
     'The relay sends one record at a time. What several requests in flight do to order is the lab `reorder`.',

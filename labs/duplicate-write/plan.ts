@@ -22,6 +22,8 @@ export interface PlanLimits {
   readonly faultsMax?: number;
   readonly stepMin?: number;
   readonly stepMax?: number;
+  /** A broker that dies is the leader, one of several: it is away until another one has answered. */
+  readonly isCluster?: boolean;
 }
 
 /** Long enough for another to send everything. */
@@ -30,7 +32,7 @@ const RESTART_MS_MAX = 50;
 export const PROCESS = 'p1';
 
 export function planArbitrary(limits: PlanLimits): fc.Arbitrary<DuplicatePlan> {
-  const { kinds, recordsMin = 1, recordsMax = 3, faultsMax = 2, stepMin = 0, stepMax = 12 } = limits;
+  const { kinds, recordsMin = 1, recordsMax = 3, faultsMax = 2, stepMin = 0, stepMax = 12, isCluster = false } = limits;
   return fc.record({
     records: recordsArbitrary(recordsMax, 2, recordsMin),
     faults: faultsArbitrary({
@@ -39,7 +41,7 @@ export function planArbitrary(limits: PlanLimits): fc.Arbitrary<DuplicatePlan> {
       countMin: 1,
       countMax: faultsMax,
       durationMsMax: RESTART_MS_MAX,
-    }).map((faults) => faults.map((fault) => adjusted(fault, stepMin))),
+    }).map((faults) => faults.map((fault) => adjusted(fault, stepMin, isCluster))),
     inFlightMs: fc.constantFrom(0, 0.15, 0.3, 0.5),
   });
 }
@@ -63,13 +65,16 @@ export function smallerWithin({
   };
 }
 
-function adjusted({ kind, at, durationMs }: Fault, stepMin: number): Fault {
+function adjusted({ kind, at, durationMs }: Fault, stepMin: number, isCluster: boolean): Fault {
   const moved = 'step' in at ? { step: at.step + stepMin } : at;
   switch (kind) {
     case 'drop-response':
       return { kind, at: moved, app: PROCESS };
     case 'pause-app':
       return { kind, at: moved, app: PROCESS, durationMs: PAUSE_MS };
+    case 'kill-broker':
+      if (isCluster) return { kind, at: moved, app: PROCESS };
+      return { kind, at: moved, app: PROCESS, durationMs: durationMs ?? 1 };
     default:
       return { kind, at: moved, app: PROCESS, ...(durationMs === undefined ? {} : { durationMs }) };
   }
@@ -84,6 +89,9 @@ function faultText({ kind, durationMs }: Fault): string {
     case 'drop-response':
       return 'the next answer to it is lost, and the connection with it';
     case 'kill-broker':
+      if (durationMs === undefined) {
+        return 'the leader dies with its answer unsent, and comes back when another one has answered';
+      }
       return `the broker dies with its answer unsent and comes back after ${durationMs} ms`;
     default:
       return kind;

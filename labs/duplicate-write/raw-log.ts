@@ -17,7 +17,7 @@ const LATEST = -1;
 const FETCH_BYTES = 1 << 20;
 /** The last version that names topics. */
 const FETCH_VERSION_MAX = 12;
-const CONNECT_MS_MAX = 500;
+const CONNECT_MS_MAX = 5000;
 
 export interface StoredBatch {
   readonly partition: number;

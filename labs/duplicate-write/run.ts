@@ -2,7 +2,8 @@
  * One run: an outbox of departures, a process that sends them and is struck by faults, and at the end the log as it is stored: every batch with its producer's id, epoch and sequence, then every
  * record read afresh.
  *
- * Invariant: the outbox and its marks outlive every process, as a database does. The broker is killed as C31 says: when every in-sync replica has the record and nobody has heard of it.
+ * Invariant: the outbox and its marks outlive every process, as a database does. A broker is killed as C31 says: when every in-sync replica has the record and nobody has heard of it. Of several
+ * brokers it is the leader, and it stays away until another one has answered.
  */
 import { sleep } from '@mqlab/core/ports/clock.ts';
 import type {
@@ -12,6 +13,7 @@ import type {
   SendAnswer,
   TransactionalDriver,
 } from '../kit/drivers/driver.ts';
+import { leaderAfter, whenSo } from '../kit/failover.ts';
 import { finalRead, healAll } from '../kit/finish-run.ts';
 import { flightsOf } from '../kit/flights.ts';
 import type { Call } from '../kit/history.ts';
@@ -19,9 +21,11 @@ import type { RunContext } from '../kit/lab.ts';
 import { linkTransactional } from '../kit/linked-clients.ts';
 import { Exit, type Life, Members } from '../kit/members.ts';
 import type { Fault } from '../kit/plan.ts';
-import { freshTopic } from '../kit/send-flights.ts';
+import { freshTopic, whenInSync } from '../kit/send-flights.ts';
+import { leaderOf } from '../kit/targets/target.ts';
 import { type Hands, type Outbox, POSITION, TOPIC } from './app/hands.ts';
 import { IN_OUTBOX, KEEPS } from './checks.ts';
+import { BROKER, brokerName, SHAPE } from './cluster.ts';
 import { type DuplicatePlan, PROCESS } from './plan.ts';
 import { RawLog, type StoredBatch } from './raw-log.ts';
 import type { Way } from './ways.ts';
@@ -41,17 +45,23 @@ export const DRAIN_MS_MAX = 20_000;
 /** Durations of the plan last so much longer on real processes: another must have the time to do its part. */
 const SLOWER = { sim: 1, local: 2, external: 4 } as const;
 const WAIT_MS = { sim: [5000, 5000], local: [6000, 6000], external: [20_000, 20_000] } as const;
+/** The same with several brokers, where somebody has to be elected. */
+const CLUSTER_WAIT_MS = { sim: [20_000, 20_000], local: [30_000, 30_000], external: [90_000, 60_000] } as const;
 const LOOKS_MAX = 40;
 const LOOK_MS = 1;
+/** For followers to have the record. */
+const CLUSTER_LOOKS_MAX = 2000;
 const READ_MS = 50;
 const STANDBY = 'p2';
 export const IS_BACK = 'is back';
+export const LEADS = 'leads from here';
 const FENCED: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH']);
 
 export const GOALS = {
   unheard: 'stored, and its answer never heard',
   fenced: 'an older producer of the id was refused',
   both: 'two processes sent at once',
+  replaced: 'another leader answered while the old one was away',
 } as const;
 
 export async function runDuplicate(plan: DuplicatePlan, context: RunContext, way: Way): Promise<void> {
@@ -82,8 +92,9 @@ class DuplicateRun {
   async play(): Promise<void> {
     const { target, recorder } = this.#context;
     const admin = await target.app('admin').client('mqlab').admin();
-    await freshTopic(admin, this.#context, TOPIC, this.#way.partitions);
+    await freshTopic(admin, this.#context, TOPIC, this.#way.partitions, this.#isCluster ? SHAPE : {});
     await admin.close();
+    await this.#whenWhole();
     const members = new Members(this.#context, {
       names: [PROCESS, STANDBY],
       faults: this.#plan.faults,
@@ -99,14 +110,16 @@ class DuplicateRun {
       },
     });
     members.start(PROCESS);
-    const [quietMs, drainMs] = WAIT_MS[target.kind];
+    const [quietMs, drainMs] = (this.#isCluster ? CLUSTER_WAIT_MS : WAIT_MS)[target.kind];
     const early = await members.until(() => this.#isFinished, quietMs);
     await members.stopFaults();
     await healAll(target, recorder);
     if (early || (await members.until(() => this.#isFinished, drainMs))) recorder.note('kit', { type: 'drained' });
     members.end();
     this.#noteBoth();
-    for (const batch of await this.#log.batches()) this.#noteStored(batch);
+    await this.#whenWhole();
+    const keeper = this.#isCluster ? brokerName(target, await leaderOf(target, TOPIC, 0)) : BROKER;
+    for (const batch of await this.#log.batches()) this.#noteStored(batch, keeper);
     // The reader is not what is under test.
     await finalRead(target, recorder, [TOPIC], { client: 'mqlab', ...this.#isolation });
     for (const { value } of this.#records)
@@ -116,6 +129,15 @@ class DuplicateRun {
 
   get #isolation(): { readonly committedOnly?: boolean } {
     return this.#way.isTransactional ? { committedOnly: true } : {};
+  }
+
+  get #isCluster(): boolean {
+    return this.#context.target.nodes.length > 1;
+  }
+
+  /** With several brokers: every replica is in sync. */
+  async #whenWhole(): Promise<void> {
+    if (this.#isCluster) await whenInSync(this.#context.target, TOPIC, 0);
   }
 
   #reach(goal: string): void {
@@ -252,20 +274,45 @@ class DuplicateRun {
   /** The broker dies between the record's replication and its answer. */
   async #killBroker(life: Life, { durationMs = 1 }: Fault): Promise<void> {
     const { target, recorder } = this.#context;
+    if (this.#isCluster) return this.#killLeader(life);
     if (this.#isSending(life)) {
       target.dropNextResponse(life.name);
       await this.#awaitUnheard(life);
     }
     await target.killBroker();
-    recorder.note('broker', { type: 'crash' });
+    recorder.note(BROKER, { type: 'crash' });
     await sleep(target.clock, durationMs);
     await target.startBroker();
-    recorder.note('broker', { type: 'store', text: IS_BACK });
+    recorder.note(BROKER, { type: 'store', text: IS_BACK });
   }
 
-  async #awaitUnheard(life: Life): Promise<void> {
+  /** The same with the leader of several: its answers go nowhere until it is dead, however long killing it takes. */
+  async #killLeader(life: Life): Promise<void> {
     const { target, recorder } = this.#context;
-    for (let look = 0; look < LOOKS_MAX && this.#isSending(life); look++) {
+    const leader = await leaderOf(target, TOPIC, 0);
+    if (leader === null) return;
+    const isSending = this.#isSending(life);
+    if (isSending) {
+      target.cutLink(life.name, 'to-app', leader);
+      await this.#awaitUnheard(life, CLUSTER_LOOKS_MAX);
+    }
+    await target.killBroker(leader);
+    recorder.note(brokerName(target, leader), { type: 'crash' });
+    target.breakLink(life.name);
+    target.healLink(life.name, leader);
+    const next = await leaderAfter(target, TOPIC, 0, leader);
+    if (next !== null) {
+      recorder.note(brokerName(target, next), { type: 'store', text: LEADS });
+      const isWaiting = this.#isSending(life);
+      if ((await whenSo(target, () => !this.#isSending(life))) && isWaiting) this.#reach(GOALS.replaced);
+    }
+    await target.startBroker(leader);
+    recorder.note(brokerName(target, leader), { type: 'store', text: IS_BACK });
+  }
+
+  async #awaitUnheard(life: Life, looksMax = LOOKS_MAX): Promise<void> {
+    const { target, recorder } = this.#context;
+    for (let look = 0; look < looksMax && this.#isSending(life); look++) {
       const stored = await this.#log.replicated();
       const heard = recorder.operations.filter(({ phase, data }) => phase === 'ok' && data.type === 'send').length;
       if (stored > heard && this.#isSending(life)) return this.#reach(GOALS.unheard);
@@ -280,12 +327,12 @@ class DuplicateRun {
     if (senders.size > 1) this.#reach(GOALS.both);
   }
 
-  #noteStored(batch: StoredBatch): void {
+  #noteStored(batch: StoredBatch, keeper: string): void {
     const { partition, offset, values, end } = batch;
     const what = end ?? values.map(shortOf).join(' ');
     const text = `${KEEPS} ${partition}@${offset}: ${what}, ${headerText(batch)}`;
     const [value] = values;
-    this.#context.recorder.note('broker', { type: 'store', text, ...(value === undefined ? {} : { value }) });
+    this.#context.recorder.note(keeper, { type: 'store', text, ...(value === undefined ? {} : { value }) });
   }
 }
 

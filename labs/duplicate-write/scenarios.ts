@@ -9,8 +9,10 @@ import { liveness } from '../kit/checkers/liveness.ts';
 import { lostWrite } from '../kit/checkers/lost-write.ts';
 import { CLIENT_NAMES, type ClientName } from '../kit/drivers/driver.ts';
 import type { Scenario } from '../kit/lab.ts';
-import type { TargetKind } from '../kit/targets/target.ts';
+import type { FaultKind } from '../kit/plan.ts';
+import type { Ability, TargetKind } from '../kit/targets/target.ts';
 import { complete, readTwice, withHeaders } from './checks.ts';
+import { BROKERS, CLUSTER_SETTINGS, CONTROLLERS } from './cluster.ts';
 import { type DuplicatePlan, describePlan, type PlanLimits, planArbitrary, smallerWithin } from './plan.ts';
 import { BROKER_SETTINGS, DRAIN_MS_MAX, GOALS, runDuplicate } from './run.ts';
 import { WAYS, type WayName } from './ways.ts';
@@ -20,13 +22,14 @@ const DELIVERED: readonly Check[] = [complete, lostWrite, liveness({ drainMsMax:
 /** From the second record on: the first one has opened connection and session. */
 const LATER = { recordsMin: 2, recordsMax: 4, faultsMax: 2, stepMin: 4, stepMax: 10 } as const;
 const SOME_DROP: PlanLimits = { ...LATER, kinds: ['drop-response'] };
-const SOME_KILL: PlanLimits = { ...LATER, kinds: ['kill-broker'] };
+const SOME_KILL: PlanLimits = { ...LATER, kinds: ['kill-broker'], faultsMax: 1, isCluster: true };
 /** On real processes one run must say something: the second record, on its way. */
 const SECOND = { recordsMin: 2, recordsMax: 2, faultsMax: 1, stepMin: 4, stepMax: 4 } as const;
 const DROP: PlanLimits = { ...SECOND, kinds: ['drop-response'] };
-const KILL: PlanLimits = { ...SECOND, kinds: ['kill-broker'] };
+const KILL: PlanLimits = { ...SECOND, kinds: ['kill-broker'], isCluster: true };
 const DROPS: PlanLimits = { kinds: ['drop-response'], recordsMax: 4, faultsMax: 3 };
-const KILLS: PlanLimits = { kinds: ['kill-broker', 'drop-response'], recordsMax: 4, faultsMax: 3 };
+const KILLS: PlanLimits = { kinds: ['kill-broker', 'drop-response'], recordsMax: 4, faultsMax: 3, isCluster: true };
+const RESTARTS: PlanLimits = { ...KILLS, isCluster: false };
 const CRASHES: PlanLimits = { kinds: ['crash-app'] };
 const ONE_CRASH: PlanLimits = { kinds: ['crash-app'], recordsMax: 1, faultsMax: 1, stepMin: 2, stepMax: 2 };
 const PAUSES: PlanLimits = { kinds: ['pause-app'], recordsMin: 2, faultsMax: 1, stepMin: 2, stepMax: 6 };
@@ -47,6 +50,7 @@ export type Parts = Pick<Scenario<DuplicatePlan>, 'id' | 'title' | 'claims'> & {
   readonly witnessTitle?: string;
   readonly targets?: readonly TargetKind[];
   readonly clients?: readonly ClientName[];
+  readonly runs?: Scenario['runs'];
 };
 
 export function scenarioOf(
@@ -59,7 +63,9 @@ export function scenarioOf(
     targets: ['sim'],
     clients: ['mqlab'],
     checks: variant === 'before' ? [once] : [once, ...DELIVERED],
-    runs: { quick: { sim: 150, local: variant === 'before' ? 3 : 1 } },
+    runs: { quick: { sim: 100, local: variant === 'before' ? 3 : 1, external: variant === 'before' ? 5 : 2 } },
+    ...(limits.isCluster === true ? CLUSTER : { broker: BROKER_SETTINGS }),
+    needs: limits.kinds.flatMap((kind) => NEEDED[kind] ?? []),
     ...parts,
     variant,
     expected: variant === 'before' ? 'violated' : 'holds',
@@ -67,12 +73,24 @@ export function scenarioOf(
     plan: planArbitrary(limits),
     smaller: smallerWithin(limits),
     describe: describePlan,
-    broker: BROKER_SETTINGS,
     run: (plan, context) => runDuplicate(plan, context, WAYS[way]),
   };
 }
 
-const REAL = { targets: ['sim', 'local'] } as const;
+const REAL = { targets: ['sim', 'local', 'external'] } as const;
+const OUTSIDE = { targets: ['sim', 'external'] } as const;
+const CLUSTER = {
+  brokers: BROKERS,
+  controllers: CONTROLLERS,
+  broker: { ...BROKER_SETTINGS, ...CLUSTER_SETTINGS },
+} as const;
+/** What a fault asks of a target; a process that stands still is also one whose link is cut. */
+const NEEDED: Partial<Readonly<Record<FaultKind, readonly Ability[]>>> = {
+  'drop-response': ['drop-response'],
+  'kill-broker': ['kill-broker', 'cut-link'],
+  'crash-app': ['crash-app'],
+  'pause-app': ['cut-link'],
+};
 
 export const RETRY: Parts = {
   id: 'retry',
@@ -88,11 +106,12 @@ export const RETRY: Parts = {
 export const FAILOVER: Parts = {
   id: 'failover',
   way: 'plain-acks-all',
-  title: 'the broker dies with the record stored and the answer unsent, no idempotence',
+  title: 'the leader dies with the record replicated and the answer unsent, no idempotence',
   claims: ['C31'],
   limits: SOME_KILL,
-  exercised: [GOALS.unheard],
-  witnessTitle: 'Stored before the broker died, and once more after it came back',
+  exercised: [GOALS.unheard, GOALS.replaced],
+  witnessTitle: 'On every replica before the leader died, and once more at its successor',
+  runs: { quick: { sim: 60, local: 2, external: 6 } },
   ...REAL,
 };
 export const RESTART: Parts = {
@@ -102,7 +121,7 @@ export const RESTART: Parts = {
   claims: ['C33'],
   limits: CRASHES,
   witnessTitle: 'A new process, a new producer id: the broker cannot know the record again',
-  ...REAL,
+  ...OUTSIDE,
 };
 export const RESEND: Parts = {
   id: 'resend',
@@ -112,6 +131,7 @@ export const RESEND: Parts = {
   limits: SOME_DROP,
   exercised: [GOALS.unheard],
   witnessTitle: 'A second send is a second sequence number: two records to the broker',
+  ...OUTSIDE,
 };
 export const GIVES_UP: Parts = {
   id: 'resend-after-time-out',
@@ -165,24 +185,35 @@ export const IDEMPOTENT_PROCESSES: Parts = {
   id: 'idempotent-processes',
   title: 'an answer is lost, the client retries, idempotent, on real processes',
   limits: DROP,
-  targets: ['local'],
+  targets: ['local', 'external'],
   clients: CLIENT_NAMES,
 };
 export const FAILOVER_IDEMPOTENT: Parts = {
   id: 'failover-idempotent',
   way: 'idempotent',
-  title: 'the broker dies with the record stored and the answer unsent, idempotent',
+  title: 'the leader dies with the record replicated and the answer unsent, idempotent',
   claims: ['C31', 'C32'],
   limits: KILLS,
-  exercised: [GOALS.unheard],
+  exercised: [GOALS.unheard, GOALS.replaced],
   fixes: 'failover',
+  runs: { quick: { sim: 20 } },
+};
+export const RESTART_IDEMPOTENT: Parts = {
+  id: 'broker-restart-idempotent',
+  way: 'idempotent',
+  title: 'the only broker dies with the record stored and the answer unsent, and comes back; idempotent',
+  claims: ['C32'],
+  limits: RESTARTS,
+  exercised: [GOALS.unheard],
+  runs: { quick: { sim: 40 } },
 };
 export const FAILOVER_PROCESSES: Parts = {
   ...FAILOVER_IDEMPOTENT,
   id: 'failover-idempotent-processes',
-  title: 'the broker dies with the record stored and the answer unsent, idempotent, on real processes',
+  title: 'the leader dies with the record replicated and the answer unsent, idempotent, on real processes',
   limits: KILL,
-  targets: ['local'],
+  targets: ['local', 'external'],
+  runs: { quick: { local: 1, external: 2 } },
 };
 export const CHOSEN: Parts = {
   id: 'partition-named',
@@ -203,6 +234,7 @@ export const READ_BACK: Parts = {
   limits: ALONE,
   exercised: [GOALS.unheard],
   fixes: 'restart',
+  runs: { quick: { sim: 60 } },
 };
 export const POSITION: Parts = {
   id: 'position',
@@ -221,7 +253,7 @@ export const POSITION_PROCESSES: Parts = {
   limits: ONE_CRASH,
   exercised: [],
   fixesAlso: [],
-  targets: ['local'],
+  targets: ['local', 'external'],
 };
 
 export const BEFORE: readonly Parts[] = [RETRY, FAILOVER, ELSEWHERE, RESTART, RESEND, GIVES_UP, BLIND, READ_BACK_TWO];
@@ -230,6 +262,7 @@ export const AFTER: readonly Parts[] = [
   IDEMPOTENT_PROCESSES,
   FAILOVER_IDEMPOTENT,
   FAILOVER_PROCESSES,
+  RESTART_IDEMPOTENT,
   CHOSEN,
   READ_BACK,
   POSITION,

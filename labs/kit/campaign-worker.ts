@@ -1,7 +1,7 @@
 /** A worker's part of a campaign: some plans of one scenario, by number, or one given plan. Loads the lab once and keeps it. */
 import { isMainThread } from 'node:worker_threads';
 import type { ClientName } from './drivers/driver.ts';
-import { type InputOptions, type InputRecord, readInput } from './input.ts';
+import { type InputOptions, sharedInput } from './input.ts';
 import type { Lab } from './lab.ts';
 import { loadLabModule, scenarioOf } from './registry.ts';
 import { type PlanRun, runPlan } from './run-plan.ts';
@@ -53,17 +53,16 @@ export interface OnePlan {
 if (!isMainThread) Error.stackTraceLimit = 0;
 
 const labs = new Map<string, Promise<Lab>>();
-const inputs = new Map<string, Promise<readonly InputRecord[]>>();
 
-function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
-  let made = cache.get(key);
-  if (made === undefined) cache.set(key, (made = make()));
-  return made;
+function labOf(module: string): Promise<Lab> {
+  let lab = labs.get(module);
+  if (lab === undefined) labs.set(module, (lab = loadLabModule(module)));
+  return lab;
 }
 
 export async function runBatch({ task, from, until }: CampaignBatch): Promise<RunSummary[]> {
-  const lab = await once(labs, task.module, () => loadLabModule(task.module));
-  const input = await once(inputs, JSON.stringify(task.input), () => readInput(task.input));
+  const lab = await labOf(task.module);
+  const input = await sharedInput(task.input);
   const scenario = scenarioOf(lab, task.scenario);
   const { target, client, options } = task;
   const summaries: RunSummary[] = [];
@@ -87,8 +86,8 @@ export async function runBatch({ task, from, until }: CampaignBatch): Promise<Ru
 
 /** One given plan: a step of shrinking, or a counterexample made once more. */
 export async function runOne({ task, plan, planSeed }: OnePlan): Promise<PlanRun> {
-  const lab = await once(labs, task.module, () => loadLabModule(task.module));
-  const input = await once(inputs, JSON.stringify(task.input), () => readInput(task.input));
+  const lab = await labOf(task.module);
+  const input = await sharedInput(task.input);
   const { target, client, options } = task;
   return runPlan(scenarioOf(lab, task.scenario), plan, {
     target,

@@ -51,7 +51,8 @@ export class CampaignPool {
     this.workers = workers;
     this.#piscina = new Piscina({
       filename: new URL('./campaign-worker.ts', import.meta.url).href,
-      minThreads: 1,
+      // A thread that has nothing to do while one plan shrinks is needed again at once, and dear to start: it loads the labs and the broker.
+      minThreads: workers,
       maxThreads: workers,
       maxQueue: workers * 4,
     });

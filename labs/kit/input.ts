@@ -34,6 +34,16 @@ export class InputError extends Error {
   }
 }
 
+const read = new Map<string, Promise<readonly InputRecord[]>>();
+
+/** Read once in each thread: labs share it. */
+export function sharedInput(options: InputOptions = {}): Promise<readonly InputRecord[]> {
+  const name = JSON.stringify([options.file, options.key, options.recordsMax]);
+  let input = read.get(name);
+  if (input === undefined) read.set(name, (input = readInput(options)));
+  return input;
+}
+
 export async function readInput(options: InputOptions = {}): Promise<InputRecord[]> {
   const file = options.file ?? join(packageFolder('vega-datasets'), DEFAULT_FILE);
   const key = options.key ?? (options.file === undefined ? DEFAULT_KEY : undefined);
@@ -89,8 +99,8 @@ async function* chunksOf(file: string, cutter: Cutter): AsyncGenerator<Chunk> {
   let line = 1;
   let startLine = 1;
   let first = true;
-  for await (const read of piecesOf(file)) {
-    const piece = first ? read.replace(/^\uFEFF/, '') : read;
+  for await (const more of piecesOf(file)) {
+    const piece = first ? more.replace(/^\uFEFF/, '') : more;
     first = false;
     let from = 0;
     for (let at = 0; at < piece.length; at++) {

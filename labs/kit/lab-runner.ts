@@ -15,7 +15,7 @@ import type { CampaignPool } from './campaign.ts';
 import { claim } from './claims.ts';
 import { CLIENT_NAMES, type ClientName } from './drivers/driver.ts';
 import { clientVersion } from './drivers/versions.ts';
-import { type InputOptions, type InputRecord, readInput } from './input.ts';
+import { type InputOptions, type InputRecord, sharedInput } from './input.ts';
 import type { FigureContext, Lab, LabFigures, Profile, Scenario } from './lab.ts';
 import type { Lanes } from './lanes.ts';
 import { labModule, loadLabModule } from './registry.ts';
@@ -50,6 +50,8 @@ export interface RunLabOptions {
   readonly nodeCommands?: NodeCommands;
   readonly workers?: number;
   readonly budgetMs?: number;
+  /** For searching beyond what is promised. Default: its share of the budget. */
+  readonly searchMsMax?: number;
   readonly onProgress?: (progress: LabProgress) => void;
   /** URL of the lab's module, where it is not one of the registry. */
   readonly module?: string;
@@ -66,6 +68,8 @@ const BUDGET_MS: Readonly<Record<Profile, number>> = { quick: 43_000, full: 900_
 const SHARES = { search: 0.15, real: 0.5, figures: 0.35 } as const;
 /** How late a campaign in the simulator may still begin a batch that was promised: a busy machine. */
 const LATE_BUDGETS = 6;
+/** The user's cluster takes its own time to start a node again: what was promised is run all the same. */
+const EXTERNAL_LATE_MS = 900_000;
 /** What a job on real processes gets at least. */
 const REAL_MS_MIN = 10_000;
 
@@ -102,7 +106,7 @@ export class LabRunner {
 
   static async open(name: string, options: RunLabOptions): Promise<LabRunner> {
     const module = options.module ?? labModule(name);
-    return new LabRunner(await loadLabModule(module), module, await readInput(options.input ?? {}), options);
+    return new LabRunner(await loadLabModule(module), module, await sharedInput(options.input), options);
   }
 
   /** What `reproduce` has to do, in scenarios. */
@@ -115,7 +119,7 @@ export class LabRunner {
   search(pool: CampaignPool | undefined): Promise<void> {
     return this.#phase(async (began) => {
       const jobs = this.#jobsOn((target) => target === 'sim');
-      const searchMs = this.#budgetMs * SHARES.search;
+      const searchMs = Math.min(this.#budgetMs * SHARES.search, this.#options.searchMsMax ?? Number.POSITIVE_INFINITY);
       for (const [done, at] of jobs.entries()) {
         const left = jobs.slice(done).reduce((sum, job) => sum + weightOf(this.#jobs[job]!), 0);
         // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
@@ -133,7 +137,13 @@ export class LabRunner {
     const runAll = async (): Promise<void> => {
       await Promise.all([
         lanes.run(() => this.#observe()),
-        ...jobs.map((at) => lanes.run(() => this.#run(at, performance.now() + realMs, performance.now() + realMs))),
+        ...jobs.map((at) =>
+          lanes.run(() => {
+            const deadline = performance.now() + realMs;
+            const isOthers = this.#jobs[at]!.target === 'external';
+            return this.#run(at, deadline, isOthers ? deadline + EXTERNAL_LATE_MS : deadline);
+          }),
+        ),
       ]);
     };
     return this.#phase(runAll);
@@ -208,7 +218,7 @@ export class LabRunner {
           }),
       text: await readText(lab),
       machine: thisMachine(),
-      versions: versionsOf(results),
+      versions: versionsOf(lab),
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(this.#busyMs),
       settings: {
@@ -289,11 +299,11 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
   for (const target of targets.toSorted((a, b) => Number(b === 'sim') - Number(a === 'sim'))) {
     for (const scenario of lab.scenarios as readonly Scenario[]) {
       if (!scenario.targets.includes(target)) continue;
-      if (target === 'external' && !canAll(scenario, options)) continue;
       const { localWith } = scenario;
       if (target !== 'sim' && localWith !== undefined && !localWith.some((name) => name in servers)) continue;
       for (const client of scenario.clients) {
         if (!clients.includes(client) || (target === 'sim' && client !== 'mqlab')) continue;
+        if (target === 'external' && !canAll(scenario, client, options)) continue;
         // What breaks is shown with every client; that the cure holds, with one, unless there is time or somebody asks.
         const isRepeat = scenario.variant === 'after' && client !== scenario.clients[0];
         if (target === 'local' && isRepeat && options.profile === 'quick' && options.clients === undefined) continue;
@@ -304,9 +314,9 @@ function jobsOf(lab: Lab, targets: readonly TargetKind[], options: RunLabOptions
   return jobs;
 }
 
-/** On the user's cluster a scenario runs only when everything that it does to nodes is possible there. */
-function canAll({ needs = [] }: Scenario, { nodeCommands = {} }: RunLabOptions): boolean {
-  const abilities = externalAbilities(nodeCommands);
+/** On the user's cluster a scenario runs only when everything that it does to nodes and links is possible there. */
+function canAll({ needs = [] }: Scenario, client: ClientName, { nodeCommands = {} }: RunLabOptions): boolean {
+  const abilities = externalAbilities(nodeCommands, client);
   return needs.every((ability) => abilities.includes(ability));
 }
 
@@ -334,8 +344,8 @@ async function readText(lab: Lab): Promise<Record<string, string>> {
   return texts;
 }
 
-function versionsOf(results: readonly ScenarioResult[]): Record<string, string> {
-  const versions: Record<string, string> = { mqlab: clientVersion('mqlab') };
-  for (const { client } of results) versions[client] = clientVersion(client);
-  return versions;
+/** Of every client that the lab is about: its text may name one that did not run this time. */
+function versionsOf(lab: Lab): Record<string, string> {
+  const clients = new Set<ClientName>(['mqlab', ...lab.scenarios.flatMap((scenario) => scenario.clients)]);
+  return Object.fromEntries([...clients].map((client) => [client, clientVersion(client)]));
 }

@@ -10,8 +10,11 @@ import fc from 'fast-check';
 import type { Fault, FaultKind, FaultMoment } from './plan.ts';
 import type { NodeDirection, Target } from './targets/target.ts';
 
-/** A node by its number, or the one that is, when the fault fires: leader or in-sync follower of the scenario's partition, active controller; or all of them. */
-export type NodeRef = number | 'leader' | 'follower' | 'controller' | 'all';
+/**
+ * A node by its number, or the one that is, when the fault fires: leader or in-sync follower of the scenario's partition, active controller. Or several: every replica
+ * but the leader, every replica in sync, every node.
+ */
+export type NodeRef = number | 'leader' | 'follower' | 'followers' | 'in-sync' | 'controller' | 'all';
 
 export const NODE_FAULTS = [
   'kill-broker',
@@ -87,6 +90,8 @@ export function nodeFaultArbitrary(
 const REF_WORDS: Readonly<Record<Exclude<NodeRef, number>, string>> = {
   leader: 'the leader',
   follower: 'a follower',
+  followers: 'every follower',
+  'in-sync': 'every replica in sync',
   controller: 'the controller',
   all: 'every node',
 };
@@ -178,9 +183,9 @@ export class NodeFaults {
         await this.#bringDown(hit, durationMs, () => target.powerCutBroker(hit.nodes));
         return;
       case 'pause-broker':
-        for (const id of hit.nodes) target.pauseBroker(id);
-        this.#later(durationMs, () => {
-          for (const id of hit.nodes) target.resumeBroker(id);
+        await Promise.all(hit.nodes.map((id) => target.pauseBroker(id)));
+        this.#later(durationMs, async () => {
+          await Promise.all(hit.nodes.map((id) => target.resumeBroker(id)));
         });
         return;
       case 'cut-nodes':
@@ -230,6 +235,8 @@ export class NodeFaults {
     const state = await this.#target.partitionOf(this.#partition.topic, this.#partition.partition);
     if (state === null) return [];
     if (ref === 'leader') return ids(state.leader);
+    if (ref === 'in-sync') return state.inSyncReplicas;
+    if (ref === 'followers') return state.replicas.filter((id) => id !== state.leader);
     const isOther = (id: number): boolean => id !== state.leader && !this.#down.has(id);
     return ids(state.inSyncReplicas.find(isOther) ?? state.replicas.find(isOther) ?? null);
   }

@@ -281,8 +281,8 @@ async function applyFault(fault: Fault, target: Target, recorder: Recorder): Pro
       await target.startBroker();
       return;
     case 'pause-broker':
-      target.pauseBroker();
-      later(() => target.resumeBroker());
+      await target.pauseBroker();
+      later(() => void target.resumeBroker());
       return;
     case 'stop-broker':
       await target.stopBroker();

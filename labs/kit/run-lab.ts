@@ -11,6 +11,8 @@ import { Lanes } from './lanes.ts';
 
 /** Labs that search at once: while one shrinks a plan, on one core, the other's campaign has the rest. */
 const SEARCH_LANES = 2;
+/** Of a quick run of several labs: what they may search together beyond what is promised, while others wait to begin. */
+const QUICK_SEARCH_MS = 16_000;
 /** Scenarios on real processes at once. */
 const LOCAL_LANES = 4;
 
@@ -28,8 +30,14 @@ export async function runLabs(
   options: RunLabOptions,
   onRun: (run: LabRun) => void,
 ): Promise<void> {
+  const shared = {
+    ...options,
+    ...(names.length > 1 && options.profile === 'quick'
+      ? { searchMsMax: (QUICK_SEARCH_MS * SEARCH_LANES) / names.length }
+      : {}),
+  };
   const runners: LabRunner[] = [];
-  for (const name of names) runners.push(await LabRunner.open(name, options));
+  for (const name of names) runners.push(await LabRunner.open(name, shared));
   const workers = options.workers ?? Math.max(1, os.availableParallelism());
   const simulates = options.targets?.includes('sim') ?? options.bootstrap === undefined;
   const pool = workers > 1 && simulates ? new CampaignPool(workers) : undefined;

@@ -102,9 +102,10 @@ function targetSettings<Plan>(
   const broker = typeof scenario.broker === 'function' ? scenario.broker(plan) : scenario.broker;
   const brokers = typeof scenario.brokers === 'function' ? scenario.brokers(plan) : (scenario.brokers ?? 1);
   const watched = scenario.invariants ?? (brokers > 1 || controllers > 0 ? INVARIANT_NAMES : []);
-  const { bootstrap, nodeCommands } = settings;
+  const { bootstrap, nodeCommands, client } = settings;
   return {
     seed: settings.seed,
+    client,
     brokers,
     controllers,
     ...(racks === undefined ? {} : { racks }),

@@ -1,4 +1,5 @@
 import { checkRunData } from '@mqlab/reports/load-run-data.ts';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CampaignPool, type CampaignTask, runCampaign } from './campaign.ts';
 import { historyText, parseHistory } from './history-text.ts';
@@ -8,7 +9,7 @@ import { parseReplayToken } from './replay-token.ts';
 import { runLab } from './run-lab.ts';
 import { runPlan } from './run-plan.ts';
 import { runScenario, type ScenarioSettings } from './run-scenario.ts';
-import { planOf, searchCounterexample, seedOf } from './search.ts';
+import { planOf, searchCounterexample, seedOf, shrink } from './search.ts';
 import { storyOf, timelineOf } from './story.ts';
 import { lab } from './testing/toy-lab.ts';
 import { exitCodeOf } from './verdict.ts';
@@ -71,6 +72,26 @@ test('after: holds, also for the plan that broke the other', async () => {
   const result = await runScenario(after, settings({ firstPlans: [{ plan, seed }] }));
   expect(result.decision).toEqual({ verdict: 'holds', because: 'holds in 61 runs' });
   expect(result.coverage.exercised[0]!.reached).toBeGreaterThan(5);
+});
+
+test('shrinking asks for each plan once, and counts it as often as it comes', async () => {
+  const asked: string[] = [];
+  const shrunk = await shrink({
+    arbitrary: fc.record({ steps: fc.array(fc.nat(9), { minLength: 4, maxLength: 8 }) }),
+    planSeed: 5,
+    run: async (plan) => {
+      asked.push(JSON.stringify(plan));
+      return {
+        status: plan.steps.length >= 3 ? 'invalid' : 'valid',
+        violations: plan.steps.length >= 3 ? ['LOST-WRITE'] : [],
+        legal: [],
+        uncertain: [],
+      };
+    },
+  });
+  expect(shrunk?.plan.steps).toHaveLength(3);
+  expect(new Set(asked).size).toBe(asked.length);
+  expect(shrunk!.runs).toBeGreaterThan(asked.length);
 });
 
 test('without the fault the verdict is inconclusive, not green', async () => {

@@ -35,7 +35,7 @@ export function planOf<Plan>(arbitrary: fc.Arbitrary<Plan>, planSeed: number): P
 
 export interface Shrunk<Plan> {
   readonly plan: Plan;
-  /** Runs that shrinking took. */
+  /** Plans that were looked at, one that came again included. */
   readonly runs: number;
   /** It stopped at the bound: the plan is small, and perhaps not minimal. */
   readonly isBounded: boolean;
@@ -44,6 +44,7 @@ export interface Shrunk<Plan> {
 export interface ShrinkOptions<Plan> {
   readonly arbitrary: fc.Arbitrary<Plan>;
   readonly planSeed: number;
+  /** The same for the same plan: it is asked once for each. */
   readonly run: (plan: Plan) => Promise<RunOutcome>;
   /** Candidates when nothing single can shrink any more. Default: `smallerPlans`. */
   readonly smaller?: (plan: Plan) => Iterable<unknown>;
@@ -56,11 +57,19 @@ export async function shrink<Plan>(options: ShrinkOptions<Plan>): Promise<Shrunk
   const runsMax = options.runsMax ?? SHRINK_RUNS_MAX;
   let wanted: string | null = null;
   let runs = 0;
-  const property = fc.asyncProperty(options.arbitrary, async (plan) => {
-    if (runs >= runsMax) return true;
+  /** By plan: both ways of shrinking come back to plans that were tried. They count each time, so that the bound falls where it would. */
+  const known = new Map<string, RunOutcome>();
+  const outcomeOf = async (plan: Plan): Promise<RunOutcome> => {
     runs++;
     options.onRun?.(runs);
-    const { violations } = await options.run(plan);
+    const text = JSON.stringify(plan);
+    const outcome = known.get(text) ?? (await options.run(plan));
+    known.set(text, outcome);
+    return outcome;
+  };
+  const property = fc.asyncProperty(options.arbitrary, async (plan) => {
+    if (runs >= runsMax) return true;
+    const { violations } = await outcomeOf(plan);
     wanted ??= violations[0] ?? null;
     return wanted === null || !violations.some((name) => name === wanted);
   });
@@ -71,9 +80,7 @@ export async function shrink<Plan>(options: ShrinkOptions<Plan>): Promise<Shrunk
     isSmaller = false;
     for (const candidate of (options.smaller ?? smallerPlans)(plan) as Iterable<Plan>) {
       if (runs >= runsMax) return { plan, runs, isBounded: true };
-      runs++;
-      options.onRun?.(runs);
-      const { violations } = await options.run(candidate);
+      const { violations } = await outcomeOf(candidate);
       if (!violations.some((name) => name === wanted)) continue;
       plan = candidate;
       isSmaller = true;

@@ -63,6 +63,8 @@ function scenarioOf({ limits, setup, ...parts }: Parts, variant: 'before' | 'aft
 }
 
 const BOTH = ['sim', 'local'] as const;
+/** Their faults are possible with brokers that the user's commands kill and start. */
+const OUTSIDE = { targets: ['sim', 'external'], needs: ['drop-response', 'kill-broker'] } as const;
 
 // biome-ignore lint/suspicious/noExplicitAny: plans of two types
 export const SCENARIOS: readonly Scenario<any>[] = [
@@ -106,6 +108,8 @@ export const SCENARIOS: readonly Scenario<any>[] = [
       setup: { producer: { acks: -1, idempotence: false } },
       checks: [duplicate, lostWrite],
       exercised: ['fault:drop-response'],
+      ...OUTSIDE,
+      runs: { quick: { sim: 100, external: 6 } },
     },
     'before',
   ),
@@ -119,6 +123,23 @@ export const SCENARIOS: readonly Scenario<any>[] = [
       checks: [duplicate, lostWrite, inconsistentOffset, liveness({ drainMsMax: DRAIN_MS_MAX })],
       exercised: ['fault:drop-response', 'fault:kill-broker leader'],
       fixes: 'retries',
+    },
+    'after',
+  ),
+  // Whether a send is under way just when a leader is killed is chance where the killing is a command's.
+  scenarioOf(
+    {
+      id: 'idempotent-outside',
+      title: 'acks=all with idempotence, the same plans, on a cluster that is there already',
+      claims: ['C43'],
+      limits: RETRIES,
+      setup: { producer: { acks: -1, idempotence: true } },
+      checks: [duplicate, lostWrite, inconsistentOffset, liveness({ drainMsMax: DRAIN_MS_MAX })],
+      exercised: ['fault:drop-response'],
+      fixes: 'retries',
+      ...OUTSIDE,
+      targets: ['external'],
+      runs: { quick: { external: 5 } },
     },
     'after',
   ),

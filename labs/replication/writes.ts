@@ -12,6 +12,7 @@ import type { Recorder } from '../kit/history.ts';
 import type { RunContext } from '../kit/lab.ts';
 import type { NodeFaultLimits } from '../kit/node-faults.ts';
 import { describeFault, type Fault, type FaultKind, FaultSchedule, faultsArbitrary } from '../kit/plan.ts';
+import { freshTopic } from '../kit/send-flights.ts';
 import type { Target } from '../kit/targets/target.ts';
 
 export interface WritesPlan {
@@ -38,6 +39,8 @@ export interface WritesSetup {
 }
 
 const TOPIC = 'orders';
+/** What the cluster's own settings say elsewhere. */
+const SHAPE = { replicas: 3, configs: { 'min.insync.replicas': '2' } } as const;
 export const DRAIN_MS_MAX = 60_000;
 export const TWO_LOST = 'nobody was the active controller for a while';
 const SLOWER = { sim: 1, local: 4, external: 4 } as const;
@@ -78,7 +81,7 @@ export async function runWrites(plan: WritesPlan, context: RunContext, setup: Wr
   const app = target.app('p1');
   const driver = app.client(client);
   const admin = await driver.admin();
-  await admin.createTopic(TOPIC, 1);
+  await freshTopic(admin, context, TOPIC, 1, target.kind === 'external' ? SHAPE : {});
   await admin.close();
   const faults = plan.faults.map(({ durationMs = 0, ...fault }) => ({ ...fault, durationMs: durationMs * slower }));
   const producer = await driver.producer({ lingerMs: 0, ...setup.producer });

@@ -67,6 +67,7 @@ export const fetchHandler = handlerOf(Fetch, (broker, request, call) => {
     isolationLevel: request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted',
     bytesMax: origin.kind === 'follower' ? request.maxBytes : clientBytesMax(broker, request.maxBytes, call),
   };
+  if (origin.kind === 'follower') call.throttle.exempt();
   const minBytes = Math.min(request.minBytes, fetch.bytesMax);
   const isEnough = (reads: Reads) => reads.bytes >= minBytes || reads.hasNews;
   const first = readAll(fetch, true);
@@ -231,7 +232,7 @@ function answer(
       last.partitions.push(told);
     else responses.push({ topic: wanted.topic, topicId: wanted.topicId, partitions: [told] });
   });
-  broker.metrics.bytesFetched += bytes;
+  if (origin.kind === 'consumer') broker.metrics.bytesFetched += bytes;
   return {
     errorCode: ErrorCode.NONE,
     sessionId: session?.id ?? 0,

@@ -41,34 +41,38 @@ interface Found {
 
 const ABSENT: Found = { errorCode: ErrorCode.NONE, timestamp: -1, offset: -1, leaderEpoch: -1 };
 
-export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request, call) => ({
-  topics: request.topics.map(({ name, partitions }) => {
-    const asked = new Map<number, number>();
-    const isFollower = request.replicaId >= 0;
-    const unavailable =
-      call.apiVersion >= OFFSET_NOT_AVAILABLE_SINCE ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.LEADER_NOT_AVAILABLE;
-    for (const { partitionIndex } of partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1);
-    return {
-      name,
-      partitions: once(partitions).map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
-        const partition = broker.replicas.partition(name, partitionIndex);
-        const end = request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
-        const found =
-          asked.get(partitionIndex)! > 1
-            ? { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST }
-            : timestamp < 0 && call.apiVersion < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)
-              ? { ...ABSENT, errorCode: ErrorCode.UNSUPPORTED_VERSION }
-              : partition === undefined
-                ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
-                : find(partition, currentLeaderEpoch, timestamp, {
-                    end: isFollower ? partition.log.logEndOffset : partition.readableEnd(end),
-                    problem: isFollower || partition.isWatermarkKnown ? ErrorCode.NONE : unavailable,
-                  });
-        return { partitionIndex, ...found };
-      }),
-    };
-  }),
-}));
+export const listOffsetsHandler = handlerOf(ListOffsets, (broker, request, call) => {
+  const isFollower = request.replicaId >= 0;
+  if (isFollower) call.throttle.exempt();
+  const isolationLevel = request.isolationLevel === READ_COMMITTED ? 'read_committed' : 'read_uncommitted';
+  const unavailable =
+    call.apiVersion >= OFFSET_NOT_AVAILABLE_SINCE ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.LEADER_NOT_AVAILABLE;
+  const readableOf = (partition: Partition): ReadableEnd => ({
+    end: isFollower ? partition.log.logEndOffset : partition.readableEnd(isolationLevel),
+    problem: isFollower || partition.isWatermarkKnown ? ErrorCode.NONE : unavailable,
+  });
+  return {
+    topics: request.topics.map(({ name, partitions }) => {
+      const asked = new Map<number, number>();
+      for (const { partitionIndex } of partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1);
+      return {
+        name,
+        partitions: once(partitions).map(({ partitionIndex, currentLeaderEpoch, timestamp }) => {
+          const partition = broker.replicas.partition(name, partitionIndex);
+          const found =
+            asked.get(partitionIndex)! > 1
+              ? { ...ABSENT, errorCode: ErrorCode.INVALID_REQUEST }
+              : timestamp < 0 && call.apiVersion < (SINCE.get(timestamp) ?? Number.POSITIVE_INFINITY)
+                ? { ...ABSENT, errorCode: ErrorCode.UNSUPPORTED_VERSION }
+                : partition === undefined
+                  ? { ...ABSENT, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+                  : find(partition, currentLeaderEpoch, timestamp, readableOf(partition));
+          return { partitionIndex, ...found };
+        }),
+      };
+    }),
+  };
+});
 
 /** A partition that is named twice is answered once, with an error. */
 function once<T extends { readonly partitionIndex: number }>(partitions: readonly T[]): readonly T[] {

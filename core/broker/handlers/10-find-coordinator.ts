@@ -47,7 +47,7 @@ async function find(broker: BrokerServices, call: RequestCall, keyType: number, 
     return none(ErrorCode.INVALID_REQUEST, 'The key of a share partition is groupId:topicId:partition.');
   }
   const exists = await kind.ensure();
-  const partition = broker.image.topics.get(kind.topic)?.partitions[kind.partition];
+  const partition = broker.image.topics.get(kind.topic)?.partitions[kind.partition()];
   const leader = exists ? (partition?.leader ?? -1) : -1;
   const endPoint = broker.endPointOf(leader, call.listenerName);
   if (endPoint === null) return none(ErrorCode.COORDINATOR_NOT_AVAILABLE, null);
@@ -57,7 +57,8 @@ async function find(broker: BrokerServices, call: RequestCall, keyType: number, 
 
 interface CoordinatorKind {
   readonly topic: string;
-  readonly partition: number;
+  /** Asked when the topic exists: it has as many partitions as whoever made it wanted. */
+  readonly partition: () => number;
   /** True when the topic exists now. */
   readonly ensure: () => Promise<boolean>;
 }
@@ -68,19 +69,19 @@ function kindOf(broker: BrokerServices, keyType: number, key: string): Coordinat
     case GROUP:
       return {
         topic: CONSUMER_OFFSETS_TOPIC,
-        partition: groups.partitionOf(key),
+        partition: () => groups.partitionOf(key),
         ensure: () => topicCreation.ensureOffsetsTopic(),
       };
     case TRANSACTION:
       return {
         topic: TRANSACTION_STATE_TOPIC,
-        partition: transactions.partitionOf(key),
+        partition: () => transactions.partitionOf(key),
         ensure: () => topicCreation.ensureTransactionTopic(),
       };
     case SHARE:
       return {
         topic: SHARE_GROUP_STATE_TOPIC,
-        partition: shares.partitionOf(key),
+        partition: () => shares.partitionOf(key),
         ensure: () => topicCreation.ensureShareStateTopic(),
       };
     default:

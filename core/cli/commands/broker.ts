@@ -51,7 +51,7 @@ async function run(given: ReadonlyMap<string, string>): Promise<void> {
     fullDiskFile === undefined
       ? system
       : { ...system, files: (await import('../../ports/real/full-disk.ts')).fullWhile(system.files, fullDiskFile) };
-  const broker = new Broker({ ports, config: parsed.config, onLog: log });
+  const broker = new Broker({ ports, config: parsed.config, onLog: log, onEnded: () => process.exit(1) });
   // A line of JSON for each client's first request of an API's version: the tests of foreign clients collect them. Appended at once, since brokers are killed.
   const tallyFile = process.env.MQLAB_REQUEST_TALLY;
   if (tallyFile !== undefined) {

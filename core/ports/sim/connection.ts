@@ -68,6 +68,8 @@ export class SimConnection implements Connection {
   #peerEnded = false;
   #deliverEvent: SimEvent | null = null;
   #error: NetworkError | undefined;
+  /** What was in flight is lost, so nothing that is sent from now on may arrive, although this end does not know it yet. */
+  #isBroken = false;
 
   constructor(
     network: SimNetwork,
@@ -175,7 +177,10 @@ export class SimConnection implements Connection {
 
   /** Both ends are reset; what is in flight either way is lost. */
   breakBoth(): void {
-    for (const end of [this as SimConnection, this.peer]) end.#dropFlight();
+    for (const end of [this as SimConnection, this.peer]) {
+      end.#isBroken = true;
+      end.#dropFlight();
+    }
     this.#resetSoon();
     this.peer.#resetSoon();
   }
@@ -260,6 +265,7 @@ export class SimConnection implements Connection {
   }
 
   #fly(segment: Segment, extraMs: number): void {
+    if (this.#isBroken) return;
     const world = this.#network.world;
     const length = segment.kind === 'bytes' ? segment.length : 0;
     const due = world.timeMs + this.#network.delayOf(this.link, length) + extraMs;

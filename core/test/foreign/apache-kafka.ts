@@ -14,6 +14,8 @@ const clusterId = 'bXFsYWItZGlmZmVyZW50aQ';
 export interface ApacheKafka {
   readonly bootstrap: string;
   readonly dataDir: string;
+  /** A clean end. */
+  stop(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -67,10 +69,17 @@ export async function startApacheKafka(
   return {
     bootstrap: `127.0.0.1:${port}`,
     dataDir,
-    dispose: async () => {
+    stop: async () => {
       const ended = new Promise((resolve) => child.once('close', resolve));
-      kill();
+      child.kill('SIGTERM');
       await ended;
+    },
+    dispose: async () => {
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        kill();
+        await ended;
+      }
       process.off('exit', kill);
       rmSync(dir, { recursive: true, force: true });
     },

@@ -1,4 +1,5 @@
 import { LeaderEpochs } from '../../log/leader-epochs.ts';
+import type { FollowerState } from '../../replica/follower-state.ts';
 import { LeaderState } from '../../replica/leader-state.ts';
 import { Partition } from '../../replica/partition.ts';
 import { ReplicaFetcher } from '../../replica/replica-fetcher.ts';
@@ -119,14 +120,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     plant: () =>
       replace(
         LeaderState.prototype,
-        'readyToJoin',
+        'mayJoin',
         () =>
-          function (this: LeaderState) {
-            if (this.inSync.pending !== null) return null;
-            for (const each of this.all()) {
-              if (each.brokerEpoch !== null && !this.inSync.committed.includes(each.brokerId)) return each;
-            }
-            return null;
+          function (this: LeaderState, { brokerId }: FollowerState) {
+            return this.inSync.pending === null && !this.inSync.committed.includes(brokerId);
           },
       ),
   },

@@ -19,9 +19,10 @@ import type { LogConfig } from '../../log/log-config.ts';
 import { LogManager } from '../../log/log-manager.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { SimProcess } from '../../ports/sim/process.ts';
-import { DEFAULT_FETCHER_SETTINGS, type FetcherSettings } from '../../replica/replica-fetcher.ts';
+import { DEFAULT_FETCHER_SETTINGS, type FetcherSettings } from '../../replica/fetch-request.ts';
 import { ReplicaFetchers } from '../../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../../replica/replica-manager.ts';
+import { RACK_AWARE_SELECTOR } from '../../replica/replica-selector.ts';
 import { NodeLinks } from '../../rpc/node-links.ts';
 import { ServerConnection } from '../../rpc/server-connection.ts';
 import { type Subscriber, type TestController, TOPIC, TOPIC_ID } from './test-controller.ts';
@@ -151,7 +152,7 @@ export class TestBroker implements Subscriber {
 
   private dispatch({ clock, random }: Ports): Dispatch<BrokerServices> {
     const { image, replicas, nodeId } = this;
-    const config = brokerConfig({ 'node.id': String(nodeId) });
+    const config = brokerConfig({ 'node.id': String(nodeId), 'replica.selector.class': RACK_AWARE_SELECTOR });
     const services = {
       nodeId,
       clock,

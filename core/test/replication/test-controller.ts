@@ -94,7 +94,7 @@ export class TestController {
         brokerEpoch: epoch,
         endPoints: [{ name: 'PLAINTEXT', host: `b${nodeId}`, port: 9092, securityProtocol: 0 }],
         features: [],
-        rack: null,
+        rack: `rack-${nodeId}`,
         fenced: true,
         inControlledShutdown: false,
         logDirs: [],
@@ -147,6 +147,18 @@ export class TestController {
     const others = partition.inSyncReplicas.filter((each) => each !== partition.leader && this.isLive(each));
     if (others.length === 0) return;
     this.emit([changeOf(partition, { leader: others[this.random.integer(others.length)]! })]);
+  }
+
+  /** One step of a reassignment: the replicas, and those of them that are to come or to go. */
+  reassign(
+    partitionId: number,
+    replicas: readonly number[],
+    adding: readonly number[],
+    removing: readonly number[],
+  ): void {
+    const partition = this.partitions[partitionId]!;
+    const isr = partition.inSyncReplicas.filter((each) => replicas.includes(each));
+    this.emit([{ ...changeOf(partition, { isr }), replicas, addingReplicas: adding, removingReplicas: removing }]);
   }
 
   alterPartition(nodeId: number, brokerEpoch: number, change: InSyncReplicaChange): InSyncReplicaAnswer {
@@ -243,7 +255,7 @@ export class TestController {
 function changeOf(
   { partition }: PartitionImage,
   change: { readonly isr?: readonly number[]; readonly leader?: number },
-): NewMetadataRecord {
+): Extract<NewMetadataRecord, { kind: 'partitionChange' }> {
   return {
     kind: 'partitionChange',
     topicId: TOPIC_ID,

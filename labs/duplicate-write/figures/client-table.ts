@@ -9,6 +9,7 @@ import { sleep } from '@mqlab/core/ports/clock.ts';
 import { CLIENT_NAMES, type ClientName, type ProducerDriver, type ProducerSettings } from '../../kit/drivers/driver.ts';
 import { clientTitle } from '../../kit/drivers/versions.ts';
 import type { FigureContext } from '../../kit/lab.ts';
+import { freshTopic } from '../../kit/send-flights.ts';
 import type { Target } from '../../kit/targets/target.ts';
 import { RawLog } from '../raw-log.ts';
 import { BROKER_SETTINGS, PATIENCE_MS } from '../run.ts';
@@ -43,7 +44,9 @@ export async function askClients(context: FigureContext): Promise<readonly Clien
   const kind = context.targets.find((target) => target !== 'sim') ?? 'local';
   const target = await context.open(kind, BROKER_SETTINGS);
   try {
-    const rows = CLIENT_NAMES.map((client) => askClient(target, client, clientTitle(client), QUESTIONS));
+    // Only the own client's link to the user's cluster can lose an answer.
+    const clients = CLIENT_NAMES.filter((client) => kind === 'local' || client === 'mqlab');
+    const rows = clients.map((client) => askClient(target, client, clientTitle(client), QUESTIONS));
     const older = askClient(target, 'mqlab', `${clientTitle('mqlab')}, set as Kafka's client before 3.0`, ['default']);
     return await Promise.all([...rows, older]);
   } finally {
@@ -78,7 +81,7 @@ async function ask(
 ): Promise<ClientAnswer> {
   const topic = `ask-${client}-${topics++}`;
   const admin = await target.app('admin').client('mqlab').admin();
-  await admin.createTopic(topic, PARTITIONS);
+  await freshTopic(admin, { target }, topic, PARTITIONS);
   await admin.close();
   const where = question === 'keyless' ? {} : { partition: 0 };
   const record = { topic, key: null, value: 'asked', ...where };

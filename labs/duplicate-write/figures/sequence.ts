@@ -11,9 +11,11 @@ import { Recorder } from '../../kit/history.ts';
 import type { FigureContext } from '../../kit/lab.ts';
 import type { Fault } from '../../kit/plan.ts';
 import { operationText } from '../../kit/story.ts';
+import { openTarget } from '../../kit/targets/open-target.ts';
 import type { Target } from '../../kit/targets/target.ts';
 import { TOPIC } from '../app/hands.ts';
 import { IN_OUTBOX } from '../checks.ts';
+import { BROKER, BROKERS, brokerName, CLUSTER_SETTINGS, CONTROLLERS } from '../cluster.ts';
 import { PROCESS } from '../plan.ts';
 import { RawLog, type StoredBatch } from '../raw-log.ts';
 import { BROKER_SETTINGS, IS_BACK, runDuplicate, shortOf } from '../run.ts';
@@ -29,6 +31,8 @@ interface Case {
   readonly fault: Omit<Fault, 'app' | 'at'>;
   readonly step: number;
   readonly inFlightMs?: number;
+  /** Three brokers, and the leader is the one that dies. */
+  readonly isCluster?: boolean;
 }
 
 const ON_ITS_WAY = 4;
@@ -54,22 +58,24 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'failover',
-    title: 'The broker dies with the answer unsent: without idempotence',
+    title: 'The leader dies with the answer unsent: without idempotence',
     caption: 'Every in-sync replica has the record. Whoever leads afterwards cannot tell the retry from a new record.',
     way: 'plain-acks-all',
     records: 2,
-    fault: { kind: 'kill-broker', durationMs: 20 },
+    fault: { kind: 'kill-broker' },
     step: ON_ITS_WAY,
+    isCluster: true,
   },
   {
     name: 'failover-idempotent',
-    title: 'The broker dies with the answer unsent: with idempotence',
+    title: 'The leader dies with the answer unsent: with idempotence',
     caption:
-      'Id and sequence stand in the stored batch, so whoever has the log knows them: what the producers wrote is rebuilt from it, and the retry is recognised.',
+      'Id and sequence stand in the batch that the followers fetched, so whoever leads next knows them: the retry is recognised, and answered with the offset of the first.',
     way: 'idempotent',
     records: 2,
-    fault: { kind: 'kill-broker', durationMs: 20 },
+    fault: { kind: 'kill-broker' },
     step: ON_ITS_WAY,
+    isCluster: true,
   },
   {
     name: 'restart',
@@ -112,6 +118,7 @@ export interface Sequences {
 
 interface Played {
   readonly one: Case;
+  readonly brokers: readonly string[];
   readonly events: readonly TimelineEvent[];
   readonly batches: readonly StoredBatch[];
 }
@@ -120,7 +127,7 @@ export async function drawSequences(context: FigureContext): Promise<Sequences> 
   const played: Played[] = [];
   for (const one of CASES) played.push(await play(one, context));
   return {
-    charts: Object.fromEntries(played.map(({ one, events }) => [`sequence-${one.name}`, chartOf(one, events)])),
+    charts: Object.fromEntries(played.map((each) => [`sequence-${each.one.name}`, chartOf(each)])),
     tables: { stored: storedTable(played) },
     figures: {
       'sequence.latency': {
@@ -134,13 +141,21 @@ export async function drawSequences(context: FigureContext): Promise<Sequences> 
 }
 
 async function play(one: Case, context: FigureContext): Promise<Played> {
-  const target = await context.open('sim', BROKER_SETTINGS);
+  const target = await (one.isCluster === true
+    ? openTarget('sim', {
+        seed: context.seed,
+        brokers: BROKERS,
+        controllers: CONTROLLERS,
+        broker: { ...BROKER_SETTINGS, ...CLUSTER_SETTINGS },
+      })
+    : context.open('sim', BROKER_SETTINGS));
+  const brokers = target.nodes.filter(({ isBroker }) => isBroker).map(({ id }) => brokerName(target, id));
   try {
     const { world } = target as Target & { readonly world: SimWorld };
     const began = target.clock.monotonic();
     const now = (): number => target.clock.monotonic() - began;
     const recorder = new Recorder(now);
-    const wire = new Wire(world, recorder, now, ['p1', 'p2'], ['broker']);
+    const wire = new Wire(world, recorder, now, ['p1', 'p2'], brokers);
     const plan = {
       records: Array.from({ length: one.records }, () => ({ key: 0 })),
       faults: [{ ...one.fault, at: { step: one.step }, app: PROCESS }],
@@ -154,7 +169,7 @@ async function play(one: Case, context: FigureContext): Promise<Played> {
       batches = await log.batches();
       log.close();
     });
-    return { one, batches, events: [...wire.events, ...eventsOf(recorder)] };
+    return { one, brokers, batches, events: [...wire.events, ...eventsOf(recorder)] };
   } finally {
     await target.close();
   }
@@ -167,7 +182,7 @@ function eventsOf(recorder: Recorder): TimelineEvent[] {
     if (data.type === 'fault') {
       return [{ process: PROCESS, timeMs, kind: 'fault', label: FAULT_WORDS[data.kind] ?? data.kind }];
     }
-    if (data.type === 'crash' && process === 'broker') return [{ process, timeMs, kind: 'crash', label: 'dies' }];
+    if (data.type === 'crash' && process.startsWith(BROKER)) return [{ process, timeMs, kind: 'crash', label: 'dies' }];
     // The position is a message too.
     if (data.type !== 'store' || data.text.endsWith(IN_OUTBOX) || data.text.startsWith('offset ')) return [];
     return [{ process, timeMs, kind: data.text === IS_BACK ? 'heal' : 'note', label: operationText(data) }];
@@ -176,11 +191,11 @@ function eventsOf(recorder: Recorder): TimelineEvent[] {
 
 const FAULT_WORDS: Readonly<Record<string, string>> = {
   'drop-response': 'its next answer will be lost',
-  'kill-broker': 'the broker is about to die',
+  'kill-broker': 'the leader is about to die',
   'crash-app': 'is killed',
 };
 
-function chartOf(one: Case, events: readonly TimelineEvent[]): TimelineChart {
+function chartOf({ one, brokers, events }: Played): TimelineChart {
   // What a process does at the moment at which it sends comes before the message.
   const kills = events.filter(({ label }) => label === FAULT_WORDS['crash-app']).map(({ timeMs }) => timeMs);
   const reached = events.map((event): TimelineEvent => {
@@ -195,7 +210,7 @@ function chartOf(one: Case, events: readonly TimelineEvent[]): TimelineChart {
     title: one.title,
     caption: one.caption,
     source: `the scenario in the simulator, virtual time, ${LATENCY_MS} ms a link one way`,
-    processes: ['p1', 'broker'],
+    processes: ['p1', ...brokers],
     events: ordered,
   };
 }

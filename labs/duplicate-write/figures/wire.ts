@@ -1,5 +1,6 @@
 /**
- * What passes between producers and brokers, message by message, in the simulator: Produce with the producer's id, epoch and sequence, and the requests that give and end identities.
+ * What passes between producers and brokers, message by message, in the simulator: Produce with the producer's id, epoch and sequence, and the requests that give and end identities. Between
+ * brokers: the batches that followers fetch.
  *
  * Invariant: only reads. Every link has one latency here and splits nothing, so that a message arrives when the picture says so. An answer that a fault of the plan made the network lose is told
  * from the fault's own note in the history: the first bytes to that process after it.
@@ -9,12 +10,13 @@ import type { SimWorld } from '@mqlab/core/ports/sim/world.ts';
 import { errorOf } from '@mqlab/core/protocol/errors.ts';
 import { type RequestHeaderVersion, readRequestHeader, requestHeaderVersion } from '@mqlab/core/protocol/header.ts';
 import { Produce } from '@mqlab/core/protocol/messages/00-produce.ts';
+import { Fetch } from '@mqlab/core/protocol/messages/01-fetch.ts';
 import { InitProducerId } from '@mqlab/core/protocol/messages/22-init-producer-id.ts';
 import { EndTxn } from '@mqlab/core/protocol/messages/26-end-txn.ts';
 import { TxnOffsetCommit } from '@mqlab/core/protocol/messages/28-txn-offset-commit.ts';
 import { Reader } from '@mqlab/core/protocol/reader.ts';
 import { recordsOf } from '@mqlab/core/protocol/record.ts';
-import { batchesIn } from '@mqlab/core/protocol/record-batch.ts';
+import { batchesIn, type RecordBatch } from '@mqlab/core/protocol/record-batch.ts';
 import { decodeResponse, readCorrelationId } from '@mqlab/core/rpc/request-codec.ts';
 import type { TimelineEvent } from '@mqlab/reports/chart-spec.ts';
 import type { Recorder } from '../../kit/history.ts';
@@ -54,13 +56,15 @@ export class Wire {
     world.network.intercept((event) => {
       const [app, broker] = event.side === 'client' ? [event.from, event.to] : [event.to, event.from];
       if (event.kind === 'send' && apps.includes(app) && brokers.includes(broker)) this.#see(event, app);
+      if (event.kind === 'send' && brokers.includes(app) && brokers.includes(broker)) this.#see(event, null);
       return 'deliver';
     });
   }
 
-  #see(event: NetworkEvent, app: string): void {
+  /** `app` is null between brokers. */
+  #see(event: NetworkEvent, app: string | null): void {
     const { from, to, side, connectionId } = event;
-    const isLost = side === 'server' && this.#isLost(app);
+    const isLost = side === 'server' && app !== null && this.#isLost(app);
     const data = event.data();
     for (let at = 0; at + SIZE_BYTES <= data.length; ) {
       const bytes = data.readInt32BE(at);
@@ -96,12 +100,7 @@ export class Wire {
           .flatMap(({ partitionData }) =>
             partitionData.flatMap(({ records }) => (records === null ? [] : [...batchesIn(records as Buffer)])),
           )
-          .map((batch) => {
-            const values = [...recordsOf(batch)].map(({ value }) => shortOf(value?.toString() ?? ''));
-            const who = batch.producerId < 0 ? 'no id' : `id ${batch.producerId}/${batch.producerEpoch}`;
-            const sequence = batch.producerId < 0 ? '' : `, seq ${batch.baseSequence}`;
-            return `Produce ${values.join('+')}: ${who}${sequence}`;
-          })
+          .map((batch) => `Produce ${batchText(batch)}`)
           .join('; ');
       }
       case InitProducerId.key:
@@ -129,6 +128,13 @@ export class Wire {
         if (answer === undefined) return null;
         return answer.errorCode === 0 ? `offset ${answer.baseOffset}` : errorOf(answer.errorCode).name;
       }
+      case Fetch.key: {
+        const { responses } = decodeResponse(Fetch, asked.apiVersion, frame);
+        const batches = responses.flatMap(({ partitions }) =>
+          partitions.flatMap(({ records }) => (records === null ? [] : [...batchesIn(records as Buffer)])),
+        );
+        return batches.length === 0 ? null : `fetched: ${batches.map(batchText).join('; ')}`;
+      }
       case InitProducerId.key: {
         const { errorCode, producerId, producerEpoch } = decodeResponse(InitProducerId, asked.apiVersion, frame);
         return errorCode === 0 ? `you are ${producerId}, epoch ${producerEpoch}` : errorOf(errorCode).name;
@@ -143,7 +149,15 @@ export class Wire {
   }
 }
 
-const SHOWN = [Produce, InitProducerId, EndTxn, TxnOffsetCommit];
+/** Its records, and who wrote them. */
+function batchText(batch: RecordBatch): string {
+  const values = [...recordsOf(batch)].map(({ value }) => shortOf(value?.toString() ?? ''));
+  const who = batch.producerId < 0 ? 'no id' : `id ${batch.producerId}/${batch.producerEpoch}`;
+  const sequence = batch.producerId < 0 ? '' : `, seq ${batch.baseSequence}`;
+  return `${values.join('+')}: ${who}${sequence}`;
+}
+
+const SHOWN = [Produce, Fetch, InitProducerId, EndTxn, TxnOffsetCommit];
 
 /** Undefined for requests that the picture does not show. */
 function headerVersionOf(apiKey: number, apiVersion: number): RequestHeaderVersion | undefined {

@@ -140,7 +140,13 @@ export interface ConsumerDriver {
 }
 
 export interface AdminDriver {
-  createTopic(topic: string, partitions: number, configs?: Readonly<Record<string, string>>): Promise<void>;
+  /** `replicas`: of each partition; the cluster's default otherwise. */
+  createTopic(
+    topic: string,
+    partitions: number,
+    configs?: Readonly<Record<string, string>>,
+    replicas?: number,
+  ): Promise<void>;
   addPartitions(topic: string, partitionsTotal: number): Promise<void>;
   deleteTopic(topic: string): Promise<void>;
   /** Earliest and next offset of each partition, by partition number. */

@@ -117,7 +117,8 @@ export class DriverGuard {
 
   #admin(inner: AdminDriver): AdminDriver {
     return {
-      createTopic: (topic, partitions, configs) => this.#settled(inner.createTopic(topic, partitions, configs)),
+      createTopic: (topic, partitions, configs, replicas) =>
+        this.#settled(inner.createTopic(topic, partitions, configs, replicas)),
       addPartitions: (topic, count) => this.#settled(inner.addPartitions(topic, count)),
       deleteTopic: (topic) => this.#settled(inner.deleteTopic(topic)),
       offsets: (topic) => this.#settled(inner.offsets(topic)),

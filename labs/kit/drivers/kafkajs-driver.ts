@@ -284,9 +284,12 @@ async function openAdmin(kafka: Kafka): Promise<AdminDriver> {
   const admin: Admin = kafka.admin();
   await admin.connect();
   return {
-    createTopic: async (topic, numPartitions, configs = {}) => {
+    createTopic: async (topic, numPartitions, configs = {}, replicationFactor = -1) => {
       const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-      await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] });
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+      });
     },
     addPartitions: async (topic, count) => {
       await admin.createPartitions({ topicPartitions: [{ topic, count }] });

@@ -12,8 +12,15 @@ export function openMqlabAdmin(ports: Ports, bootstrap: string): AdminDriver {
     return found!.partitions.map(({ index }) => ({ topic, partition: index }));
   };
   return {
-    createTopic: (name, partitions, configs) =>
-      admin.createTopics([{ name, partitions, ...(configs === undefined ? {} : { configs }) }]),
+    createTopic: (name, partitions, configs, replicationFactor) =>
+      admin.createTopics([
+        {
+          name,
+          partitions,
+          ...(configs === undefined ? {} : { configs }),
+          ...(replicationFactor === undefined ? {} : { replicationFactor }),
+        },
+      ]),
     addPartitions: (topic, partitionsTotal) => admin.createPartitions(topic, partitionsTotal),
     deleteTopic: (topic) => admin.deleteTopics([topic]),
     offsets: async (topic) => {

@@ -323,12 +323,12 @@ function openAdmin(base: Base): AdminDriver {
     return new Map((answer?.partitions ?? []).map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)]));
   };
   return {
-    createTopic: async (topic, partitions, configs = {}) => {
+    createTopic: async (topic, partitions, configs = {}, replicas = -1) => {
       const entries = Object.entries(configs).map(([name, value]) => ({ name, value }));
       await admin.createTopics({
         topics: [topic],
         partitions,
-        replicas: -1,
+        replicas,
         ...(entries.length === 0 ? {} : { configs: entries }),
       });
     },

@@ -46,6 +46,14 @@ export class ClusterView {
     return newest(states, (state) => state.leaderEpoch);
   }
 
+  /** Whether a broker answers and counts itself among the live ones: it is registered, and not fenced. */
+  async isLive(id: number): Promise<boolean> {
+    const options = { timeoutMs: ANSWER_MS_MAX, versionMax: 9 };
+    const asked = this.#links.send(id, Metadata, { topics: [], allowAutoTopicCreation: false }, options);
+    const answer = await asked.catch(() => null);
+    return answer?.brokers.some(({ nodeId }) => nodeId === id) ?? false;
+  }
+
   /** The leader of the metadata log. */
   async controller(): Promise<number | null> {
     const states = await this.#ask(async (id) => {

@@ -37,7 +37,35 @@ test('what is possible follows from the commands; they get the node id; a run en
   expect(readFileSync(said, 'utf8')).toBe('kill 5\nstart 5\nkill 5\nstart 5\n');
 });
 
-test('without commands nothing is possible; a command that fails is told with what it wrote', async () => {
+test('the own client loses an answer and is killed; with a foreign one neither is possible', async () => {
+  const target = await openExternalTarget({ seed: 1, bootstrap });
+  expect([target.can('drop-response'), target.can('crash-app')]).toEqual([true, true]);
+  const admin = await target.app('operator').client('mqlab').admin();
+  await admin.createTopic('lost-answers', 1);
+  const app = target.app('p1');
+  const producer = await app.client('mqlab').producer({ acks: 1, idempotence: false, lingerMs: 0 });
+  const record = { topic: 'lost-answers', partition: 0, key: null, value: 'v' };
+  expect((await producer.send(record)).outcome).toBe('ok');
+  target.dropNextResponse('p1');
+  expect(await producer.send(record)).toMatchObject({ outcome: 'ok', offset: 2 });
+  let isHeard = false;
+  target.cutLink('p1');
+  void producer.send(record).then(() => {
+    isHeard = true;
+  });
+  target.crashApp('p1');
+  expect(app.alive).toBe(false);
+  expect((await admin.offsets('lost-answers'))[0]!.end).toBe(3);
+  expect(isHeard).toBe(false);
+  await target.close();
+  const foreign = await openExternalTarget({ seed: 1, bootstrap, client: 'kafkajs' });
+  foreign.app('p1');
+  expect(foreign.can('crash-app')).toBe(false);
+  expect(() => foreign.dropNextResponse('p1')).toThrow('target external cannot drop-response');
+  await foreign.close();
+});
+
+test('without commands nothing is possible with nodes; a command that fails is told with what it wrote', async () => {
   const plain = await openExternalTarget({ seed: 1, bootstrap });
   expect(plain.can('kill-broker')).toBe(false);
   await expect(plain.killBroker(5)).rejects.toThrow('target external cannot kill-broker');

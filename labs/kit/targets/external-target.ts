@@ -1,19 +1,20 @@
 /**
  * The external target: a cluster that the user already runs.
  *
- * Invariant: nothing of it is started, stopped or paused but by commands that the user gave, and nothing is cut: applications reach it directly, no proxy stands
- * between, since the cluster advertises its own addresses. Other faults than those are only what a scenario does itself (a commit before the effect, a
- * resend, an application that stops polling).
+ * Invariant: nothing of it is started, stopped or paused but by commands that the user gave, and no link between its nodes is touched. What is cut, lost or killed besides is this
+ * side: the application's own link to it (`app-link.ts`), where the client under test is the project's own. Foreign clients open their own sockets to the addresses that the
+ * cluster advertises, and no fault of a link is possible with them.
  */
 import { Admin } from '@mqlab/core/client/admin/admin.ts';
 import { addressOf } from '@mqlab/core/client/client-config.ts';
-import type { Clock } from '@mqlab/core/ports/clock.ts';
+import { type Clock, sleep } from '@mqlab/core/ports/clock.ts';
 import type { Address } from '@mqlab/core/ports/network.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import type { ClientName } from '../drivers/driver.ts';
 import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
+import { AppLink, type LinkDirection } from './app-link.ts';
 import { ClusterView } from './cluster-view.ts';
 import { externalVersion } from './external-version.ts';
 import { runNodeCommand } from './node-command.ts';
@@ -32,9 +33,12 @@ import {
 
 const RUN_MS_MAX = 300_000;
 const REQUEST_MS_MAX = 10_000;
+const LIVE_MS_MAX = 60_000;
+const LOOK_MS = 50;
 
 interface ExternalApp extends AppProcess {
   readonly guard: DriverGuard;
+  readonly link: AppLink;
 }
 
 interface ExternalNode extends TargetNode {
@@ -44,10 +48,12 @@ interface ExternalNode extends TargetNode {
 }
 
 export async function openExternalTarget(settings: TargetSettings): Promise<Target> {
-  const { bootstrap, nodeCommands = {}, brokers = 1 } = settings;
+  const { bootstrap, nodeCommands = {}, brokers = 1, client = 'mqlab' } = settings;
+  const abilities = externalAbilities(nodeCommands, client);
   if (bootstrap === undefined) throw new Error('target external needs --bootstrap-server HOST:PORT');
   const ports = realPorts();
-  if (settings.withoutBroker === true) return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands);
+  if (settings.withoutBroker === true)
+    return new ExternalTarget(ports, bootstrap, 'unknown', [], nodeCommands, abilities);
   const admin = new Admin(ports, { 'bootstrap.servers': bootstrap, 'default.api.timeout.ms': REQUEST_MS_MAX });
   try {
     const described = await admin.describeCluster();
@@ -61,7 +67,7 @@ export async function openExternalTarget(settings: TargetSettings): Promise<Targ
     }
     nodes.sort((a, b) => a.id - b.id);
     const version = await externalVersion(ports, addressOf(bootstrap.split(',')[0]!));
-    return new ExternalTarget(ports, bootstrap, version, nodes, nodeCommands);
+    return new ExternalTarget(ports, bootstrap, version, nodes, nodeCommands, abilities);
   } finally {
     await admin.close();
   }
@@ -75,6 +81,7 @@ class ExternalTarget implements Target {
   readonly nodes: readonly ExternalNode[];
   readonly #ports: Ports;
   readonly #commands: NodeCommands;
+  readonly #abilities: readonly Ability[];
   readonly #view: ClusterView;
   readonly #apps = new Map<string, ExternalApp>();
   readonly #lives: ExternalApp[] = [];
@@ -85,12 +92,14 @@ class ExternalTarget implements Target {
     version: string,
     nodes: readonly ExternalNode[],
     commands: NodeCommands,
+    abilities: readonly Ability[],
   ) {
     this.#ports = ports;
     this.bootstrap = bootstrap;
     this.version = version;
     this.nodes = nodes;
     this.#commands = commands;
+    this.#abilities = abilities;
     this.clock = ports.clock;
     this.#view = new ClusterView(
       ports,
@@ -100,7 +109,7 @@ class ExternalTarget implements Target {
   }
 
   can(ability: Ability): boolean {
-    return externalAbilities(this.#commands).includes(ability);
+    return this.#abilities.includes(ability);
   }
 
   async run<T>(body: () => Promise<T>, msMax = RUN_MS_MAX): Promise<T> {
@@ -116,11 +125,14 @@ class ExternalTarget implements Target {
     if (known?.alive === true) return known;
     const guard = new DriverGuard();
     const { bootstrap } = this;
-    const ports = this.#ports;
+    const link = new AppLink(this.#ports.network);
+    const ports = { ...this.#ports, network: link.network };
     const app: ExternalApp = {
       name,
+      bootstrap,
       ports,
       guard,
+      link,
       get alive() {
         return guard.alive;
       },
@@ -132,8 +144,10 @@ class ExternalTarget implements Target {
     return app;
   }
 
-  crashApp(): void {
-    throw new UnsupportedByTarget('external', 'crash-app');
+  crashApp(name: string): void {
+    const { guard, link } = this.#linked(name, 'crash-app');
+    guard.kill();
+    link.kill();
   }
 
   pauseApp(): void {
@@ -165,21 +179,20 @@ class ExternalTarget implements Target {
     const node = nodeMeant(this.nodes, id);
     if (!node.isDown) return;
     await runNodeCommand(this.#commands.start!, node.id);
-    node.isDown = false;
     this.#view.drop(node.id);
+    await this.#whenLive(node);
+    node.isDown = false;
   }
 
-  pauseBroker(id?: number): void {
+  async pauseBroker(id?: number): Promise<void> {
     if (!this.can('pause-broker')) throw new UnsupportedByTarget('external', 'pause-broker');
     const node = nodeMeant(this.nodes, id);
+    await runNodeCommand(this.#commands.pause!, node.id);
     node.isPaused = true;
-    runNodeCommand(this.#commands.pause!, node.id).catch(() => {
-      node.isPaused = false;
-    });
   }
 
-  resumeBroker(id?: number): void {
-    void this.#resume(nodeMeant(this.nodes, id));
+  resumeBroker(id?: number): Promise<void> {
+    return this.#resume(nodeMeant(this.nodes, id));
   }
 
   cutNodes(): void {
@@ -202,14 +215,20 @@ class ExternalTarget implements Target {
 
   freeDisk(): void {}
 
-  cutLink(): void {
-    throw new UnsupportedByTarget('external', 'cut-link');
+  cutLink(app: string, direction: LinkDirection = 'both', id?: number): void {
+    this.#linked(app, 'cut-link').link.cut(direction, this.#addressOf(id));
   }
 
-  healLink(): void {}
+  healLink(app: string, id?: number): void {
+    this.#linked(app, 'cut-link').link.heal(this.#addressOf(id));
+  }
 
-  dropNextResponse(): void {
-    throw new UnsupportedByTarget('external', 'drop-response');
+  dropNextResponse(app: string): void {
+    this.#linked(app, 'drop-response').link.loseNextAnswer();
+  }
+
+  breakLink(app: string): void {
+    this.#linked(app, 'cut-link').link.breakAll();
   }
 
   partitionOf(topic: string, partition: number): Promise<PartitionState | null> {
@@ -221,15 +240,40 @@ class ExternalTarget implements Target {
   }
 
   async heal(): Promise<void> {
+    for (const { link } of this.#lives) link.heal();
     await Promise.all(this.nodes.map((node) => this.#resume(node)));
     await Promise.all(this.nodes.map((node) => this.startBroker(node.id)));
   }
 
   async close(): Promise<void> {
-    this.#view.close();
     await Promise.all(this.#lives.map((app) => app.guard.close()));
+    await Promise.all(this.#lives.map((app) => app.link.close()));
     // A run that failed must not leave the user's cluster down.
-    await this.heal();
+    await this.heal().finally(() => this.#view.close());
+  }
+
+  /** The command ended; the broker has yet to catch up and to be let in. */
+  async #whenLive({ id }: ExternalNode): Promise<void> {
+    const began = this.clock.monotonic();
+    while (!(await this.#view.isLive(id))) {
+      if (this.clock.monotonic() - began > LIVE_MS_MAX) {
+        throw new Error(
+          `broker ${id} was started, and does not count itself among the live ones after ${LIVE_MS_MAX} ms`,
+        );
+      }
+      await sleep(this.clock, LOOK_MS);
+    }
+  }
+
+  #addressOf(id: number | undefined): Address | undefined {
+    return id === undefined ? undefined : nodeMeant(this.nodes, id).address;
+  }
+
+  #linked(name: string, ability: Ability): ExternalApp {
+    if (!this.can(ability)) throw new UnsupportedByTarget('external', ability);
+    const app = this.#apps.get(name);
+    if (app === undefined) throw new Error(`no application process ${name}`);
+    return app;
   }
 
   async #resume(node: ExternalNode): Promise<void> {

@@ -10,8 +10,7 @@ test('a disk that is filled takes nothing more, and takes it again when it is fr
   const folder = mkdtempSync(join(tmpdir(), 'mqlab-disk-'));
   const disk = LocalDisk.open(join(folder, 'node-1'), 1024 * 1024);
   try {
-    const control = Object.values(disk.environment)[0];
-    const files = control === undefined ? realFiles() : fullWhile(realFiles(), control);
+    const files = disk.fullFile === null ? realFiles() : fullWhile(realFiles(), disk.fullFile);
     const file = files.open(join(folder, 'node-1', 'a'), 'create');
     file.append([Buffer.alloc(10_000)]);
     disk.fill();

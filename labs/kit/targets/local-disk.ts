@@ -8,8 +8,6 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Names the file that tells a node's file port that its disk is full: see `core/ports/real/full-disk.ts`. */
-const FULL_DISK_VARIABLE = 'MQLAB_DISK_FULL_FILE';
 const BALLAST = '.ballast';
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -20,15 +18,14 @@ process.once('exit', () => {
 });
 
 export class LocalDisk {
-  readonly environment: Readonly<Record<string, string>>;
+  /** While it exists the node's file port says that the disk is full: see `core/ports/real/full-disk.ts`. null: the disk itself does. */
+  readonly fullFile: string | null;
   readonly #folder: string;
-  readonly #isMounted: boolean;
   #isFull = false;
 
   private constructor(folder: string, isMounted: boolean) {
     this.#folder = folder;
-    this.#isMounted = isMounted;
-    this.environment = isMounted ? {} : { [FULL_DISK_VARIABLE]: `${folder}.full` };
+    this.fullFile = isMounted ? null : `${folder}.full`;
   }
 
   static open(folder: string, bytesMax: number): LocalDisk {
@@ -41,13 +38,13 @@ export class LocalDisk {
   }
 
   get kind(): 'tmpfs' | 'quota' {
-    return this.#isMounted ? 'tmpfs' : 'quota';
+    return this.fullFile === null ? 'tmpfs' : 'quota';
   }
 
   fill(): void {
     this.#isFull = true;
-    if (!this.#isMounted) {
-      writeFileSync(`${this.#folder}.full`, '');
+    if (this.fullFile !== null) {
+      writeFileSync(this.fullFile, '');
       return;
     }
     const file = openSync(join(this.#folder, BALLAST), 'a');
@@ -67,12 +64,12 @@ export class LocalDisk {
 
   free(): void {
     this.#isFull = false;
-    rmSync(this.#isMounted ? join(this.#folder, BALLAST) : `${this.#folder}.full`, { force: true });
+    rmSync(this.fullFile ?? join(this.#folder, BALLAST), { force: true });
   }
 
   close(): void {
     this.free();
-    if (this.#isMounted) unmount(this.#folder);
+    if (this.fullFile === null) unmount(this.#folder);
   }
 }
 

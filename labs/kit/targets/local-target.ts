@@ -9,7 +9,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ClusterNode, formatLogDir } from '@mqlab/core/cli/cluster-layout.ts';
-import { NodeProcess } from '@mqlab/core/cli/node-process.ts';
 import { newId } from '@mqlab/core/controller/controller.ts';
 import type { Clock } from '@mqlab/core/ports/clock.ts';
 import type { Ports } from '@mqlab/core/ports/ports.ts';
@@ -19,6 +18,7 @@ import { DriverGuard } from '../drivers/guarded-driver.ts';
 import { openDriver } from '../drivers/open-driver.ts';
 import { clientVersion } from '../drivers/versions.ts';
 import { ClusterView } from './cluster-view.ts';
+import { HostedNode } from './hosted-node.ts';
 import { LocalDisk } from './local-disk.ts';
 import { LocalNetwork } from './local-network.ts';
 import {
@@ -57,7 +57,7 @@ export async function openLocalTarget(settings: TargetSettings): Promise<Target>
       ...(rack === undefined || !node.isBroker ? {} : { 'broker.rack': rack }),
       ...settings.broker,
     };
-    const process = new NodeProcess(properties, disk === null ? {} : { environment: disk.environment });
+    const process = new HostedNode(properties, disk?.fullFile);
     nodes.push(new LocalNode(node, process, disk));
   }
   const hasNodes = settings.withoutBroker !== true;
@@ -77,11 +77,11 @@ class LocalNode implements TargetNode {
   readonly isBroker: boolean;
   readonly isController: boolean;
   readonly port: number;
-  readonly process: NodeProcess;
+  readonly process: HostedNode;
   readonly disk: LocalDisk | null;
   isPaused = false;
 
-  constructor(node: ClusterNode, process: NodeProcess, disk: LocalDisk | null) {
+  constructor(node: ClusterNode, process: HostedNode, disk: LocalDisk | null) {
     this.id = node.id;
     this.isBroker = node.isBroker;
     this.isController = node.isController;
@@ -104,13 +104,16 @@ class LocalApp implements AppProcess {
     this.proxies = proxies;
   }
 
+  get bootstrap(): string {
+    return this.proxies.map((proxy) => `127.0.0.1:${proxy.port}`).join(',');
+  }
+
   get alive(): boolean {
     return this.guard.alive;
   }
 
   client(name: ClientName): ClientDriver {
-    const bootstrap = this.proxies.map((proxy) => `127.0.0.1:${proxy.port}`).join(',');
-    return this.guard.wrap(openDriver(name, this.ports, bootstrap));
+    return this.guard.wrap(openDriver(name, this.ports, this.bootstrap));
   }
 
   spawn(body: (ports: Ports) => void | Promise<void>): void {
@@ -266,6 +269,10 @@ class LocalTarget implements Target {
     return this.#view.controller();
   }
 
+  breakLink(app: string): void {
+    for (const proxy of this.#app(app).proxies) proxy.breakAll();
+  }
+
   async heal(): Promise<void> {
     this.#network.healAll();
     for (const node of this.nodes) {
@@ -283,7 +290,7 @@ class LocalTarget implements Target {
     for (const node of this.nodes) this.resumeBroker(node.id);
     await Promise.all(this.#lives.map((app) => app.guard.close()));
     await this.#network.close();
-    await Promise.all(this.nodes.map((node) => node.process.kill()));
+    await Promise.all(this.nodes.map((node) => node.process.drop()));
     for (const node of this.nodes) node.disk?.close();
     await rm(this.#data, { recursive: true, force: true });
   }

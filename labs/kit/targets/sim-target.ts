@@ -58,14 +58,14 @@ class SimApp implements AppProcess {
   readonly ports: Ports;
   readonly #process: SimProcess;
   readonly #life: SimProcess['life'];
-  readonly #bootstrap: string;
+  readonly bootstrap: string;
 
   constructor(process: SimProcess, bootstrap: string) {
     this.name = process.name;
     this.#process = process;
     this.#life = process.life;
     this.ports = process.ports;
-    this.#bootstrap = bootstrap;
+    this.bootstrap = bootstrap;
   }
 
   get alive(): boolean {
@@ -74,7 +74,7 @@ class SimApp implements AppProcess {
 
   client(name: ClientName): ClientDriver {
     if (name !== 'mqlab') throw new Error(`client ${name} runs on real sockets only, not on target sim`);
-    return mqlabDriver(this.ports, this.#bootstrap);
+    return mqlabDriver(this.ports, this.bootstrap);
   }
 
   spawn(body: (ports: Ports) => void | Promise<void>): void {
@@ -242,6 +242,10 @@ class SimTarget implements Target {
       return 'drop-connection-before';
     });
     this.#interceptions.add(stop);
+  }
+
+  breakLink(app: string): void {
+    for (const host of this.#brokerHosts(undefined)) this.world.network.break(app, host);
   }
 
   partitionOf(topic: string, partition: number): Promise<PartitionState | null> {

@@ -46,6 +46,8 @@ export interface TargetSettings {
   readonly bootstrap?: string;
   /** external: the user's commands. */
   readonly nodeCommands?: NodeCommands;
+  /** external: the client under test. Default: the project's own. */
+  readonly client?: ClientName;
   /** sim: told when a cluster breaks one of its invariants, in the step in which it does. */
   readonly onInvariant?: (violation: InvariantViolation) => void;
 }
@@ -95,6 +97,8 @@ export interface ClockChange {
 
 export interface AppProcess {
   readonly name: string;
+  /** `HOST:PORT`, as this process reaches the broker: over the link that faults cut. */
+  readonly bootstrap: string;
   readonly ports: Ports;
   client(name: ClientName): ClientDriver;
   /** Runs application code in this process; it ends with the process. What it throws is a bug of the lab and ends the run. */
@@ -129,8 +133,8 @@ export interface Target {
   powerCutBroker(ids?: number | readonly number[]): Promise<void>;
   /** Resolves when clients can connect, or when the node was ended meanwhile; at once when it runs. */
   startBroker(id?: number): Promise<void>;
-  pauseBroker(id?: number): void;
-  resumeBroker(id?: number): void;
+  pauseBroker(id?: number): void | Promise<void>;
+  resumeBroker(id?: number): void | Promise<void>;
   /** Bytes between two nodes stop, without either being told. `a-to-b`: only those on that way. */
   cutNodes(a: number, b: number, direction?: NodeDirection): void;
   healNodes(a: number, b: number): void;
@@ -145,6 +149,8 @@ export interface Target {
   healLink(app: string, id?: number): void;
   /** The next answer of a broker to this application is lost, with its connection. */
   dropNextResponse(app: string): void;
+  /** The connections of this application to the brokers break; what is on its way is lost. New ones are taken. */
+  breakLink(app: string): void;
   /** As the cluster tells it now; null when nobody answers or the topic is not there. */
   partitionOf(topic: string, partition: number): Promise<PartitionState | null>;
   /** The active controller: the leader of the metadata log; null when there is none now. */
@@ -154,9 +160,13 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** What the user's commands make possible on their cluster. */
-export function externalAbilities({ kill, start, pause, resume }: NodeCommands): readonly Ability[] {
+/** What is possible on the user's cluster: with its nodes what their commands do; on this side, what the own client's link allows. */
+export function externalAbilities(
+  { kill, start, pause, resume }: NodeCommands,
+  client: ClientName = 'mqlab',
+): readonly Ability[] {
   return [
+    ...(client === 'mqlab' ? (['cut-link', 'drop-response', 'crash-app'] as const) : []),
     ...(kill === undefined || start === undefined ? [] : (['kill-broker'] as const)),
     ...(pause === undefined || resume === undefined ? [] : (['pause-broker'] as const)),
   ];

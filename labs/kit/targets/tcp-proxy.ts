@@ -88,6 +88,11 @@ export class TcpProxy {
   /** All connections end at once by reset, and no new one is taken: the application is dead. */
   kill(): void {
     this.#refuses = true;
+    this.breakAll();
+  }
+
+  /** All connections end at once by reset; new ones are taken. */
+  breakAll(): void {
     for (const { app, broker } of this.#pairs) {
       app.resetAndDestroy();
       broker.resetAndDestroy();

@@ -3,7 +3,7 @@
  */
 import { realPorts } from '@mqlab/core/ports/real/ports.ts';
 import type { ClientName } from '../../kit/drivers/driver.ts';
-import { openDriver } from '../../kit/drivers/open-driver.ts';
+import { loadDriver } from '../../kit/drivers/load-driver.ts';
 import { type CommitPolicyName, commitPolicy } from './commit-policies.ts';
 import { ProcessJournal } from './process-journal.ts';
 import { Reader, type ReaderSettings } from './reader.ts';
@@ -24,6 +24,7 @@ export interface ProcessSettings {
 }
 
 const settings = JSON.parse(process.argv[2]!) as ProcessSettings;
+const driver = await loadDriver(settings.client, realPorts(), settings.bootstrap);
 const threads = await openThreadWorkers(settings.workers, {
   journal: settings.journal,
   kind: 'wait',
@@ -38,6 +39,6 @@ const reader = new Reader(
   new ProcessJournal(settings.journal),
 );
 process.on('SIGTERM', () => reader.stop());
-await reader.run(openDriver(settings.client, realPorts(), settings.bootstrap));
+await reader.run(driver);
 await threads.close();
 process.exit(0);
