@@ -31,8 +31,9 @@ export function poll(raft: Raft): void {
       const silentMs = raft.settings.fetchTimeoutMs / 2;
       for (const id of role.outbox.due(nowMs)) {
         const { lastFetchMs } = role.voters.get(id)!;
-        // Who fetches knows.
-        if (lastFetchMs >= 0 && nowMs - lastFetchMs < silentMs) role.outbox.postpone(id, lastFetchMs + silentMs);
+        const silentFromMs = lastFetchMs + silentMs;
+        // Who fetches knows. The sum is compared, not the difference: they may round differently, and what is postponed must not be due at once.
+        if (lastFetchMs >= 0 && nowMs < silentFromMs) role.outbox.postpone(id, silentFromMs);
         else role.outbox.sent(id, raft.send(id, { kind: 'beginEpoch', leaderId: raft.self, epoch: raft.epoch }));
       }
       return;
