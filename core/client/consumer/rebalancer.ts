@@ -133,6 +133,8 @@ export class Rebalancer {
       this.coordinator.requestRejoin();
     }
     this.subscription.assign(assigned);
+    // What metadata brought while this member joined was left for now.
+    this.onMetadata();
     await this.subscription.listener.onPartitionsAssigned?.(this.isCooperative ? added : assigned);
   }
 
