@@ -56,7 +56,7 @@ function scenarioOf({ limits, setup, ...parts }: Parts, variant: 'before' | 'aft
     describe: describeWrites,
     brokers: 3,
     broker: { ...CAREFUL, ...(parts.targets?.includes('local') ? LOCAL_TIMES : QUICK_TIMES) },
-    runs: { quick: { sim: 40, local: 1 } },
+    runs: { quick: { sim: 20, local: 1 } },
     run: (plan, context) => runWrites(plan, context, setup),
     ...parts,
   };

@@ -52,7 +52,7 @@ export const agreement: Scenario<AgreementPlan> = {
   ],
   brokers: ({ brokers }) => brokers,
   broker: ({ flushing }) => ({ ...CAREFUL, ...QUICK_TIMES, ...OFTEN, ...(flushing === 'always' ? FLUSHED : {}) }),
-  runs: { quick: { sim: 40 }, full: { sim: 2000 } },
+  runs: { quick: { sim: 24 }, full: { sim: 2000 } },
   run: runAgreement,
 };
 
@@ -62,5 +62,5 @@ export const storm: Scenario<AgreementPlan> = {
   title: 'leaders and controllers fall one after the other',
   plan: stormPlans,
   exercised: ['fault:kill-broker leader', 'fault:power-cut', 'fault:pause-broker', GOALS.elected],
-  runs: { quick: { sim: 16 }, full: { sim: 2000 } },
+  runs: { quick: { sim: 8 }, full: { sim: 2000 } },
 };

@@ -7,6 +7,7 @@ import { connect, stateOf, topicOn, until } from './cluster.ts';
 
 const TOPIC = 'elections';
 const BROKERS = 5;
+const LOOK_MS = 250;
 /** Orders of assignment that no arithmetic on the ids would give. */
 const ASSIGNMENTS: readonly (readonly number[])[] = [
   [1, 4, 2],
@@ -34,10 +35,20 @@ export async function measureElections(target: Target): Promise<Elections> {
   let [count, asSaid, differs] = [0, 0, 0];
   const states = () => Promise.all(ASSIGNMENTS.map((_, at) => stateOf(target, TOPIC, at)));
   for (let victim = 1; victim <= BROKERS; victim++) {
-    await until(target, async () => (await states()).every(({ inSyncReplicas }) => inSyncReplicas.length === 3));
+    await until(
+      target,
+      async () => (await states()).every(({ inSyncReplicas }) => inSyncReplicas.length === 3),
+      60_000,
+      LOOK_MS,
+    );
     const before = await states();
     await target.killBroker(victim);
-    await until(target, async () => (await states()).every(({ leader }) => leader !== null && leader !== victim));
+    await until(
+      target,
+      async () => (await states()).every(({ leader }) => leader !== null && leader !== victim),
+      60_000,
+      LOOK_MS,
+    );
     const after = await states();
     for (const [at, was] of before.entries()) {
       if (was.leader !== victim) continue;

@@ -12,7 +12,7 @@ import { connect, stateOf, topicOn, until, viewOf } from './cluster.ts';
 
 const TOPIC = 'watermark';
 const NODES = [1, 2, 3] as const;
-const SAMPLE_MS = 10;
+const SAMPLE_MS = 20;
 const WRITE_MS = 40;
 const POLL_MS = 20;
 
