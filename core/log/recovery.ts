@@ -15,6 +15,7 @@ import {
 import type { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
 import type { ProducerState } from './producer-state.ts';
+import { restoreTails } from './producer-tails.ts';
 import { Segment } from './segment.ts';
 
 /**
@@ -133,6 +134,7 @@ export function replayProducers(
 ): void {
   const firstRebuilt = segments.find((segment) => rebuilt.has(segment));
   producers.load(logStartOffset, Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset));
+  restoreTails(producers, segments);
   for (const [index, segment] of segments.entries()) {
     const endOffset = segments[index + 1]?.baseOffset ?? logEndOffset;
     if (endOffset <= producers.endOffset) continue;
