@@ -68,7 +68,8 @@ function pidOf(dir: string, id: number): number | null {
 }
 
 function nodesIn(dir: string): readonly number[] {
-  const ids = readdirSync(dir).flatMap((name) => /^node-(\d+)\.properties$/.exec(name)?.[1] ?? []);
+  const names = existsSync(dir) ? readdirSync(dir) : [];
+  const ids = names.flatMap((name) => /^node-(\d+)\.properties$/.exec(name)?.[1] ?? []);
   if (ids.length === 0) throw new UsageError(`no cluster in ${dir}: \`up\` makes one`);
   return ids.map(Number).sort((a, b) => a - b);
 }

@@ -4,56 +4,50 @@ import type { GroupCoordinator } from './coordinator.ts';
 import { Rebalancer } from './rebalancer.ts';
 import type { Signal } from './signal.ts';
 import type { SubscribedTopics } from './subscribed-topics.ts';
-import type { Subscription } from './subscription.ts';
+import { Subscription } from './subscription.ts';
 
-test('a topic that metadata learns of while its leader joins is not forgotten: the group joins again', async () => {
-  /** What metadata knows: nothing when the leader assigns, everything when it has joined. */
-  const known = new Map<string, number>();
-  let isJoining = false;
+/** Found by lab `replication`, scenario `storm`, plan 627: a member led its group with nothing to assign, and stayed with nothing. */
+test('topics that metadata brought while the leader of the group joined call for another join', async () => {
   let rejoins = 0;
+  const known = new Map<string, number>();
   const coordinator = {
     isLost: false,
     fatal: null,
     rejoinNeeded: true,
-    isMember: true,
-    get isJoining() {
-      return isJoining;
-    },
+    isJoining: false,
+    isMember: false,
+    // As the join saw them: no metadata was at hand.
     leaderSnapshot: new Map<string, number>(),
     requestRejoin: () => rejoins++,
     join: async () => {
-      isJoining = true;
-      const assigned = { partitions: [] };
-      known.set('t', 2);
+      coordinator.isJoining = true;
+      known.set('orders', 2);
       rebalancer.onMetadata();
-      isJoining = false;
+      coordinator.isJoining = false;
+      coordinator.isMember = true;
       coordinator.rejoinNeeded = false;
-      return assigned;
+      return { partitions: [] };
     },
   };
-  const topics = {
-    areKnown: true,
-    names: () => ['t'],
-    want: () => {},
-    differsFrom: (counts: ReadonlyMap<string, number>) => known.get('t') !== counts.get('t'),
-  };
-  const subscription = {
-    mode: { kind: 'topics', topics: new Set(['t']) },
-    isAutomatic: true,
-    assigned: [],
-    assign: () => {},
-    listener: {},
-  };
+  const subscription = new Subscription();
+  subscription.mode = { kind: 'topics', topics: new Set(['orders']) };
   const rebalancer = new Rebalancer(
     coordinator as unknown as GroupCoordinator,
     [],
-    subscription as unknown as Subscription,
-    topics as unknown as SubscribedTopics,
+    subscription,
+    {
+      areKnown: true,
+      names: () => ['orders'],
+      want: () => {},
+      differsFrom: (counts: ReadonlyMap<string, number>) => known.get('orders') !== counts.get('orders'),
+    } as unknown as SubscribedTopics,
     { restartInterval: () => {} } as unknown as Commits,
     { ring: () => {} } as unknown as Signal,
   );
   await rebalancer.advance(() => true);
-  await Promise.resolve();
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
   expect(rejoins).toBe(0);
   await rebalancer.advance(() => true);
   expect(rejoins).toBe(1);

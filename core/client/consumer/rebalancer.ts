@@ -133,9 +133,9 @@ export class Rebalancer {
       this.coordinator.requestRejoin();
     }
     this.subscription.assign(assigned);
-    await this.subscription.listener.onPartitionsAssigned?.(this.isCooperative ? added : assigned);
-    // What metadata learnt while it joined, nobody looked at.
+    // What metadata brought while this member joined was left for now.
     this.onMetadata();
+    await this.subscription.listener.onPartitionsAssigned?.(this.isCooperative ? added : assigned);
   }
 
   private async revoke(states: readonly PartitionState[]): Promise<void> {

@@ -1,22 +1,17 @@
 // What an API does not do here, and why: the one column of core/APIS.md that nothing can generate.
 
-/** Between brokers and controllers only; no client asks them. */
-export const CLUSTER_APIS: ReadonlySet<number> = new Set([52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73]);
-
 const plainOnly = 'no SASL listener yet: answered as Kafka does on a plain one';
 const noAuthorizer = 'no authorizer: answered as Kafka does without one';
 const noTokens = 'no delegation tokens: answered as Kafka does without a secret key';
 const byBrokers = 'for brokers and the share coordinator; clients may ask, too';
 
 export const LIMITS: Readonly<Record<string, string>> = {
-  Fetch: 'no followers (cluster, later), no remote storage',
+  Fetch: 'no remote storage',
   ListOffsets: 'no remote storage: −5 and −6 find nothing',
-  Metadata: 'one broker',
-  DescribeCluster: 'one broker; its controller is in it',
   ApiVersions: 'metadata.version stays at 25: the records of the metadata log are Kafka 4.0’s',
   UpdateFeatures: 'metadata.version stays at 25',
-  WriteTxnMarkers: 'for brokers: cluster, later',
-  AddPartitionsToTxn: '4 and 5 are for brokers: cluster, later',
+  WriteTxnMarkers: 'for brokers',
+  AddPartitionsToTxn: '4 and 5 are for brokers',
   SaslHandshake: plainOnly,
   SaslAuthenticate: plainOnly,
   CreateDelegationToken: noTokens,
@@ -28,10 +23,8 @@ export const LIMITS: Readonly<Record<string, string>> = {
   DeleteAcls: noAuthorizer,
   DescribeUserScramCredentials: 'kept in the metadata log; nothing asks for them yet',
   AlterUserScramCredentials: 'kept in the metadata log; nothing asks for them yet',
-  AlterPartitionReassignments: 'one broker: there is nowhere to move to',
-  ElectLeaders: 'one broker: it leads everything already',
-  DescribeQuorum: 'a quorum of one',
-  UnregisterBroker: 'one broker, which is back after its next start',
+  DescribeQuorum: 'static voters (kraft.version 0)',
+  UnregisterBroker: 'a broker that runs is back after its next start',
   GetTelemetrySubscriptions:
     'no receiver of metrics, so not offered by ApiVersions, as in Kafka; what is pushed is thrown away',
   PushTelemetry: 'no receiver of metrics, so not offered by ApiVersions, as in Kafka; what is pushed is thrown away',

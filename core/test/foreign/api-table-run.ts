@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { HANDLERS } from '../../broker/handlers/all.ts';
+import { CONTROLLER_HANDLERS, HANDLERS } from '../../broker/handlers/all.ts';
 import type { TallyEntry } from '../../broker/request-tally.ts';
 import { ALL_APIS } from '../../protocol/messages/all.ts';
-import { type Proof, renderTable, type SuiteProof } from './api-table.ts';
+import { keysOf, type Proof, renderTable, type SuiteProof } from './api-table.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -49,7 +49,7 @@ if (!values.render) {
   proof = { suites: Object.fromEntries(Object.entries(suites).sort(([a], [b]) => (a < b ? -1 : 1))) };
   writeFileSync(proofFile, text(proof));
 }
-writeFileSync(tableFile, renderTable(ALL_APIS, new Set(HANDLERS.map(({ api }) => api.key)), proof));
+writeFileSync(tableFile, renderTable(ALL_APIS, keysOf(HANDLERS), keysOf(CONTROLLER_HANDLERS), proof));
 
 /** What a suite has shown; undefined where it failed or nothing of it ran here. */
 function run(name: string): SuiteProof | undefined {

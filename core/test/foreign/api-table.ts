@@ -1,7 +1,7 @@
 // The table of core/APIS.md: what the broker serves (its registry), and which foreign client has proven it (proof.json, written by the suites' runs).
 // Pure: api-table-run.ts reads, runs and writes.
 import type { AnyApi } from '../../rpc/request-codec.ts';
-import { CLUSTER_APIS, LIMITS } from './api-limits.ts';
+import { LIMITS } from './api-limits.ts';
 
 /** Suite → client with its version → API key → versions. A suite's row is written anew by each run of it that passed. */
 export interface Proof {
@@ -28,7 +28,13 @@ export function provenBy(proof: Proof, apiKey: number): ReadonlyMap<string, read
   return new Map(sorted.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-export function renderTable(all: readonly AnyApi[], served: ReadonlySet<number>, proof: Proof): string {
+/** `served`: by brokers; `ofControllers`: at the listeners of controllers. */
+export function renderTable(
+  all: readonly AnyApi[],
+  served: ReadonlySet<number>,
+  ofControllers: ReadonlySet<number>,
+  proof: Proof,
+): string {
   const lines = [
     '# The APIs of this broker',
     '',
@@ -47,16 +53,29 @@ export function renderTable(all: readonly AnyApi[], served: ReadonlySet<number>,
       `| ${api.key} | ${api.name} | ${rangeOf(api)}${from} | ${clients.join('; ')} | ${LIMITS[api.name] ?? ''} |`,
     );
   }
-  lines.push('', '## Not served', '', '| key | API | versions in Kafka 4.3 | why |', '|---:|---|---|---|');
-  for (const api of sorted.filter(({ key }) => !served.has(key))) {
-    const why = CLUSTER_APIS.has(api.key) ? 'cluster: later' : (LIMITS[api.name] ?? 'not yet');
-    lines.push(`| ${api.key} | ${api.name} | ${rangeOf(api)} | ${why} |`);
-  }
   lines.push(
     '',
-    'Beside these Kafka has keys 80 and 81 (dynamic quorums: cluster, later), 88 and 89 (groups of Kafka Streams: not built), and 4–7, which have no versions left.',
+    '## At the listeners of controllers',
+    '',
+    'For other nodes, for `--bootstrap-controller`, and out of envelopes.',
+    '',
+    '| key | API | versions |',
+    '|---:|---|---|',
+  );
+  for (const api of sorted.filter(({ key }) => ofControllers.has(key))) {
+    lines.push(`| ${api.key} | ${api.name} | ${rangeOf(api)} |`);
+  }
+  const missing = sorted.filter(({ key }) => !served.has(key) && !ofControllers.has(key));
+  if (missing.length > 0) lines.push('', `Not served: ${missing.map(({ key, name }) => `${key} ${name}`).join(', ')}.`);
+  lines.push(
+    '',
+    'Beside these Kafka has keys 80 and 81 (dynamic quorums: not built), 88 and 89 (groups of Kafka Streams: not built), and 4–7, which have no versions left.',
   );
   return `${lines.join('\n')}\n`;
+}
+
+export function keysOf(handlers: readonly { readonly api: AnyApi }[]): ReadonlySet<number> {
+  return new Set(handlers.map(({ api }) => api.key));
 }
 
 function rangeOf({ request }: AnyApi): string {
