@@ -134,6 +134,8 @@ export class Rebalancer {
     }
     this.subscription.assign(assigned);
     await this.subscription.listener.onPartitionsAssigned?.(this.isCooperative ? added : assigned);
+    // What metadata learnt while it joined, nobody looked at.
+    this.onMetadata();
   }
 
   private async revoke(states: readonly PartitionState[]): Promise<void> {
