@@ -243,3 +243,26 @@ test('a truncation is settled once it and the lower recovery point are on the de
   checkpointed();
   await world.settle(settled);
 });
+
+test('what ended beyond the watermark stays unstable when the log is cut behind it, also across a segment', () => {
+  const log = open(new SimWorld({ seed: 1 }), 'a');
+  const of = { producerId: 1, producerEpoch: 0 };
+  const write = (baseSequence: number, isTransactional: boolean): Buffer =>
+    buildBatch({
+      ...of,
+      baseSequence,
+      isTransactional,
+      records: [{ timestamp: 1000, key: null, value: Buffer.from('v') }],
+    });
+  log.append(write(0, true), 0);
+  log.updateHighWatermark(1);
+  log.append(buildEndTxnBatch({ type: ControlType.ABORT, coordinatorEpoch: 0 }, 1000, of), 0, 'coordinator');
+  expect(log.lastStableOffset).toBe(0);
+  log.roll();
+  log.append(write(1, false), 0);
+  log.append(write(2, false), 0);
+  log.truncateTo(3);
+  expect([log.highWatermark, log.lastStableOffset]).toEqual([1, 0]);
+  log.updateHighWatermark(2);
+  expect(log.lastStableOffset).toBe(2);
+});

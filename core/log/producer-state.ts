@@ -196,6 +196,7 @@ export class ProducerState {
    * The caller then replays the log from `this.endOffset`.
    */
   load(logStartOffset: number, endOffset: number): void {
+    const { unreplicated } = this;
     this.clear();
     this.endOffset = logStartOffset;
     this.snapshotOffset = -1;
@@ -215,6 +216,8 @@ export class ProducerState {
       for (const entry of open) this.openTransactions.set(entry.producerId, entry.currentTxnFirstOffset!);
       this.endOffset = Math.max(offset, logStartOffset);
       this.snapshotOffset = offset;
+      // What ended before the snapshot and beyond the watermark is in no snapshot: of a log that was cut it is still known.
+      this.unreplicated = unreplicated.filter((completed) => completed.lastOffset < this.endOffset);
       return;
     }
   }
