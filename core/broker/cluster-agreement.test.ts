@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest';
 import { Admin } from '../client/admin/admin.ts';
 import { Producer } from '../client/producer/producer.ts';
+import { ErrorCode } from '../protocol/errors.ts';
+import { Metadata } from '../protocol/messages/03-metadata.ts';
 import { DescribeQuorum } from '../protocol/messages/55-describe-quorum.ts';
 import { withCluster } from './cluster-testing.ts';
 
@@ -36,5 +38,26 @@ test('the quorum can be described while a voter is down that never fetched from 
     const [partition] = answer.topics[0]!.partitions;
     expect(partition!.currentVoters.find(({ replicaId }) => replicaId === active)).toMatchObject({ logEndOffset: -1 });
     client.close();
+  });
+});
+
+test('a topic that this broker has not heard of yet, and that there is, is no error of whoever names it', async () => {
+  await withCluster(3, {}, async (cluster) => {
+    const { world, ids } = cluster;
+    const active = ids.find((id) => cluster.broker(id).inspect().metadata?.isLeader)!;
+    const late = ids.find((id) => id !== active)!;
+    // What happens to the metadata is heard of there a second late.
+    world.network.link(`n${active}`, `n${late}`, { latencyMs: [400, 400] });
+    const admin = new Admin(cluster.ports, { 'bootstrap.servers': `n${active}:9092` });
+    await admin.createTopics([{ name: 't', partitions: 1, replicationFactor: 3 }]);
+    const client = await cluster.connect(late);
+    const answer = await client.send(
+      Metadata,
+      { topics: [{ name: 't' }], allowAutoTopicCreation: true },
+      { versionMax: 9 },
+    );
+    expect([ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]).toContain(answer.topics[0]!.errorCode);
+    client.close();
+    await admin.close();
   });
 });

@@ -10,7 +10,7 @@ import type { TopicCreator } from './topic-creation.ts';
 /**
  * Has the active controller make topics in this broker's own name.
  *
- * What a controller elsewhere made is waited for a moment, so that who asked finds it here.
+ * What a controller elsewhere made, now or before, is waited for a moment, so that who asked finds it here.
  */
 export interface ClusterTopicCreatorParts {
   readonly controller: Controller;
@@ -52,8 +52,9 @@ export class ClusterTopicCreator implements TopicCreator {
       },
       TIMEOUT_MS,
     );
-    const created = answer.topics.filter(({ errorCode }) => errorCode === ErrorCode.NONE);
-    await until(() => created.every(({ name }) => image.topics.has(name)), SEEN_MS_MAX);
+    const { NONE, TOPIC_ALREADY_EXISTS } = ErrorCode;
+    const made = answer.topics.filter(({ errorCode }) => errorCode === NONE || errorCode === TOPIC_ALREADY_EXISTS);
+    await until(() => made.every(({ name }) => image.topics.has(name)), SEEN_MS_MAX);
     return answer.topics.map((each) => ({
       name: each.name,
       topicId: each.topicId,

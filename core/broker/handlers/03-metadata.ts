@@ -26,10 +26,15 @@ export const metadataHandler = handlerOf(Metadata, (broker, request, call) => {
   // Counted, but never refused: Metadata has no answer that would say so.
   const { gate } = broker.quotas.mutations.open(call.throttle.holder, false);
   return broker.topicCreation.createMissing(names, gate).then((created) => {
-    const failures = new Map([...created].map(([name, { errorCode }]) => [name, errorCode]));
+    const failures = new Map([...created].map(([name, { errorCode }]) => [name, failureOf(errorCode)]));
     return answer(broker, request, call, asked, failures);
   });
 });
+
+/** Somebody else was quicker, and the news is not here yet: who asks again will find it. */
+function failureOf(errorCode: number): number {
+  return errorCode === ErrorCode.TOPIC_ALREADY_EXISTS ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : errorCode;
+}
 
 function mayCreate(broker: BrokerServices): boolean {
   return broker.config.boolean('auto.create.topics.enable');
