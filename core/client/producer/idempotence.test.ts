@@ -19,42 +19,58 @@ function drained(sequences: PartitionSequences, ...counts: number[]): ProducerBa
   });
 }
 
-test('sequences follow each other, five batches at most', () => {
+/** One record was acked. */
+function begun(): PartitionSequences {
   const sequences = new PartitionSequences();
+  sequences.onAcked(drained(sequences, 1)[0]!);
+  return sequences;
+}
+
+test('the first batch is alone until it is acked: in its place a leader that knows nothing would take the second', () => {
+  const sequences = new PartitionSequences();
+  const [first] = drained(sequences, 7);
+  expect(sequences.mayDrain(batchOf(1), identity)).toBe(false);
+  expect(sequences.mayDrain(first!, identity)).toBe(true);
+  sequences.onAcked(first!);
+  expect(drained(sequences, 1, 1).map((each) => each.baseSequence)).toEqual([7, 8]);
+});
+
+test('sequences follow each other, five batches at most', () => {
+  const sequences = begun();
   const batches = drained(sequences, 3, 2, 1, 1, 1);
-  expect(batches.map((each) => each.baseSequence)).toEqual([0, 3, 5, 6, 7]);
+  expect(batches.map((each) => each.baseSequence)).toEqual([1, 4, 6, 7, 8]);
   expect(sequences.mayDrain(batchOf(1), identity)).toBe(false);
   sequences.onAcked(batches[0]!);
-  expect(drained(sequences, 1)[0]!.baseSequence).toBe(8);
+  expect(drained(sequences, 1)[0]!.baseSequence).toBe(9);
 });
 
 test('only the oldest retry may go', () => {
-  const sequences = new PartitionSequences();
+  const sequences = begun();
   const [first, second] = drained(sequences, 1, 1);
   expect(sequences.mayDrain(second!, identity)).toBe(false);
   expect(sequences.mayDrain(first!, identity)).toBe(true);
 });
 
 test('a certain failure closes the gap', () => {
-  const sequences = new PartitionSequences();
+  const sequences = begun();
   const [first, second, third] = drained(sequences, 3, 2, 2);
   sequences.onFailedCertainly(first!);
-  expect([second!.baseSequence, third!.baseSequence]).toEqual([0, 2]);
+  expect([second!.baseSequence, third!.baseSequence]).toEqual([1, 3]);
   expect(second!.sequenceWasReset).toBe(true);
   sequences.onOutOfOrder(second!); // what was on the wire had the old number: just again
   expect(sequences.needsRestart).toBe(false);
-  expect(drained(sequences, 1)[0]!.baseSequence).toBe(4);
+  expect(drained(sequences, 1)[0]!.baseSequence).toBe(5);
 });
 
 test('out of order because one before it is being retried: just again', () => {
-  const sequences = new PartitionSequences();
+  const sequences = begun();
   const [, second] = drained(sequences, 1, 1);
   sequences.onOutOfOrder(second!);
   expect(sequences.needsRestart).toBe(false);
 });
 
 test('out of order although it is the next: numbers begin again under a new epoch', () => {
-  const sequences = new PartitionSequences();
+  const sequences = begun();
   const [first, second, third] = drained(sequences, 4, 2, 1);
   sequences.onAcked(first!);
   sequences.onOutOfOrder(second!);
@@ -67,7 +83,7 @@ test('out of order although it is the next: numbers begin again under a new epoc
 });
 
 test('an unknown loss holds back new batches until it is clear', () => {
-  const sequences = new PartitionSequences();
+  const sequences = begun();
   const [first, second] = drained(sequences, 1, 1);
   sequences.onFailedUnknown(first!);
   expect(sequences.mayDrain(batchOf(1), identity)).toBe(false);

@@ -10,6 +10,7 @@ import type { ProducerBatch } from './producer-batch.ts';
  *
  * Invariants:
  * - `inFlight` (numbered and not done, on the wire or waiting for a retry) is in the order of sequences, without gaps, at most five.
+ * - Until the first batch under an epoch is acked it is alone in flight. (The Java client sends on, and can lose its first batch to a change of leader.)
  * - A batch keeps its sequence through retries. It changes only when a batch before it certainly was not appended (the gap is closed)
  *   or when the epoch is raised (numbers begin at 0 again), and the latter never while a batch of the partition is on the wire.
  * - After a loss of knowledge (a numbered batch given up with unknown outcome) nothing new is numbered until the rest is acked: then either the
@@ -47,6 +48,8 @@ export class PartitionSequences {
     // A retry waits until it is the oldest: this keeps the order when the leader has lost what came before it.
     if (batch.hasSequence) return this.inFlight[0] === batch;
     if (this.unresolved || this.inFlight.length >= IN_FLIGHT_MAX) return false;
+    // A leader that knows nothing of a producer takes any sequence: a second batch that it took in place of the first would shut the first one out for ever.
+    if (this.lastAcked < 0 && this.inFlight.length > 0) return false;
     // Old and new epoch never mix within a partition's flight.
     return this.inFlight.length === 0 || this.isCurrent(current);
   }
