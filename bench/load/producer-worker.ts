@@ -14,8 +14,8 @@ import { meanBytes, valuesOf } from './payload.ts';
 import type { ProducerReport, ProducerTask, Start, ToWorker } from './worker-messages.ts';
 
 const port = parentPort!;
-/** Sends of the closed loop in one turn. */
-const TURN_RECORDS_MAX = 4_000;
+/** Sends of the closed loop in one turn: a batch or two, as answers are seen, and batches leave, between turns. */
+const TURN_RECORDS_MAX = 1_000;
 /** A client refuses more waiting sends than this. */
 const OUTSTANDING_MAX = 90_000;
 /** Part of the warm-up in which records are due; in the rest what piled up while the code was cold drains. */

@@ -3,17 +3,23 @@ import type { BulkSend } from './bulk-send.ts';
 import type { DeliveryCallback, RecordMetadata } from './record.ts';
 
 /**
- * Whom a batch tells about its records, and when they were made: a slot a record, no object.
+ * Whom a batch tells about its records, and when they were made.
  *
- * Invariant: slot i is record i; each slot is told exactly once, in order, by `succeed` or `fail`. What a callback throws goes to `onCallbackError`.
+ *     deliveries   a        b     a          runs of records that tell the same one (a bulk, or one function for many sends) …
+ *     ends         3        4     9          … and where each run ends: records 0–2 tell a, 3 tells b, 4–8 tell a
+ *
+ * Invariant: each record is told of exactly once, in order, by `succeed` or `fail`. What a callback throws goes to `onCallbackError`.
  * Records of one millisecond share one entry of `stamps`: [index of the first, timestamp] one after the other.
  */
 export type Delivery = DeliveryCallback | BulkSend | undefined;
 
 export class BatchCallbacks {
   private readonly onCallbackError: (error: unknown) => void;
-  private slots: Delivery[] = [];
+  private deliveries: Delivery[] = [];
+  private ends: number[] = [];
   private stamps: number[] = [];
+  private count = 0;
+  private last: Delivery;
   private lastTimestamp = -1;
 
   constructor(onCallbackError: (error: unknown) => void) {
@@ -22,58 +28,74 @@ export class BatchCallbacks {
 
   add(delivery: Delivery, timestamp: number): void {
     if (timestamp !== this.lastTimestamp) {
-      this.stamps.push(this.slots.length, timestamp);
+      this.stamps.push(this.count, timestamp);
       this.lastTimestamp = timestamp;
     }
-    this.slots.push(delivery);
+    // The last run's end is written when it is over.
+    if (delivery !== this.last || this.count === 0) {
+      if (this.count > 0) this.ends.push(this.count);
+      this.deliveries.push(delivery);
+      this.last = delivery;
+    }
+    this.count++;
   }
 
-  at(index: number): Delivery {
-    return this.slots[index];
+  /** Whom each record tells, in order. */
+  *each(): Generator<Delivery> {
+    const { deliveries, ends, count } = this;
+    let index = 0;
+    for (let run = 0; run < deliveries.length; run++) {
+      for (const end = ends[run] ?? count; index < end; index++) yield deliveries[run];
+    }
   }
 
   /** Forgets all of them: others tell them. */
   clear(): void {
-    this.slots = [];
+    this.deliveries = [];
+    this.ends = [];
     this.stamps = [];
+    this.last = undefined;
+    this.lastTimestamp = -1;
+    this.count = 0;
   }
 
   /** `baseOffset` −1 when unknown; `logAppendTimeMs` −1 when the record's own timestamps count. */
   succeed(topic: string, partition: number, baseOffset: number, logAppendTimeMs: number): void {
-    const { slots, stamps } = this;
+    const { deliveries, ends, stamps, count } = this;
     this.clear();
-    const count = slots.length;
+    let index = 0;
+    let stamp = 0;
     let timestamp = logAppendTimeMs;
-    let stamp = logAppendTimeMs >= 0 ? stamps.length : 0;
-    for (let i = 0; i < count; i++) {
-      if (stamp < stamps.length && stamps[stamp] === i) {
-        timestamp = stamps[stamp + 1]!;
-        stamp += 2;
+    for (let run = 0; run < deliveries.length; run++) {
+      const end = run < ends.length ? ends[run]! : count;
+      const delivery = deliveries[run];
+      if (typeof delivery !== 'function') {
+        delivery?.succeed(topic, partition, baseOffset < 0 ? -1 : baseOffset + index, end - index);
+        index = end;
+        continue;
       }
-      const delivery = slots[i];
-      if (delivery === undefined) continue;
-      const offset = baseOffset < 0 ? -1 : baseOffset + i;
-      if (typeof delivery === 'function') this.tell(delivery, null, { topic, partition, offset, timestamp });
-      else {
-        const end = endOfRun(slots, i);
-        delivery.succeed(topic, partition, offset, end - i);
-        i = end - 1;
+      for (; index < end; index++) {
+        if (logAppendTimeMs < 0) {
+          while (stamp < stamps.length && stamps[stamp]! <= index) {
+            timestamp = stamps[stamp + 1]!;
+            stamp += 2;
+          }
+        }
+        this.tell(delivery, null, { topic, partition, offset: baseOffset < 0 ? -1 : baseOffset + index, timestamp });
       }
     }
   }
 
   fail(error: ClientError): void {
-    const { slots } = this;
+    const { deliveries, ends, count } = this;
     this.clear();
-    for (let i = 0; i < slots.length; i++) {
-      const delivery = slots[i];
-      if (delivery === undefined) continue;
-      if (typeof delivery === 'function') this.tell(delivery, error, null);
-      else {
-        const end = endOfRun(slots, i);
-        delivery.fail(error, end - i);
-        i = end - 1;
-      }
+    let index = 0;
+    for (let run = 0; run < deliveries.length; run++) {
+      const end = run < ends.length ? ends[run]! : count;
+      const delivery = deliveries[run];
+      if (typeof delivery === 'function') for (; index < end; index++) this.tell(delivery, error, null);
+      else delivery?.fail(error, end - index);
+      index = end;
     }
   }
 
@@ -84,11 +106,4 @@ export class BatchCallbacks {
       this.onCallbackError(thrown);
     }
   }
-}
-
-/** The records of one bulk that follow each other are told as one. */
-function endOfRun(slots: readonly Delivery[], from: number): number {
-  let end = from + 1;
-  while (end < slots.length && slots[end] === slots[from]) end++;
-  return end;
 }

@@ -197,9 +197,9 @@ export class ProducerBatch {
     const half = Math.ceil((this.position - RECORDS_OFFSET) / 2) + RECORDS_OFFSET;
     const halves: ProducerBatch[] = [];
     let sequence = this.baseSequence;
-    let index = 0;
+    const deliveries = this.callbacks.each();
     for (const record of this.records()) {
-      const delivery = this.callbacks.at(index++);
+      const delivery = deliveries.next().value as Delivery;
       const last = halves.at(-1);
       if (last?.tryAppend(record.timestamp, record.key, record.value, record.headers, delivery)) continue;
       const memory = Buffer.allocUnsafeSlow(Math.max(half, record.bytes + RECORDS_OFFSET + 32));
