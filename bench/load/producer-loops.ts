@@ -146,7 +146,7 @@ async function closedLoop(options: LoopOptions, { measureFromMs, measureUntilMs 
   let acknowledged = 0;
   let failed = 0;
   let scheduled = false;
-  // Read once a turn: a look at the clock for each answer would cost a tenth of what sending a small record does.
+  // Read once a turn and at the first answer after it: a look at the clock for each one would cost a tenth of what sending a small record does.
   let nowMs = monotonicMs();
   await new Promise<void>((resolve) => {
     const turn = (): void => {
@@ -169,6 +169,7 @@ async function closedLoop(options: LoopOptions, { measureFromMs, measureUntilMs 
     };
     const settled = (error: Error | null): void => {
       outstanding--;
+      if (!scheduled) nowMs = monotonicMs();
       const isInWindow = nowMs >= measureFromMs && nowMs < measureUntilMs;
       if (error !== null) {
         failed++;

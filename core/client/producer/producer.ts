@@ -15,6 +15,7 @@ import type { Partitioner } from './partitioner.ts';
 import { recordBytesMax } from './producer-batch.ts';
 import { ProducerTopic } from './producer-topic.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
+import { asSendError, checkFields, tooLarge } from './record-check.ts';
 import { Sender } from './sender.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
@@ -60,8 +61,8 @@ export class Producer<K = unknown, V = unknown> {
   private readonly waiting: WaitingSends;
   private lastTopic: ProducerTopic | null = null;
   private readonly monotonic = () => this.clock.monotonic();
-  /** The largest record that max.request.size and buffer.memory both allow. */
-  private readonly recordBytesMax: number;
+  /** Of a record: the smaller one of max.request.size and buffer.memory. */
+  private readonly bytesMax: number;
   /** The time of a bulk while it is handed over; −1: each record's own. */
   private bulkTimeMs = -1;
   private state: 'open' | 'closing' | 'closed' = 'open';
@@ -84,7 +85,7 @@ export class Producer<K = unknown, V = unknown> {
       memoryBytesMax: this.config['buffer.memory'],
       onCallbackError: this.onCallbackError,
     });
-    this.recordBytesMax = Math.min(this.config['max.request.size'], this.config['buffer.memory']) - RECORDS_OFFSET;
+    this.bytesMax = Math.min(this.config['max.request.size'], this.config['buffer.memory']);
     this.waiting = new WaitingSends(ports.clock, this.config['max.block.ms'], this.accumulator, {
       topics: () => this.topics.values(),
       metadataTimeout: (topic) => this.metadataTimeout(topic),
@@ -312,7 +313,8 @@ export class Producer<K = unknown, V = unknown> {
         record.value === null || record.value === undefined
           ? null
           : this.valueSerializer(record.topic, record.value as V);
-      if (recordBytesMax(key, value, record.headers) > this.recordBytesMax) this.refuseSize(record, key, value);
+      const bytes = recordBytesMax(key, value, record.headers) + RECORDS_OFFSET;
+      if (bytes > this.bytesMax) throw tooLarge(bytes, this.config);
     } catch (error) {
       this.tellFailure(delivery, error);
       return true;
@@ -351,21 +353,7 @@ export class Producer<K = unknown, V = unknown> {
     if (this.state !== 'open') throw closedError();
     if (this.sender.fatalError !== null) throw this.sender.fatalError;
     this.transactions?.checkSend();
-    if (typeof record.topic !== 'string' || record.topic === '')
-      throw new ClientError('INVALID_RECORD', 'a record without a topic');
-    const { partition, timestamp } = record;
-    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
-      throw new ClientError('INVALID_RECORD', `partition ${partition}; allowed: an integer from 0`);
-    }
-    if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-      throw new ClientError('INVALID_RECORD', `timestamp ${timestamp}; allowed: milliseconds since the epoch, from 0`);
-    }
-  }
-
-  private refuseSize(record: ProducerRecord, key: Uint8Array | null, value: Uint8Array | null): never {
-    const bytes = recordBytesMax(key, value, record.headers) + RECORDS_OFFSET;
-    const setting = bytes > this.config['max.request.size'] ? 'max.request.size' : 'buffer.memory';
-    throw new ClientError('RECORD_TOO_LARGE', `a record of ${bytes} bytes; ${setting} allows ${this.config[setting]}`);
+    checkFields(record);
   }
 
   private append(
@@ -498,10 +486,4 @@ function ignore(): void {}
 
 function closedError(): ClientError {
   return new ClientError('CLOSED', 'the producer was closed');
-}
-
-function asSendError(error: unknown): ClientError {
-  if (error instanceof ClientError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new ClientError('SERIALIZATION', message, { cause: error });
 }
