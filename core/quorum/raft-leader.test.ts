@@ -29,7 +29,7 @@ describe('the leader', () => {
     const told = sends(node.answer(real!.id, 2, granted()), 'beginEpoch');
     expect(told.map(({ to }) => to)).toEqual([2, 3]);
     node.answer(told[0]!.id, 2, { kind: 'beginEpoch', errorCode: 0, leaderId: 1, epoch: 1 });
-    node.raft.step({ kind: 'failed', id: told[1]!.id, from: 3 }, node.nowMs);
+    node.raft.step({ kind: 'failed', id: told[1]!.id, from: 3, isGone: false }, node.nowMs);
     expect(sends(node.pass(20), 'beginEpoch').map(({ to }) => to)).toEqual([3]);
     node.ask(fetchOf({}));
     expect(sends(node.pass(990), 'beginEpoch').map(({ to }) => to)).toEqual([]);
