@@ -1,8 +1,9 @@
 import { KillableCluster } from './cluster.ts';
 import { checkFolders } from './folders.ts';
-import { isSound, type Judgement, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import { GapWatch, type Kill, type Told } from './kill.ts';
 import { type Load, readAll } from './load.ts';
+import type { Campaign } from './verdict.ts';
 
 /**
  * One campaign: three brokers under a load, whoever leads is killed again and again, and what is left is judged.
@@ -15,16 +16,8 @@ export interface CampaignOptions {
   readonly sessionMs: number;
   readonly openLoad: (bootstrap: string, topic: string, partitions: number) => Load;
   readonly onKill: (kill: Kill) => void;
-}
-
-export interface Campaign extends Judgement {
-  readonly load: string;
-  readonly partitions: number;
-  readonly sessionMs: number;
-  readonly failed: number;
-  readonly kills: readonly Kill[];
-  /** What is wrong with the data folders. */
-  readonly folders: readonly string[];
+  /** What comes after the kills takes its time. */
+  readonly onStep: (step: string) => void;
 }
 
 const TOPIC = 'failover';
@@ -38,10 +31,6 @@ const ACTIVE = /controller (\d+) is active in epoch (\d+)/;
 const TIME = /^\d{4}-\S+Z /;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-export function isCampaignSound(campaign: Campaign): boolean {
-  return isSound(campaign) && campaign.folders.length === 0;
-}
 
 /** The nodes' logs, with times, and which node is the active controller as they say. */
 class NodeLogs {
@@ -65,7 +54,7 @@ class NodeLogs {
 }
 
 export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
-  const { minutes, partitions, sessionMs, openLoad, onKill } = options;
+  const { minutes, partitions, sessionMs, openLoad, onKill, onStep } = options;
   const logs = new NodeLogs();
   const cluster = await KillableCluster.start(
     3,
@@ -93,10 +82,14 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
       kills.push(kill);
       onKill(kill);
     }
+    onStep('the load ends');
     await load.stop();
+    onStep('what is stored is read');
     const stored = await readAll(cluster.bootstrap, TOPIC, partitions);
     const judged = judge(load.acknowledged, stored, await load.consumed(stored));
+    onStep('the brokers stop');
     await cluster.stopAll();
+    onStep('the data folders are looked at');
     const dirs = cluster.ids.map((id) => cluster.logDir(id));
     const folders = await checkFolders(dirs, TOPIC, partitions);
     return { load: load.name, partitions, sessionMs, ...judged, failed: load.failed, kills, folders };

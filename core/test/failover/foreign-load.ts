@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { kafkaClasspath } from '../foreign/java.ts';
 import { interpreter, pythonMissing } from '../foreign/python.ts';
@@ -53,8 +56,11 @@ const OFFSET = /"offset":(\d+)/;
 const VALUE = /"value":"(\d+)"/;
 const numberIn = (line: string, pattern: RegExp): number => Number(pattern.exec(line)![1]);
 
+/** The tool has no retries, and so no idempotence, unless it is told. */
+const PRODUCER_CONFIG = 'acks=all\nenable.idempotence=true\nretries=2147483647\n';
+
 /**
- * Kafka's own verifiable producer: idempotent and acks=all, as Java clients are by default; and beside it Kafka's verifiable consumer, alone in a group, whose
+ * Kafka's own verifiable producer: idempotent and acks=all, as Java's producers are by default; and beside it Kafka's verifiable consumer, alone in a group, whose
  * coordinator moves as well.
  */
 export class JavaLoad extends Counted {
@@ -64,11 +70,14 @@ export class JavaLoad extends Counted {
   private readonly read = new Map<number, (number | undefined)[]>();
   private offsets = 0;
   private deliveries = 0;
+  private readonly scratch = mkdtempSync(join(tmpdir(), 'mqlab-failover-java-'));
 
   constructor(bootstrap: string, topic: string) {
     super();
     const common = ['--bootstrap-server', bootstrap, '--topic', topic];
-    this.producer = runJava('VerifiableProducer', [...common, '--acks', '-1'], (line) => {
+    const config = join(this.scratch, 'producer.properties');
+    writeFileSync(config, PRODUCER_CONFIG);
+    this.producer = runJava('VerifiableProducer', [...common, '--command-config', config], (line) => {
       if (line.includes('"producer_send_success"')) this.acked(numberIn(line, PARTITION), numberIn(line, VALUE));
       else if (line.includes('"producer_send_error"')) this.failed++;
     });
@@ -90,6 +99,7 @@ export class JavaLoad extends Counted {
   async stop(): Promise<void> {
     this.producer.child.kill('SIGTERM');
     await endedWithin(this.producer, END_MS_MAX);
+    rmSync(this.scratch, { recursive: true, force: true });
   }
 
   override async consumed(stored: Stored): Promise<Consumed> {

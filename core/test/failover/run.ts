@@ -10,10 +10,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Campaign, isCampaignSound, runCampaign } from './campaign.ts';
+import { runCampaign } from './campaign.ts';
 import { JavaLoad, LibrdkafkaLoad } from './foreign-load.ts';
 import { type Load, OwnLoad } from './load.ts';
 import { killLine, table } from './table.ts';
+import { type Campaign, isCampaignSound } from './verdict.ts';
 
 const LOADS = {
   own: (bootstrap, topic, partitions) => new OwnLoad(bootstrap, topic, partitions),
@@ -55,10 +56,12 @@ const machine = {
 };
 const campaigns: Campaign[] = [];
 for (let time = 1; time <= times; time++) {
-  const onKill = (kill: Campaign['kills'][number]): void => {
-    process.stderr.write(`${time}: ${killLine(kill)}\n`);
+  const beganMs = performance.now();
+  const tell = (text: string): void => {
+    process.stderr.write(`${time}: ${((performance.now() - beganMs) / 1000).toFixed(0)} s: ${text}\n`);
   };
-  campaigns.push(await runCampaign({ minutes, partitions, sessionMs, openLoad, onKill }));
+  const onKill = (kill: Campaign['kills'][number]): void => tell(killLine(kill));
+  campaigns.push(await runCampaign({ minutes, partitions, sessionMs, openLoad, onKill, onStep: tell }));
   mkdirSync(dirname(values.out), { recursive: true });
   writeFileSync(values.out, `${JSON.stringify({ machine, minutes, campaigns }, null, 1)}\n`);
 }

@@ -1,5 +1,5 @@
-import { type Campaign, isCampaignSound } from './campaign.ts';
 import { gapsOf, type Kill, summarize } from './kill.ts';
+import { type Campaign, isCampaignSound } from './verdict.ts';
 
 /** Campaigns as a short table: a line each, and one of all gaps together. Pure. */
 const GOAL_BEYOND_SESSION_MS = 1_000;
