@@ -168,7 +168,7 @@ export class MetadataQuorum {
     return this.raft.leader;
   }
 
-  /** The leader whom this node followed last, before it led itself. */
+  /** The leader whom this node followed last; null when it led itself since. */
   get lastLeader(): HeardLeader | null {
     return this.raft.lastLeader;
   }

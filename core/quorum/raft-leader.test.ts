@@ -97,6 +97,18 @@ describe('the leader', () => {
     );
   });
 
+  test('knows when it last heard of the leader before it, as long as it leads', () => {
+    const node = follower();
+    const [ask] = sends(node.pass(3000), 'vote');
+    const standing = node.answer(ask!.id, ask!.to, granted({ isPreVote: true } as Partial<PeerAnswer>));
+    const [real] = sends(standing, 'vote');
+    node.answer(real!.id, real!.to, granted({ epoch: 2 }));
+    expect(node.kind).toBe('leader');
+    expect(node.raft.lastLeader).toEqual({ leaderId: 2, heardMs: 0 });
+    node.raft.step({ kind: 'resign' }, node.nowMs);
+    expect(node.raft.lastLeader).toBeNull();
+  });
+
   test('resigning: the best successor first, and the file still says who led', () => {
     const node = leader();
     node.ask(fetchOf({ replicaId: 3, fetchOffset: 1, lastFetchedEpoch: 1 }));

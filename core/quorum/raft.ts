@@ -51,7 +51,7 @@ export class Raft {
   /** What the leader said with the records that are on their way to the device. */
   highWatermarkAfterAppend = -1;
   nowMs: number;
-  /** The leader whom this node followed last. */
+  /** The leader whom this node followed last; null when it led itself since. */
   lastLeader: HeardLeader | null = null;
   private readonly random: () => number;
   private effects: Effect[] = [];
@@ -198,7 +198,10 @@ export class Raft {
   }
 
   private enter(role: Role): void {
-    if (this.role.kind === 'leader') answerAllParked(this, this.role);
+    if (this.role.kind === 'leader') {
+      answerAllParked(this, this.role);
+      this.lastLeader = null;
+    }
     this.role = role;
   }
 
