@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { GapWatch, gapsOf, type Kill, summarize } from './kill.ts';
+import { electedMs, GapWatch, gapsOf, type Kill, summarize } from './kill.ts';
 
 test('a gap ends with the first acknowledgement after a silence, not with what was on its way', () => {
   const watch = new GapWatch([0, 2], 1000);
@@ -18,6 +18,7 @@ test('gaps are told apart by whether the active controller died too', () => {
     victim: 1,
     wasController,
     partitionsLed: gapsMs.length,
+    electedMs: null,
     gapsMs,
     told: [],
   });
@@ -26,4 +27,13 @@ test('gaps are told apart by whether the active controller died too', () => {
   expect(gapsOf(kills, true)).toEqual([4100, 3900, 3000]);
   expect(gapsOf(kills, false)).toEqual([2500]);
   expect(summarize([], 4000)).toEqual({ count: 0, medianMs: 0, worstMs: 0, over: 0 });
+});
+
+test('when others were elected is read from the logs', () => {
+  const told = [
+    { atMs: 10, nodeId: 2, text: 'controller 2 is active in epoch 3' },
+    { atMs: 2900, nodeId: 2, text: 'broker 1 is fenced: its session is over' },
+  ];
+  expect(electedMs(told, 1)).toBe(2900);
+  expect(electedMs(told, 3)).toBeNull();
 });

@@ -9,6 +9,8 @@ export interface Kill {
   /** The active controller died with it, and another one had to be elected first. */
   readonly wasController: boolean;
   readonly partitionsLed: number;
+  /** Until the controller let others lead, as its log says; null: it did not say so. The rest of a gap is the new leaders' and the client's. */
+  readonly electedMs: number | null;
   /** Until each of these partitions was acknowledged again. */
   readonly gapsMs: readonly number[];
   /** What the nodes said meanwhile. */
@@ -19,6 +21,12 @@ export interface Told {
   readonly atMs: number;
   readonly nodeId: number;
   readonly text: string;
+}
+
+const ELECTED = /^broker (\d+) is fenced: its session is over/;
+
+export function electedMs(told: readonly Told[], victim: number): number | null {
+  return told.find(({ text }) => Number(ELECTED.exec(text)?.[1] ?? -1) === victim)?.atMs ?? null;
 }
 
 /** Below it a partition was not silent. */

@@ -12,6 +12,7 @@ const HEAD = [
   'lost',
   'twice',
   'disorder',
+  'others lead after: median, worst',
   'gaps: median, worst (over)',
   'controller too',
   'controller lived',
@@ -39,6 +40,10 @@ function rowOf(name: string, campaigns: readonly Campaign[]): string[] {
     const { count, medianMs, worstMs, over } = summarize(gapsOf(kills, isOfController), goalMs);
     return count === 0 ? 'none' : `${count}: ${medianMs}, ${worstMs} ms (${over})`;
   };
+  const elected = summarize(
+    kills.flatMap((each) => each.electedMs ?? []),
+    goalMs,
+  );
   return [
     name,
     String(kills.length),
@@ -47,6 +52,7 @@ function rowOf(name: string, campaigns: readonly Campaign[]): string[] {
     sum(({ lost }) => lost),
     sum(({ duplicates }) => duplicates),
     sum(({ outOfOrder }) => outOfOrder),
+    `${elected.count}: ${elected.medianMs}, ${elected.worstMs} ms`,
     gaps(),
     gaps(true),
     gaps(false),
