@@ -7,7 +7,14 @@ import { spreadOf } from '@mqlab/bench/statistics.ts';
 import { formatQuantity } from '@mqlab/reports/index.ts';
 import type { ClaimVerdict } from '@mqlab/reports/run-data.ts';
 import type { Conclusion } from '../kit/verdict.ts';
-import { FAMILIES, type Family, LATENCY_RATE, type SystemMeasured, systemsOf, type WhichQueueMeasured } from './measured.ts';
+import {
+  FAMILIES,
+  type Family,
+  LATENCY_RATE,
+  type SystemMeasured,
+  systemsOf,
+  type WhichQueueMeasured,
+} from './measured.ts';
 
 export interface Judged extends Conclusion {
   readonly isMeasured: boolean;
@@ -30,10 +37,26 @@ interface Part {
 
 export function judgeClaims(taken: WhichQueueMeasured): Judged[] {
   return [
-    concluded('C90', ALL.map((family) => throughputPart(taken, family)), 'One server and its clients on one machine'),
-    concluded('C91', (['Kafka', 'RocketMQ'] as const).map((family) => topicsPart(taken, family)), 'From tens to hundreds of topics'),
-    concluded('C92', ALL.map((family) => latencyPart(taken, family)), `Median from due to confirmed at ${LATENCY_RATE} records a second`),
-    concluded('C93', (['ActiveMQ', 'RocketMQ', 'Kafka'] as const).map((family) => crashPart(taken, family)), 'Killed by kill −9 with confirmed messages and the settings of the table'),
+    concluded(
+      'C90',
+      ALL.map((family) => throughputPart(taken, family)),
+      'One server and its clients on one machine',
+    ),
+    concluded(
+      'C91',
+      (['Kafka', 'RocketMQ'] as const).map((family) => topicsPart(taken, family)),
+      'From tens to hundreds of topics',
+    ),
+    concluded(
+      'C92',
+      ALL.map((family) => latencyPart(taken, family)),
+      `Median from due to confirmed at ${LATENCY_RATE} records a second`,
+    ),
+    concluded(
+      'C93',
+      (['ActiveMQ', 'RocketMQ', 'Kafka'] as const).map((family) => crashPart(taken, family)),
+      'Killed by kill −9 with confirmed messages and the settings of the table',
+    ),
   ];
 }
 
@@ -50,7 +73,12 @@ function concluded(claim: string, parts: readonly Part[], where: string): Judged
           : held < known.length
             ? 'conditional'
             : 'inconclusive';
-  return { claim, verdict, isMeasured: known.length > 0, scope: `${where}: ${parts.map(({ words }) => words).join('; ')}.` };
+  return {
+    claim,
+    verdict,
+    isMeasured: known.length > 0,
+    scope: `${where}: ${parts.map(({ words }) => words).join('; ')}.`,
+  };
 }
 
 function partOf(
@@ -80,11 +108,17 @@ function throughputPart(taken: WhichQueueMeasured, family: Family): Part {
 }
 
 /** Of what it carried at the fewest topics, at the most. */
-export function keptShare({ topics }: SystemMeasured): { readonly from: number; readonly to: number; readonly kept: number } | null {
+export function keptShare({
+  topics,
+}: SystemMeasured): { readonly from: number; readonly to: number; readonly kept: number } | null {
   const first = topics.find(({ recordsPerSecond }) => recordsPerSecond.length > 0);
   const last = topics.findLast(({ recordsPerSecond }) => recordsPerSecond.length > 0);
   if (first === undefined || last === undefined || first === last) return null;
-  return { from: first.topics, to: last.topics, kept: medianOf(last.recordsPerSecond) / medianOf(first.recordsPerSecond) };
+  return {
+    from: first.topics,
+    to: last.topics,
+    kept: medianOf(last.recordsPerSecond) / medianOf(first.recordsPerSecond),
+  };
 }
 
 function topicsPart(taken: WhichQueueMeasured, family: Family): Part {
@@ -100,7 +134,10 @@ function latencyPart(taken: WhichQueueMeasured, family: Family): Part {
   return partOf(taken, family, ({ latency }) => {
     if (latency === null) return null;
     const isMicroseconds = latency.p50Ms < 1;
-    return { holds: family === 'RabbitMQ' ? isMicroseconds : !isMicroseconds, words: formatQuantity(latency.p50Ms, 'ms') };
+    return {
+      holds: family === 'RabbitMQ' ? isMicroseconds : !isMicroseconds,
+      words: formatQuantity(latency.p50Ms, 'ms'),
+    };
   });
 }
 
@@ -111,8 +148,6 @@ function crashPart(taken: WhichQueueMeasured, family: Family): Part {
     return { holds: crash.lost === 0, words: `lost ${crash.lost} of ${crash.confirmed}` };
   });
 }
-
-(samples: readonly number[]): number {
 
 export function medianOf(samples: readonly number[]): number {
   return spreadOf(samples).median;
