@@ -25,18 +25,23 @@ export async function measureCrash({ peer, dataDir, messages }: CrashOptions): P
   const again = await peer.start({ dataDir, flushBeforeAck: false });
   try {
     const seen = await readAll(driver, again, confirmed);
-    let lost = 0;
-    let twice = 0;
-    for (const id of confirmed) {
-      const times = seen.get(id) ?? 0;
-      if (times === 0) lost++;
-      if (times > 1) twice++;
-    }
-    return { confirmed: confirmed.size, lost, twice };
+    return judged(confirmed, seen);
   } finally {
     await again.stop();
   }
 }
+
+// #excerpt judged
+/** `seen`: how often each was read. What was never confirmed may be there or not. */
+export function judged(confirmed: ReadonlySet<string>, seen: ReadonlyMap<string, number>): CrashMeasured {
+  const times = [...confirmed].map((id) => seen.get(id) ?? 0);
+  return {
+    confirmed: confirmed.size,
+    lost: times.filter((count) => count === 0).length,
+    twice: times.filter((count) => count > 1).length,
+  };
+}
+// #end
 
 async function sendUntilKilled(
   peer: Peer,
