@@ -1,5 +1,6 @@
 // Every peer there is, in the order of reports.
+import { artemis } from './artemis/peer.ts';
 import type { Peer } from './peer.ts';
 import { rabbitmqPeers } from './rabbitmq/peers.ts';
 
-export const peers: readonly Peer[] = [...rabbitmqPeers];
+export const peers: readonly Peer[] = [...rabbitmqPeers, artemis];
