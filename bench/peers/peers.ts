@@ -2,5 +2,6 @@
 import { artemis } from './artemis/peer.ts';
 import type { Peer } from './peer.ts';
 import { rabbitmqPeers } from './rabbitmq/peers.ts';
+import { rocketmq } from './rocketmq/peer.ts';
 
-export const peers: readonly Peer[] = [...rabbitmqPeers, artemis];
+export const peers: readonly Peer[] = [...rabbitmqPeers, rocketmq, artemis];

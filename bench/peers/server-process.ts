@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 
-const startMsMax = 60_000;
+const startMsMax = 120_000;
 /** A clean end may take this long; then it is killed. */
 const stopMsMax = 20_000;
 const pollMs = 20;
