@@ -47,7 +47,7 @@ export function comparisonTable({ systems }: WhichQueueMeasured): Table {
         sizes(system),
         crashWords(system),
         system.rssBytesPeak === null ? null : Math.round(system.rssBytesPeak / 1e6),
-        Math.round(system.startMs),
+        Number.isFinite(system.startMs) ? Math.round(system.startMs) : null,
       ];
     }),
     note: `Records of ${RECORD_BYTES} B, each confirmed by the server; latency in an open loop at ${LATENCY_RATE} records/s, from the due moment. Topics have ${PARTITIONS} partitions or queues each.`,
