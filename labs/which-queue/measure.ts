@@ -35,7 +35,7 @@ const PLANS: Readonly<Record<Profile, Plan>> = {
     measureMs: 300,
     warmupMs: 150,
     systemWarmupMs: 300,
-    topics: [64, 256],
+    topics: [8, 64],
     crashMessages: 2_000,
     ownOnly: true,
   },
