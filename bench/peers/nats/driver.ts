@@ -1,0 +1,119 @@
+// NATS JetStream by its own client. A topic is a stream, a partition one of its subjects; a consumer is a durable one with that subject as its filter.
+
+import type { ConsumerMessages } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connect } from '@nats-io/transport-node';
+import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, ProducerOptions } from '../peer.ts';
+
+const ackMsMax = 60_000;
+const messagesInFlight = 1000;
+/** Declarations in flight. */
+const declareCount = 50;
+
+const driver: PeerDriver = {
+  async createTopics(address, topics) {
+    await withConnection(address, async (connection) => {
+      const { streams } = await jetstreamManager(connection, { timeout: ackMsMax });
+      for (let i = 0; i < topics.length; i += declareCount)
+        await Promise.all(
+          topics.slice(i, i + declareCount).map(({ name }) =>
+            streams.add({
+              name,
+              subjects: [`${name}.*`],
+              storage: StorageType.File,
+              retention: RetentionPolicy.Limits,
+              discard: DiscardPolicy.New,
+              num_replicas: 1,
+            }),
+          ),
+        );
+    });
+  },
+  async deleteTopics(address, topics) {
+    await withConnection(address, async (connection) => {
+      const { streams } = await jetstreamManager(connection, { timeout: ackMsMax });
+      for (const { name } of topics) await streams.delete(name);
+    });
+  },
+  openProducer,
+  openConsumer,
+};
+export default driver;
+
+async function openProducer({ address, acks }: ProducerOptions): Promise<PeerProducer> {
+  const connection = await open(address);
+  const client = jetstream(connection, { timeout: ackMsMax });
+  return {
+    send(topic, partition, value, settled) {
+      const subject = `${topic}.${partition}`;
+      if (acks !== '0') {
+        client.publish(subject, value).then(() => settled(null), settled);
+        return;
+      }
+      try {
+        connection.publish(subject, value);
+        settled(null);
+      } catch (error) {
+        settled(error as Error);
+      }
+    },
+    close: () => connection.drain(),
+  };
+}
+
+async function openConsumer({ address, assignment, onMessage }: ConsumerOptions): Promise<PeerConsumer> {
+  const connection = await open(address);
+  const client = jetstream(connection, { timeout: ackMsMax });
+  const { consumers } = await jetstreamManager(connection, { timeout: ackMsMax });
+  const running: ConsumerMessages[] = [];
+  for (const { topic, partition } of assignment) {
+    const durable = `mqlab-${partition}`;
+    await consumers.add(topic, {
+      durable_name: durable,
+      filter_subject: `${topic}.${partition}`,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      max_ack_pending: 2 * messagesInFlight,
+    });
+    const consumer = await client.consumers.get(topic, durable);
+    running.push(
+      await consumer.consume({
+        max_messages: messagesInFlight,
+        callback: (message) => {
+          const { data } = message;
+          onMessage(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+          message.ack();
+        },
+      }),
+    );
+  }
+  return {
+    async close() {
+      if (connection.isClosed()) throw (await connection.closed()) || new Error('the connection is closed');
+      for (const messages of running) await messages.close();
+      await connection.drain();
+    },
+  };
+}
+
+function open(address: string): Promise<NatsConnection> {
+  return connect({ servers: address, reconnect: false });
+}
+
+async function withConnection(address: string, action: (connection: NatsConnection) => Promise<void>): Promise<void> {
+  const connection = await open(address);
+  try {
+    await action(connection);
+  } finally {
+    await connection.drain();
+  }
+}
