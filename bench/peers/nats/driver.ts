@@ -10,14 +10,16 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { connect } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { connect, createInbox } from '@nats-io/transport-node';
 import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, ProducerOptions } from '../peer.ts';
 
 const ackMsMax = 60_000;
 const messagesInFlight = 1000;
 /** Declarations in flight. */
 const declareCount = 50;
+
+type Settled = (error: Error | null) => void;
 
 const driver: PeerDriver = {
   async createTopics(address, topics) {
@@ -49,25 +51,51 @@ const driver: PeerDriver = {
 };
 export default driver;
 
+/**
+ * As the asynchronous publishing of NATS's Go and Java clients: one subscription takes all answers, and the last token of an answer's subject says whose it is. This client's
+ * own `publish` makes a request with a timer and several promises of each message, and is what limits then.
+ */
 async function openProducer({ address, acks }: ProducerOptions): Promise<PeerProducer> {
   const connection = await open(address);
-  const client = jetstream(connection, { timeout: ackMsMax });
+  const inbox = createInbox();
+  const waiting = new Map<number, Settled>();
+  let next = 0;
+  connection.subscribe(`${inbox}.*`, {
+    callback: (error, message) => {
+      const id = error === null ? Number(message.subject.slice(inbox.length + 1)) : 0;
+      const settled = waiting.get(id);
+      if (!waiting.delete(id)) return;
+      settled!(refusal(message));
+    },
+  });
+  connection.closed().then((reason) => {
+    const lost = [...waiting.values()];
+    waiting.clear();
+    for (const settled of lost) settled(reason || new Error('the connection is closed'));
+  });
   return {
     send(topic, partition, value, settled) {
-      const subject = `${topic}.${partition}`;
-      if (acks !== '0') {
-        client.publish(subject, value).then(() => settled(null), settled);
-        return;
-      }
+      const id = ++next;
       try {
-        connection.publish(subject, value);
-        settled(null);
+        if (acks === '0') connection.publish(`${topic}.${partition}`, value);
+        else {
+          connection.publish(`${topic}.${partition}`, value, { reply: `${inbox}.${id}` });
+          waiting.set(id, settled);
+        }
       } catch (error) {
-        settled(error as Error);
+        return settled(error as Error);
       }
+      if (acks === '0') settled(null);
     },
     close: () => connection.drain(),
   };
+}
+
+/** A stream's answer is JSON, with `error` in it or not; nobody's answer has no body and status 503. */
+function refusal(answer: Msg): Error | null {
+  if (answer.headers?.hasError) return new Error(`no stream took a message: ${answer.headers.status}`);
+  const text = answer.string();
+  return text.includes('"error"') ? new Error(`the stream refused a message: ${text}`) : null;
 }
 
 async function openConsumer({ address, assignment, onMessage }: ConsumerOptions): Promise<PeerConsumer> {
