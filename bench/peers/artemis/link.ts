@@ -8,6 +8,7 @@
 // data, longer        00 53 75 b0 len4 …
 // ```
 import type { Delivery, Sender } from 'rhea';
+import { Fifo } from '../fifo.ts';
 
 export type Settled = (error: Error | null) => void;
 
@@ -19,9 +20,7 @@ const headBytes = shortHead.length;
 export class Link {
   readonly sender: Sender;
   private readonly settling: Map<Delivery, Settled> | null;
-  private waiting: { readonly value: Buffer; readonly settled: Settled }[] = [];
-  /** Of the first that waits. */
-  private next = 0;
+  private readonly waiting = new Fifo<{ readonly value: Buffer; readonly settled: Settled }>();
 
   /** `settling`: where a delivery is to be found until the server settles it; null for messages that are sent settled. */
   constructor(sender: Sender, settling: Map<Delivery, Settled> | null) {
@@ -31,7 +30,7 @@ export class Link {
 
   /** false: it waits for `drain`. */
   send(value: Buffer, settled: Settled): boolean {
-    const isFree = this.waiting.length === 0 && this.sender.sendable();
+    const isFree = this.waiting.count === 0 && this.sender.sendable();
     if (isFree) this.transfer(value, settled);
     else this.waiting.push({ value, settled });
     return isFree;
@@ -39,21 +38,15 @@ export class Link {
 
   /** true: nothing waits any more. */
   drain(): boolean {
-    while (this.next < this.waiting.length && this.sender.sendable()) {
-      const { value, settled } = this.waiting[this.next++]!;
+    while (this.waiting.count > 0 && this.sender.sendable()) {
+      const { value, settled } = this.waiting.shift();
       this.transfer(value, settled);
     }
-    if (this.next < this.waiting.length) return false;
-    this.waiting = [];
-    this.next = 0;
-    return true;
+    return this.waiting.count === 0;
   }
 
   fail(error: Error): void {
-    const lost = this.waiting.slice(this.next);
-    this.waiting = [];
-    this.next = 0;
-    for (const { settled } of lost) settled(error);
+    while (this.waiting.count > 0) this.waiting.shift().settled(error);
   }
 
   private transfer(value: Buffer, settled: Settled): void {

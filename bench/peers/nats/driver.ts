@@ -13,13 +13,21 @@ import {
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { connect, createInbox } from '@nats-io/transport-node';
 import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, ProducerOptions } from '../peer.ts';
+import { SendWindow } from '../send-window.ts';
 
 const ackMsMax = 60_000;
+/** Without an answer; what the Go client allows. Newer servers refuse more than 10,000. */
+const pendingMax = 4_000;
 const messagesInFlight = 1000;
 /** Declarations in flight. */
 const declareCount = 50;
 
 type Settled = (error: Error | null) => void;
+interface Message {
+  readonly subject: string;
+  readonly value: Buffer;
+  readonly settled: Settled;
+}
 
 const driver: PeerDriver = {
   async createTopics(address, topics) {
@@ -58,34 +66,42 @@ export default driver;
 async function openProducer({ address, acks }: ProducerOptions): Promise<PeerProducer> {
   const connection = await open(address);
   const inbox = createInbox();
-  const waiting = new Map<number, Settled>();
+  const unanswered = new Map<number, Settled>();
   let next = 0;
+  const publish = (subject: string, value: Buffer, settled: Settled, id: number | null): void => {
+    try {
+      connection.publish(subject, value, id === null ? undefined : { reply: `${inbox}.${id}` });
+      if (id === null) settled(null);
+      else unanswered.set(id, settled);
+    } catch (error) {
+      settled(error as Error);
+      if (id !== null) window.done();
+    }
+  };
+  const window = new SendWindow<Message>(pendingMax, ({ subject, value, settled }) =>
+    publish(subject, value, settled, ++next),
+  );
+  const answer = (id: number, error: Error | null): void => {
+    const settled = unanswered.get(id);
+    if (!unanswered.delete(id)) return;
+    settled!(error);
+    window.done();
+  };
   connection.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
-      const id = error === null ? Number(message.subject.slice(inbox.length + 1)) : 0;
-      const settled = waiting.get(id);
-      if (!waiting.delete(id)) return;
-      settled!(refusal(message));
+      if (error === null) answer(Number(message.subject.slice(inbox.length + 1)), refusal(message));
     },
   });
+  // What waited for its turn meets the closed connection when this lets it go.
   connection.closed().then((reason) => {
-    const lost = [...waiting.values()];
-    waiting.clear();
-    for (const settled of lost) settled(reason || new Error('the connection is closed'));
+    const error = reason || new Error('the connection is closed');
+    for (const id of unanswered.keys()) answer(id, error);
   });
   return {
     send(topic, partition, value, settled) {
-      const id = ++next;
-      try {
-        if (acks === '0') connection.publish(`${topic}.${partition}`, value);
-        else {
-          connection.publish(`${topic}.${partition}`, value, { reply: `${inbox}.${id}` });
-          waiting.set(id, settled);
-        }
-      } catch (error) {
-        return settled(error as Error);
-      }
-      if (acks === '0') settled(null);
+      const subject = `${topic}.${partition}`;
+      if (acks === '0') publish(subject, value, settled, null);
+      else window.push({ subject, value, settled });
     },
     close: () => connection.drain(),
   };
