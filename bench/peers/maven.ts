@@ -22,10 +22,11 @@ export function findJars(pom: URL): Jars {
       };
 }
 
-/** Returns how many jars there are. Rejects with Maven's own words. */
-export async function installJars(pom: URL): Promise<number> {
+/** Rejects with Maven's own words. Does nothing where the jars are. */
+export async function installJars(pom: URL, print: (line: string) => void): Promise<void> {
   const folder = jarFolder(pom);
   if (!existsSync(folder)) {
+    print(`resolving ${basename(folder)} by Maven`);
     const partial = `${folder}.partial-${process.pid}`;
     mkdirSync(partial, { recursive: true });
     try {
@@ -36,7 +37,8 @@ export async function installJars(pom: URL): Promise<number> {
       rmSync(partial, { recursive: true, force: true });
     }
   }
-  return readdirSync(folder).filter((name) => name.endsWith('.jar')).length;
+  const count = readdirSync(folder).filter((name) => name.endsWith('.jar')).length;
+  print(`${count} jars in ${folder}`);
 }
 
 /** What `<NAME.version>` in the pom says. */

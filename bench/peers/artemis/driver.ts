@@ -1,23 +1,14 @@
 // ActiveMQ Artemis over AMQP 1.0 by rhea. A partition is an anycast queue with a link of its own; all links of a producer share a session.
-//
-// A message is encoded here (a durable header and one data section): rhea takes such bytes as they are.
 import type { Connection, Delivery, EventContext, Sender, Session } from 'rhea';
 import rhea from 'rhea';
 import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, PeerTopic, ProducerOptions } from '../peer.ts';
+import { Link, type Settled } from './link.ts';
 
 /** Unsettled deliveries of a session; what is beyond waits in the driver. */
 const sessionDeliveryCount = 16_384;
 const creditCount = 1000;
 /** Declarations in flight. */
 const declareCount = 50;
-const standardFormat = 0;
-
-type Settled = (error: Error | null) => void;
-interface Waiting {
-  readonly sender: Sender;
-  readonly value: Buffer;
-  readonly settled: Settled;
-}
 
 const driver: PeerDriver = {
   async createTopics(address, topics) {
@@ -43,59 +34,62 @@ export default driver;
 
 async function openProducer({ address, topics, acks }: ProducerOptions): Promise<PeerProducer> {
   const { connection, session, failure } = await open(address);
-  const isSettledAtOnce = acks === '0';
   const settling = new Map<Delivery, Settled>();
-  let waiting: Waiting[] = [];
-  const senders = new Map<string, Sender[]>();
+  const links = new Map<string, Link[]>();
   for (const { name, partitions } of topics) {
-    const links = Array.from({ length: partitions }, (_, partition) =>
-      openSender(session, queueName(name, partition), isSettledAtOnce),
-    );
-    senders.set(name, await Promise.all(links));
+    const opening = Array.from({ length: partitions }, async (_, partition) => {
+      const sender = await openSender(session, queueName(name, partition), acks === '0');
+      return new Link(sender, acks === '0' ? null : settling);
+    });
+    links.set(name, await Promise.all(opening));
   }
   const settle = (delivery: Delivery, error: Error | null): void => {
     const settled = settling.get(delivery);
-    if (!settling.delete(delivery)) return;
-    settled!(error);
+    if (settling.delete(delivery)) settled!(error);
   };
   const refuse = (how: string) => (context: EventContext) =>
     settle(context.delivery!, new Error(`the server ${how} a message`));
-  const send = ({ sender, value, settled }: Waiting): void => {
-    const delivery = sender.send(encoded(value), undefined, standardFormat);
-    if (isSettledAtOnce) settled(null);
-    else settling.set(delivery, settled);
-  };
-  const drain = (): void => {
-    if (waiting.length === 0) return;
-    const blocked: Waiting[] = [];
-    for (const one of waiting)
-      if (one.sender.sendable()) send(one);
-      else blocked.push(one);
-    waiting = blocked;
-  };
-  for (const sender of [...senders.values()].flat()) {
+  const all = [...links.values()].flat();
+  for (const { sender } of all) {
     sender.on('accepted', (context: EventContext) => settle(context.delivery!, null));
     sender.on('rejected', refuse('rejected'));
     sender.on('released', refuse('released'));
-    sender.on('sendable', drain);
   }
-  // Room in the session comes with settling, without an event of its own.
-  connection.on('settled', drain);
+  // Room comes with credit for a link and with settling for the session, many times in one turn.
+  const blocked = new Set<Link>();
+  let isDraining = false;
+  const drain = (): void => {
+    isDraining = false;
+    for (const link of blocked) if (link.drain()) blocked.delete(link);
+    // What is sent settled leaves the session with the end of a turn, and no event tells.
+    if (acks === '0') drainSoon();
+  };
+  const drainSoon = (): void => {
+    if (isDraining || blocked.size === 0) return;
+    isDraining = true;
+    setImmediate(drain);
+  };
+  connection.on('sendable', drainSoon);
+  connection.on('settled', drainSoon);
   failure.listener = (error) => {
-    const lost = [...settling.values(), ...waiting.map(({ settled }) => settled)];
+    const lost = [...settling.values()];
     settling.clear();
-    waiting = [];
     for (const settled of lost) settled(error);
+    for (const link of all) link.fail(error);
+    blocked.clear();
   };
   return {
     send(topic, partition, value, settled) {
       if (failure.error !== null) return settled(failure.error);
-      const sender = senders.get(topic)![partition]!;
-      const one = { sender, value, settled };
-      if (waiting.length === 0 && sender.sendable()) send(one);
-      else waiting.push(one);
+      const link = links.get(topic)![partition]!;
+      if (link.send(value, settled)) return;
+      blocked.add(link);
+      if (acks === '0') drainSoon();
     },
-    close: () => closeConnection(connection, failure),
+    async close() {
+      while (blocked.size > 0) await new Promise((resolve) => setImmediate(resolve));
+      await closeConnection(connection, failure);
+    },
   };
 }
 
@@ -210,26 +204,6 @@ async function manage(address: string, operation: string, calls: readonly (reado
     await closeConnection(connection, failure);
   }
 }
-
-/**
- * ```text
- * header, durable     00 53 70 c0 02 01 41
- * data, up to 255 B   00 53 75 a0 len1 …
- * data, longer        00 53 75 b0 len4 …
- * ```
- */
-function encoded(value: Buffer): Buffer {
-  const isShort = value.length < 256;
-  const message = Buffer.allocUnsafe(headBytes + (isShort ? 1 : 4) + value.length);
-  message.set(isShort ? shortHead : longHead);
-  if (isShort) message[headBytes] = value.length;
-  else message.writeUInt32BE(value.length, headBytes);
-  message.set(value, message.length - value.length);
-  return message;
-}
-const shortHead = Buffer.from('005370c0020141005375a0', 'hex');
-const longHead = Buffer.from('005370c0020141005375b0', 'hex');
-const headBytes = shortHead.length;
 
 function queuesOf(topics: readonly PeerTopic[]): string[] {
   return topics.flatMap(({ name, partitions }) =>

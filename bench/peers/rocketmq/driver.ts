@@ -1,6 +1,7 @@
 // RocketMQ over its remoting protocol, as its Java client speaks it: a partition is a queue of the topic, which the producer chooses and the consumer pulls.
 // Not through the proxy and its Node client: that sends each message alone in a gRPC call and lets nobody choose the queue.
 import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, PeerTopic, ProducerOptions } from '../peer.ts';
+import { SendWindow } from '../send-window.ts';
 import { batched, eachBody } from './messages.ts';
 import type { Response } from './remoting.ts';
 import { RemotingConnection, refusal } from './remoting.ts';
@@ -13,6 +14,8 @@ const pullCount = 32;
 const pullWaitMs = 15_000;
 /** A pull that commits what was read before it, may wait for messages, and brings its subscription along. */
 const pullFlags = 1 | 2 | 4;
+/** Requests without an answer; what its Java client allows for asynchronous sends. The broker refuses what its queue of 10,000 has no room for. */
+const pendingMax = 1024;
 /** The broker refuses larger ones. */
 const batchBytesMax = 4 * 1024 * 1024 - 64 * 1024;
 const readAndWrite = 6;
@@ -61,16 +64,21 @@ interface Batch {
   bytes: number;
 }
 
+/** One that is to leave. */
+type Full = Omit<Batch, 'bytes'>;
+
 class Producer implements PeerProducer {
   private readonly connection: RemotingConnection;
   private readonly options: Pick<ProducerOptions, 'acks' | 'batchBytes' | 'lingerMs'>;
   private readonly batches = new Map<string, Batch[]>();
   private readonly open = new Set<Batch>();
+  private readonly window: SendWindow<Full>;
   private timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
 
   constructor(connection: RemotingConnection, topics: readonly PeerTopic[], options: Producer['options']) {
     this.connection = connection;
     this.options = options;
+    this.window = new SendWindow(pendingMax, (full) => this.request(full));
     for (const { name, partitions } of topics)
       this.batches.set(
         name,
@@ -114,13 +122,21 @@ class Producer implements PeerProducer {
     batch.values = [];
     batch.settled = [];
     batch.bytes = 0;
+    const full = { topic, partition, values, settled };
+    if (this.options.acks === '0') this.request(full);
+    else this.window.push(full);
+  }
+
+  private request({ topic, partition, values, settled }: Full): void {
     const isBatch = values.length > 1;
+    const isAnswered = this.options.acks !== '0';
     const settle = (error: Error | null): void => {
       for (const one of settled) one(error);
     };
-    const isAnswered = this.options.acks !== '0';
-    const answered = (error: Error | null, response: Response | null): void =>
+    const answered = (error: Error | null, response: Response | null): void => {
       settle(error ?? (response!.code === answers.success ? null : refusal(response!)));
+      this.window.done();
+    };
     this.connection.request(
       isBatch ? requests.sendBatch : requests.send,
       sendFields(topic, partition, isBatch),

@@ -12,7 +12,7 @@ export const rocketmq: Peer = {
     "its remoting protocol, as its Java client speaks it; messages of one queue are gathered up to batchBytes for lingerMs, as that client's autoBatch does",
     'consumers pull up to 32 messages a time (its default) and commit their offset with the next pull',
     'Java heap 1 GiB for the broker, 256 MiB for the name server',
-    'waitTimeMillsInSendQueue 10,000 instead of 200: a send that waits is not refused',
+    'waitTimeMillsInSendQueue 10,000 instead of 200 and sendThreadPoolQueueCapacity 100,000 instead of 10,000: a send that waits is neither refused nor, with acks 0, dropped',
   ],
   find: async () => findRocketmq(),
   start: startRocketmq,

@@ -58,6 +58,7 @@ export async function startRocketmq({ dataDir, flushBeforeAck }: PeerStart): Pro
       flushDiskType: flushBeforeAck ? 'SYNC_FLUSH' : 'ASYNC_FLUSH',
       autoCreateTopicEnable: false,
       waitTimeMillsInSendQueue: 10_000,
+      sendThreadPoolQueueCapacity: 100_000,
     }),
   );
   const java = (heap: readonly string[], main: string, configuration: string): readonly string[] => [
