@@ -32,14 +32,17 @@ export class IndexFile {
   /** Changed since the last flush. */
   private isDirty = false;
 
-  /** `size` is the file's length in bytes as found on disk, 0 when it is absent. */
-  constructor(files: Files, path: string, entryBytes: number, bytesMax: number, size: number) {
+  /** The file's length in bytes when the index was opened; null when it was absent. */
+  readonly foundBytes: number | null;
+
+  constructor(files: Files, path: string, entryBytes: number, bytesMax: number, foundBytes: number | null) {
     this.files = files;
     this.currentPath = path;
     this.entryBytes = entryBytes;
     this.entriesPerPage = Math.floor(PAGE_BYTES / entryBytes);
     this.entriesMax = Math.floor(bytesMax / entryBytes);
-    this.writtenCount = Math.floor(size / entryBytes);
+    this.foundBytes = foundBytes;
+    this.writtenCount = Math.floor((foundBytes ?? 0) / entryBytes);
   }
 
   get path(): string {

@@ -18,6 +18,10 @@ export class LeaderEpochs {
   private readonly files: Files;
   private file: AtomicFile;
   private list: LeaderEpochEntry[];
+  /** What the file says, or will. */
+  private saved: string;
+  /** While the log is being opened changes are gathered: recovery takes entries out and finds most of them again. */
+  private isLoading = true;
   private readonly onError: (error: unknown) => void;
 
   constructor(files: Files, directory: string, onError: (error: unknown) => void) {
@@ -30,6 +34,17 @@ export class LeaderEpochs {
       epoch: Number(epoch),
       startOffset: Number(startOffset),
     }));
+    this.saved = this.text;
+  }
+
+  /** The log is open: from now on the file follows. */
+  loaded(): void {
+    this.isLoading = false;
+    this.save();
+  }
+
+  private get text(): string {
+    return formatCheckpoint(this.list.map((entry) => `${entry.epoch} ${entry.startOffset}`));
   }
 
   private readText(): string | null {
@@ -111,9 +126,10 @@ export class LeaderEpochs {
   }
 
   private save(): void {
-    this.file
-      .write(formatCheckpoint(this.list.map((entry) => `${entry.epoch} ${entry.startOffset}`)))
-      .catch(this.onError);
+    const { text } = this;
+    if (this.isLoading || text === this.saved) return;
+    this.saved = text;
+    this.file.write(text).catch(this.onError);
   }
 
   get isSettled(): boolean {
