@@ -4,8 +4,9 @@ import { AtomicFile, formatCheckpoint, parseCheckpoint } from './checkpoint-file
 /**
  * Which leader epoch began at which offset of a log: the follower's way to find where it left the leader's history (KIP-101, KIP-279).
  *
- * Invariant: epochs and start offsets rise strictly. The file follows the memory asynchronously; after a crash, recovery adds
- * what the batches behind the recovery point say.
+ * Invariant: epochs and start offsets rise strictly. The file follows the memory: at once where entries go, with the next flush of the log where one is added.
+ * After a crash, recovery adds what the batches behind the recovery point say. Thousands of partitions get a new leader, or their first record, at one moment:
+ * two flushes of the device for each would come to nothing more.
  */
 export interface LeaderEpochEntry {
   readonly epoch: number;
@@ -76,7 +77,6 @@ export class LeaderEpochs {
     if (epoch < 0 || epoch === this.latestEpoch) return;
     this.list = this.list.filter((entry) => entry.epoch < epoch && entry.startOffset < startOffset);
     this.list.push({ epoch, startOffset });
-    this.save();
   }
 
   /** The epoch in which the record at `offset` was written, −1 when unknown. */
@@ -136,8 +136,9 @@ export class LeaderEpochs {
     return this.file.isSettled;
   }
 
-  /** Until the file says what the memory says. */
+  /** Until the file says what the memory says: before the recovery point rises. */
   settled(): Promise<void> {
+    this.save();
     return this.file.settled().catch(() => {});
   }
 }
