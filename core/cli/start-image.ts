@@ -35,7 +35,7 @@ export function brokerImage(): string | null {
 }
 
 export function sourceOf(path: string): ImageSource | null {
-  const stat = statSync(join(CORE, path), { throwIfNoEntry: false });
+  const stat = statSync(`${CORE}/${path}`, { throwIfNoEntry: false });
   return stat === undefined ? null : [path, stat.size, stat.mtimeMs];
 }
 

@@ -26,6 +26,8 @@ export class IndexFile {
   private readonly entriesPerPage: number;
   private readonly entriesMax: number;
   private file: File | null = null;
+  /** The file's length now, as far as it is known. */
+  private fileBytes: number | null;
   private writtenCount: number;
   private tailCount = 0;
   private tail: Buffer | null = null;
@@ -42,6 +44,7 @@ export class IndexFile {
     this.entriesPerPage = Math.floor(PAGE_BYTES / entryBytes);
     this.entriesMax = Math.floor(bytesMax / entryBytes);
     this.foundBytes = foundBytes;
+    this.fileBytes = foundBytes;
     this.writtenCount = Math.floor((foundBytes ?? 0) / entryBytes);
   }
 
@@ -114,6 +117,7 @@ export class IndexFile {
     if (count >= this.count) return;
     if (count < this.writtenCount) {
       this.open().truncate(count * this.entryBytes);
+      this.fileBytes = count * this.entryBytes;
       this.writtenCount = count;
       this.tailCount = 0;
       this.isDirty = true;
@@ -125,11 +129,16 @@ export class IndexFile {
 
   /** Brings the tail to the file (made when absent), and cuts what does not fill an entry. */
   write(): void {
+    const bytes = this.writtenCount * this.entryBytes;
+    // A broker that ends closes thousands of logs to which nothing was added.
+    if (this.tailCount === 0 && this.fileBytes === bytes) return;
     const file = this.open();
-    if (file.size !== this.writtenCount * this.entryBytes) file.truncate(this.writtenCount * this.entryBytes);
+    if (file.size !== bytes) file.truncate(bytes);
+    this.fileBytes = bytes;
     if (this.tailCount === 0) return;
     file.append([this.tail!.subarray(0, this.tailCount * this.entryBytes)]);
     this.writtenCount += this.tailCount;
+    this.fileBytes = this.writtenCount * this.entryBytes;
     this.tailCount = 0;
     this.isDirty = true;
     this.forgetPage();
