@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
 import { oneOf } from '../usage-error.ts';
+import { benchSimCommand } from './bench-sim.ts';
 import { REPORTS_OUT } from './lab.ts';
 
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
@@ -34,5 +35,6 @@ export function benchCommand(): Command {
       buildReports({ runDataDir: join(flags.out, 'data'), runs: [data], outDir: flags.out });
       if (!flags.json) console.log(`read ${join(flags.out, 'bench-micro.md')} or ${join(flags.out, 'index.html')}`);
     });
+  bench.addCommand(benchSimCommand(REPORTS_OUT));
   return bench;
 }
