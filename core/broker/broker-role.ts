@@ -242,9 +242,7 @@ export class BrokerRole {
   }
 
   *views(): Generator<LogView> {
-    for (const { log, topicId, isLeader, leaderEpoch, inSyncReplicas } of this.replicas.all()) {
-      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch, inSyncReplicas });
-    }
+    for (const partition of this.replicas.all()) if (partition.log.offline === null) yield logView(partition);
   }
 
   /** Nobody is coordinated, followed or parked any more: whoever waits is answered. */

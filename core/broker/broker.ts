@@ -57,12 +57,14 @@ export class Broker {
   /** Of a node that is a controller only. */
   private metadataDirectory: LogDirectory | null = null;
   private state: 'new' | 'started' | 'stopped' = 'new';
+  private readonly view: NodeView;
   private readonly whenControllerReady = new Gate();
   private readonly whenBrokerReady = new Gate();
 
   constructor(options: BrokerOptions) {
     this.ports = options.ports;
     this.config = options.config;
+    this.view = this.newView();
     this.onLog = options.onLog ?? (() => {});
     this.onEnded = options.onEnded ?? (() => {});
     this.onFatal = options.onFatal ?? ((error) => this.metadataFailed(error));
@@ -295,11 +297,17 @@ export class Broker {
 
   /** What the node holds now. */
   inspect(): NodeView {
-    const { node, role } = this;
+    return this.view;
+  }
+
+  private newView(): NodeView {
+    const broker = this;
     return {
       nodeId: this.config.nodeId,
-      partitions: () => role?.views() ?? [],
-      metadata: node?.view ?? null,
+      partitions: () => broker.role?.views() ?? [],
+      get metadata() {
+        return broker.node?.view ?? null;
+      },
     };
   }
 

@@ -51,7 +51,15 @@ export class Settings {
   }
 
   /** For topics without their own value; null = nobody set it. */
-  inherited = (name: string): string | null => this.valuesOf(name)[0]?.value ?? null;
+  inherited = (name: string): string | null => {
+    const { config, image } = this;
+    return (
+      image.configsOf(BROKER_RESOURCE, String(config.nodeId)).get(name) ??
+      image.configsOf(BROKER_RESOURCE, '').get(name) ??
+      config.given.get(name) ??
+      null
+    );
+  };
 
   /** What holds for a setting of the broker that has a default. */
   text(name: string): string {
