@@ -12,7 +12,7 @@ import { rangesFor, supportedRanges } from './features.ts';
 import type { EndPoint } from './listeners.ts';
 import { MetadataNode } from './metadata-node.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
-import type { NodeView } from './node-view.ts';
+import type { LogView, NodeView } from './node-view.ts';
 import { clusterIdOfVoters, controllerEndPointsOf, votersOf } from './quorum-config.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { windowShape } from './quotas/quotas.ts';
@@ -304,7 +304,7 @@ export class Broker {
     const broker = this;
     return {
       nodeId: this.config.nodeId,
-      partitions: () => broker.role?.views() ?? [],
+      partitions: () => broker.role?.views() ?? NO_VIEWS,
       get metadata() {
         return broker.node?.view ?? null;
       },
@@ -316,6 +316,8 @@ export class Broker {
     return this.image.liveBrokers().some((each) => each.brokerId !== this.config.nodeId);
   }
 }
+
+const NO_VIEWS: readonly LogView[] = [];
 
 /** Closed until it is opened, once. */
 class Gate {

@@ -21,6 +21,8 @@ export interface LogView {
   /** This node takes itself for the leader. */
   readonly isLeader: boolean;
   readonly leaderEpoch: number;
+  /** Its log dir has failed: nobody is told anything of it any more. */
+  readonly isOffline: boolean;
   /** Its cleaner rewrites batches. */
   readonly isCompacted: boolean;
   readonly logStartOffset: number;
@@ -34,7 +36,8 @@ export interface LogView {
 
 export interface NodeView {
   readonly nodeId: number;
-  partitions(): Iterable<LogView>;
+  /** The same list until a partition comes or goes. */
+  partitions(): readonly LogView[];
   /** The log of the metadata; null for a node that has none yet. */
   readonly metadata: LogView | null;
 }
@@ -93,6 +96,10 @@ class LiveLogView implements LogView {
 
   get leaderEpoch(): number {
     return this.holder.leaderEpoch;
+  }
+
+  get isOffline(): boolean {
+    return this.holder.log.offline !== null;
   }
 
   get isCompacted(): boolean {
