@@ -36,6 +36,7 @@ export class BrokerConfig {
   readonly advertised: ReadonlyMap<string, EndPoint>;
   /** Parsed once: they are asked for with every request. */
   private readonly values = new Map<string, ConfigValue | null>();
+  private ownId: number | null = null;
 
   private constructor(
     given: ReadonlyMap<string, string>,
@@ -60,6 +61,11 @@ export class BrokerConfig {
   }
 
   get nodeId(): number {
+    this.ownId ??= this.idGiven();
+    return this.ownId;
+  }
+
+  private idGiven(): number {
     const brokerId = this.number('broker.id');
     return !this.given.has('node.id') && brokerId >= 0 ? brokerId : this.number('node.id');
   }

@@ -336,18 +336,19 @@ export class Message<S extends Fields> {
   readonly fields: S;
   readonly versionMin: number;
   readonly versionMax: number;
-  private readonly flexible: Versions;
+  private readonly flexibleMin: number;
+  private readonly flexibleMax: number;
   private readonly codecs = new Map<number, Codec<Record<string, unknown>>>();
 
   constructor(name: string, versions: Versions, flexible: Versions, fields: S) {
     this.name = name;
     this.fields = fields;
     [this.versionMin, this.versionMax] = range(versions);
-    this.flexible = flexible;
+    [this.flexibleMin, this.flexibleMax] = range(flexible);
   }
 
   isFlexible(version: number): boolean {
-    return includes(this.flexible, version);
+    return version >= this.flexibleMin && version <= this.flexibleMax;
   }
 
   private codec(version: number): Codec<Record<string, unknown>> {

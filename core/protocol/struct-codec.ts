@@ -147,7 +147,8 @@ function isDefault(value: unknown, fallback: unknown): boolean {
   if (value !== null && typeof value === 'object' && fallback !== null && typeof fallback === 'object') {
     if (value instanceof Uint8Array)
       return fallback instanceof Uint8Array && value.length === 0 && fallback.length === 0;
-    return Object.entries(fallback).every(([key, each]) => isDefault((value as Struct)[key], each));
+    for (const key in fallback) if (!isDefault((value as Struct)[key], (fallback as Struct)[key])) return false;
+    return true;
   }
   return false;
 }
