@@ -6,6 +6,7 @@ import { benchCompareCommand, benchInstallCommand } from './bench-compare.ts';
 import { benchGoalsCommand } from './bench-goals.ts';
 import { benchGuardCommand } from './bench-guard.ts';
 import { benchScaleCommand } from './bench-scale.ts';
+import { benchSimCommand } from './bench-sim.ts';
 import { REPORTS_OUT } from './lab.ts';
 
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
@@ -42,5 +43,6 @@ export function benchCommand(): Command {
   bench.addCommand(benchInstallCommand());
   bench.addCommand(benchGoalsCommand(REPORTS_OUT));
   bench.addCommand(benchGuardCommand());
+  bench.addCommand(benchSimCommand(REPORTS_OUT));
   return bench;
 }
