@@ -15,7 +15,7 @@ import { spreadOf } from '../statistics.ts';
 import { Recorder } from './recorder.ts';
 import type { Sample } from './samples.ts';
 import { Session, type System } from './session.ts';
-import { measureStartUp } from './start-up.ts';
+import { measureStartUp, START_UP } from './start-up.ts';
 import type { CompareWorkload } from './workload.ts';
 
 export interface CompareOptions {
@@ -32,18 +32,25 @@ export interface CompareMeasured {
   readonly failures: readonly string[];
 }
 
-export const START_UP = 'start-up';
 const PAYLOAD_SEED = 20_260_105;
 
-export async function measureComparison(options: CompareOptions): Promise<CompareMeasured> {
-  const recorder = new Recorder();
-  const failures: string[] = [];
-  await startUps(options, recorder, failures);
-  for (const workload of options.workloads) await new WorkloadComparison(options, workload, recorder, failures).run();
-  return { samples: recorder.samples, failures };
+/** Where samples and reasons go. */
+export interface Findings {
+  readonly recorder: Recorder;
+  readonly failures: string[];
 }
 
-async function startUps(options: CompareOptions, recorder: Recorder, failures: string[]): Promise<void> {
+export async function measureComparison(options: CompareOptions): Promise<CompareMeasured> {
+  const findings: Findings = { recorder: new Recorder(), failures: [] };
+  await measureStartUps(options, findings);
+  for (const workload of options.workloads) await measureWorkload(options, workload, findings);
+  return { samples: findings.recorder.samples, failures: findings.failures };
+}
+
+export async function measureStartUps(
+  options: Pick<CompareOptions, 'systems' | 'pairs' | 'idleMs' | 'progress'>,
+  { recorder, failures }: Findings,
+): Promise<void> {
   const { systems, pairs, idleMs, progress } = options;
   const failed = new Set<System>();
   for (let pair = 0; pair < pairs; pair++)
@@ -64,8 +71,16 @@ async function startUps(options: CompareOptions, recorder: Recorder, failures: s
     }
 }
 
+export function measureWorkload(
+  options: Pick<CompareOptions, 'systems' | 'pairs' | 'progress'>,
+  workload: CompareWorkload,
+  findings: Findings,
+): Promise<void> {
+  return new WorkloadComparison(options, workload, findings).run();
+}
+
 class WorkloadComparison {
-  private readonly options: CompareOptions;
+  private readonly options: Pick<CompareOptions, 'systems' | 'pairs' | 'progress'>;
   private readonly workload: CompareWorkload;
   private readonly recorder: Recorder;
   private readonly failures: string[];
@@ -73,11 +88,15 @@ class WorkloadComparison {
   private readonly sessions = new Map<System, Session>();
   private readonly maxima = new Map<System, number[]>();
 
-  constructor(options: CompareOptions, workload: CompareWorkload, recorder: Recorder, failures: string[]) {
+  constructor(
+    options: Pick<CompareOptions, 'systems' | 'pairs' | 'progress'>,
+    workload: CompareWorkload,
+    findings: Findings,
+  ) {
     this.options = options;
     this.workload = workload;
-    this.recorder = recorder;
-    this.failures = failures;
+    this.recorder = findings.recorder;
+    this.failures = findings.failures;
     this.payload = randomTextPayload(workload.recordBytes, PAYLOAD_SEED);
   }
 

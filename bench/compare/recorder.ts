@@ -22,6 +22,7 @@ const METRICS: readonly (readonly [name: string, metric: Metric])[] = [
   ['drain processor time per record', LOWER('us')],
   ['throughput kept', HIGHER('%')],
   ['acknowledged', LOWER('ms')],
+  ['plans', HIGHER('plans/s')],
   ['end to end', LOWER('ms')],
   ['lateness of the generator', LOWER('ms')],
   ['rate reached', HIGHER('records/s')],

@@ -46,12 +46,12 @@ export function figuresOf(samples: readonly Sample[]): BenchResult[] {
   });
 }
 
-/** Pair by pair; null where Kafka was not measured beside it. */
-export function ratioOf(own: readonly Sample[], all: readonly Sample[]): Spread | null {
+/** Pair by pair; null where the reference was not measured beside it. */
+export function ratioOf(own: readonly Sample[], all: readonly Sample[], to: string = REFERENCE): Spread | null {
   const { workload, metric } = own[0]!;
   const ratios = own.flatMap(({ pair, value }) => {
     const reference = all.find(
-      (each) => each.system === REFERENCE && each.workload === workload && each.metric === metric && each.pair === pair,
+      (each) => each.system === to && each.workload === workload && each.metric === metric && each.pair === pair,
     );
     return reference === undefined || reference.value === 0 ? [] : [value / reference.value];
   });

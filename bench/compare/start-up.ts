@@ -7,6 +7,9 @@ import { monotonicMs } from '../load/monotonic.ts';
 import { usageOfAll } from '../load/process-usage.ts';
 import { Session, type System } from './session.ts';
 
+/** The workload’s name in figures. */
+export const START_UP = 'start-up';
+
 export interface StartUp {
   readonly firstAcknowledgedMs: number;
   readonly rssBytesIdle: number | null;

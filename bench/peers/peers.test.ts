@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Peer, PeerDriver, PeerTopic, RunningPeer } from './peer.ts';
-import { PEERS as peers } from './peers.ts';
+import { PEERS } from './peers.ts';
 
 const asked = process.env.MQLAB_PEERS ?? '';
-const names = asked === '1' ? peers.map(({ name }) => name) : asked.split(',');
+const names = asked === '1' ? PEERS.map(({ name }) => name) : asked.split(',');
 const consumeMsMax = 30_000;
 /** Nothing more is expected; what comes within this time comes twice. */
 const quietMs = 200;
@@ -19,14 +19,14 @@ const quietMs = 200;
 const topicAgeMs = 4_000;
 
 test('names are unique, settings are said, drivers are there', () => {
-  expect(new Set(peers.map(({ name }) => name)).size).toBe(peers.length);
-  for (const { settings, driver } of peers) {
+  expect(new Set(PEERS.map(({ name }) => name)).size).toBe(PEERS.length);
+  for (const { settings, driver } of PEERS) {
     expect(settings.length).toBeGreaterThan(0);
     expect(existsSync(driver)).toBe(true);
   }
 });
 
-for (const peer of peers) {
+for (const peer of PEERS) {
   const found = names.includes(peer.name) ? await peer.find() : null;
   const why = found === null ? 'MQLAB_PEERS=1 asks for it' : found.isThere ? null : found.why;
   if (why !== null) {

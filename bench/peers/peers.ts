@@ -13,7 +13,7 @@ export const PEERS: readonly Peer[] = [mqlab, kafka, ...rabbitmqPeers, rocketmq,
 
 /** `mqlab bench install NAME`: prints what it does, throws with the reason when it cannot. */
 export const INSTALLS: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
-  kafka: async (print) => void installKafka(print),
+  kafka: async (print) => installKafka(print),
   rocketmq: (print) => installJars(new URL('rocketmq/pom.xml', import.meta.url), print),
   artemis: (print) => installJars(new URL('artemis/pom.xml', import.meta.url), print),
 };

@@ -16,13 +16,6 @@ const MAVEN_MS_MAX = 600_000;
 
 export type Classpath = { readonly classpath: string; readonly version: string } | { readonly missing: string };
 
-export interface Installed {
-  readonly version: string;
-  readonly jars: number;
-  /** Where the class path is kept. */
-  readonly file: string;
-}
-
 function pomText(): string {
   return readFileSync(pom, 'utf8');
 }
@@ -60,7 +53,7 @@ function find(): Classpath {
 }
 
 /** Resolves the jars, from the network where they are not there yet. Throws with Maven's words. */
-export function installKafka(print: (line: string) => void): Installed {
+export function installKafka(print: (line: string) => void): void {
   const version = kafkaVersion();
   if (!canRun('java', '-version')) throw new Error('java cannot be run (Java 17 or newer is needed)');
   if (!canRun('mvn', '-version')) throw new Error('mvn cannot be run (Maven 3.6 or newer is needed)');
@@ -68,7 +61,9 @@ export function installKafka(print: (line: string) => void): Installed {
   const output = resolve([]);
   const classpath = whole(classpathFile());
   if (classpath === null) throw new Error(`Maven resolved no class path\n${output.slice(-2000)}`);
-  return { version, jars: classpath.split(delimiter).length, file: classpathFile() };
+  print(
+    `Apache Kafka ${version} is installed: ${classpath.split(delimiter).length} jars; the class path is in ${classpathFile()}`,
+  );
 }
 
 function resolve(flags: readonly string[]): string {
