@@ -64,7 +64,7 @@ test('an open loop through a peer: what is due is acknowledged and read along, w
 
 test('a closed loop, then everything that it wrote is drained', async () => {
   const topics = await session.newTopics(2, 1);
-  const closed = { ...setting, topics, producers: 2, consumers: 0, recordsPerSecond: 'max' } as const;
+  const closed = { ...setting, topics, measureMs: 1_500, producers: 2, consumers: 0, recordsPerSecond: 'max' } as const;
   const produced = await loadPeer(session.target, closed, randomTextPayload(1024, 1));
   expect(produced.failed).toBe(0);
   expect(produced.bytesPerSecond / produced.recordsPerSecond).toBeCloseTo(1024, 6);
