@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerDriver, PeerTopic, RunningPeer } from './peer.ts';
-import { peers } from './peers.ts';
+import { PEERS } from './peers.ts';
 
 const produceMs = 4_000;
 const warmMs = 1_500;
@@ -25,8 +25,8 @@ const values = Array.from({ length: poolBytes / valueBytes }, (_, i) =>
 );
 
 for (const name of process.argv.slice(2)) {
-  const peer = peers.find((one) => one.name === name);
-  if (peer === undefined) throw new Error(`${name} is none of ${peers.map((one) => one.name).join(', ')}`);
+  const peer = PEERS.find((one) => one.name === name);
+  if (peer === undefined) throw new Error(`${name} is none of ${PEERS.map((one) => one.name).join(', ')}`);
   const found = await peer.find();
   if (!found.isThere) {
     console.log(`${name}: skipped: ${found.why}`);
