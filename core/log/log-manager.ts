@@ -19,6 +19,7 @@ import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
 import { LogMoves, type MoveRequest } from './log-moves.ts';
 import { lostDirectory, NO_DIRECTORY, placesForNew } from './log-placement.ts';
 import { RepeatingTimers } from './repeating-timers.ts';
+import { SegmentHandles } from './segment-handles.ts';
 
 /**
  * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
@@ -44,6 +45,8 @@ export interface LogManagerOptions {
   /** Called when the folders are locked; no log is opened before it resolves: here the metadata is caught up with, which `configOf` needs. */
   readonly whenLocked?: (dirs: LogDirs) => void | Promise<void>;
   readonly intervals?: Partial<LogManagerIntervals>;
+  /** Of all logs together. */
+  readonly segmentHandlesMax?: number;
   /** Asked whenever the cleaner looks for work. */
   readonly cleanerSettings?: () => CleanerSettings;
   /** replica.alter.log.dirs.io.max.bytes.per.second */
@@ -117,6 +120,7 @@ export class LogManager {
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
   private readonly folderFlushes: FolderFlushes;
+  private readonly handles: SegmentHandles;
   private isClosing = false;
   private soon: Promise<void> | null = null;
 
@@ -124,6 +128,7 @@ export class LogManager {
     this.options = options;
     this.timers = new RepeatingTimers(options.clock);
     this.folderFlushes = new FolderFlushes(options.files);
+    this.handles = new SegmentHandles(options.clock, options.segmentHandlesMax);
     this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
     this.directories = dirs.directories;
@@ -223,6 +228,7 @@ export class LogManager {
       topic,
       partition,
       config,
+      handles: this.handles,
       onProblem,
       onTruncated: () => {
         const of = this.directoryOf(topic, partition);
@@ -273,6 +279,11 @@ export class LogManager {
   /** In the order in which they were opened or made. */
   *logs(): Generator<Log> {
     for (const { log } of this.managed.values()) yield log;
+  }
+
+  /** Of segments, of all logs together. */
+  get openHandles(): number {
+    return this.handles.count;
   }
 
   /** The log dir of the partition's log; null when it has none here, or one that nobody can look at. */

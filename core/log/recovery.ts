@@ -18,6 +18,7 @@ import { isCompacted, type LogConfig } from './log-config.ts';
 import type { ProducerState } from './producer-state.ts';
 import { restoreTails } from './producer-tails.ts';
 import { Segment } from './segment.ts';
+import type { SegmentHandles } from './segment-handles.ts';
 
 /**
  * Opens the segments of a folder and makes them sound.
@@ -35,6 +36,7 @@ export interface LoadOptions {
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
   readonly epochs: LeaderEpochs;
+  readonly handles?: SegmentHandles;
   readonly onProblem: (message: string) => void;
 }
 
@@ -49,7 +51,7 @@ export interface LoadedSegments {
 }
 
 export function loadSegments(options: LoadOptions): LoadedSegments {
-  const { files, directory, config, nowMs } = options;
+  const { files, directory, config, nowMs, handles = null } = options;
   let names = namesIn(files, directory);
   if (names.some(isLeftover)) {
     removeLeftovers(files, directory, names);
@@ -64,7 +66,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     const nextBase = bases[index + 1];
     // A segment that ends at the recovery point may have been the active one when that was written, its indexes not on the device.
     const isUnflushed = !options.isClean && (nextBase === undefined || nextBase >= options.recoveryPoint);
-    const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed);
+    const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed, '', handles);
     segments.push(segment);
     const indexProblem = segment.checkIndexes();
     if (!isUnflushed && indexProblem === null) {
@@ -102,7 +104,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   }
   if (segments.length === 0) {
     logEndOffset = options.logStartOffset;
-    segments.push(new Segment(files, directory, logEndOffset, config, nowMs));
+    segments.push(new Segment(files, directory, logEndOffset, config, nowMs, false, '', handles));
   }
   for (const segment of segments) segment.closeIndexes();
   return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX) };
