@@ -18,6 +18,7 @@ import type { LogDirectory } from './log-directory.ts';
 import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
 import { LogMoves, type MoveRequest } from './log-moves.ts';
 import { lostDirectory, NO_DIRECTORY, placesForNew } from './log-placement.ts';
+import { type ManagedLog, ManagedLogs } from './managed-logs.ts';
 import { RepeatingTimers } from './repeating-timers.ts';
 import { SegmentHandles } from './segment-handles.ts';
 
@@ -91,13 +92,6 @@ const DEFAULT_INTERVALS: LogManagerIntervals = {
 /** Logs whose flushes wait for the device together. */
 const CLOSES_AT_ONCE_MAX = 32;
 
-interface ManagedLog {
-  readonly log: Log;
-  /** A FailedLogDir holds nothing that anybody could look at. */
-  readonly directory: LogDirectory | FailedLogDir;
-  readonly topicId: string | null;
-}
-
 /** A log as DescribeLogDirs tells of it. */
 export interface DescribedLog {
   readonly topic: string;
@@ -116,7 +110,7 @@ export class LogManager {
   private readonly moves: LogMoves;
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
-  private readonly managed = new Map<string, ManagedLog>();
+  private readonly managed = new ManagedLogs();
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
   private readonly folderFlushes: FolderFlushes;
@@ -268,10 +262,6 @@ export class LogManager {
     return this.managed.get(folderName(topic, partition))?.topicId ?? null;
   }
 
-  private *takenDirectories(): Generator<LogDirectory | FailedLogDir> {
-    for (const { directory } of this.managed.values()) yield directory;
-  }
-
   private *cleanable(): Generator<{ readonly log: Log; readonly directory: LogDirectory }> {
     for (const { log, directory } of this.managed.values()) if ('directoryId' in directory) yield { log, directory };
   }
@@ -326,7 +316,7 @@ export class LogManager {
 
   /** The assigned log dir, or that with the fewest partitions whose disk lets a folder be made. */
   private directoryForNew(folder: string, assignedId: string): LogDirectory {
-    const places = placesForNew(assignedId, this.directories, this.takenDirectories());
+    const places = placesForNew(assignedId, this.directories, (directory) => this.managed.countIn(directory));
     if (places.length === 1) return places[0]!;
     for (const directory of places) {
       try {
