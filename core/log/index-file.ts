@@ -131,6 +131,17 @@ export class IndexFile {
     }
   }
 
+  /**
+   * Begins anew without an entry. The file is cut when it is next written: recovery finds the same entries again, and after another crash it would begin anew
+   * all the same.
+   */
+  reset(): void {
+    this.writtenCount = 0;
+    this.tailCount = 0;
+    this.isDirty = true;
+    this.forgetPage();
+  }
+
   /** Brings the tail to the file (made when absent), and cuts what does not fill an entry. */
   write(): void {
     const bytes = this.writtenCount * this.entryBytes;

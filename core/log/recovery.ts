@@ -160,7 +160,12 @@ export function replayProducers(
   snapshots?: readonly number[],
 ): void {
   const firstRebuilt = segments.find((segment) => rebuilt.has(segment));
-  producers.load(logStartOffset, Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset), snapshots);
+  producers.load(
+    logStartOffset,
+    Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset),
+    logEndOffset,
+    snapshots,
+  );
   restoreTails(producers, segments);
   for (const [index, segment] of segments.entries()) {
     const endOffset = segments[index + 1]?.baseOffset ?? logEndOffset;

@@ -302,7 +302,7 @@ export class Segment implements HandleHolder {
 
   /** Empties the indexes, for `noteBatch` to fill them again. */
   resetIndexes(): void {
-    this.offsetIndex.entries.truncate(0);
+    this.offsetIndex.entries.reset();
     this.timeIndex.clear();
     this.abortedIndex.entries.truncate(0);
     this.maxTimestampSoFar = { timestamp: NO_TIMESTAMP, offset: this.baseOffset };
