@@ -99,7 +99,7 @@ export class Log {
     );
     const flushedOffset = options.isClean ? this.endOffset : Math.min(options.recoveryPoint, this.endOffset);
     const unflushed = loaded.segments.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
-    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed);
+    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed, loaded.isFolderFlushed);
     this.watermark = Math.min(Math.max(options.highWatermark, this.startOffset), this.endOffset);
     if (this.offlineReason === null) this.replay(loaded);
     this.producers.onHighWatermark(this.watermark);
@@ -117,7 +117,13 @@ export class Log {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);
     }
-    return { segments: [], logEndOffset: options.logStartOffset, rebuilt: new Set(), snapshots: [] };
+    return {
+      segments: [],
+      logEndOffset: options.logStartOffset,
+      rebuilt: new Set(),
+      snapshots: [],
+      isFolderFlushed: false,
+    };
   }
 
   private replay({ segments, rebuilt, snapshots }: LoadedSegments): void {

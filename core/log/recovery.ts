@@ -48,12 +48,15 @@ export interface LoadedSegments {
   readonly rebuilt: ReadonlySet<Segment>;
   /** Where producer snapshots stand, rising. */
   readonly snapshots: readonly number[];
+  /** The last owner flushed the folder, and nothing in it came or went since. */
+  readonly isFolderFlushed: boolean;
 }
 
 export function loadSegments(options: LoadOptions): LoadedSegments {
   const { files, directory, config, nowMs, handles = null } = options;
   let names = namesIn(files, directory);
-  if (names.some(isLeftover)) {
+  const hasLeftovers = names.some(isLeftover);
+  if (hasLeftovers) {
     removeLeftovers(files, directory, names);
     names = namesIn(files, directory);
   }
@@ -107,7 +110,8 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     segments.push(new Segment(files, directory, logEndOffset, config, nowMs, false, '', handles));
   }
   for (const segment of segments) segment.closeIndexes();
-  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX) };
+  const isFolderFlushed = options.isClean && bases.length > 0 && bases.length === segments.length && !hasLeftovers;
+  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX), isFolderFlushed };
 }
 
 /** What lies in the folder, which is made when absent: looked at once, since a broker opens thousands. */
