@@ -10,7 +10,14 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Errors that are the user's to mend, by name: these modules are not loaded here. */
-const USAGE_ERRORS = ['UsageError', 'UnknownLabError', 'InputError', 'ReplayTokenError', 'ConfigError'];
+const USAGE_ERRORS = [
+  'UsageError',
+  'UnknownLabError',
+  'InputError',
+  'ReplayTokenError',
+  'ConfigError',
+  'WorkloadError',
+];
 
 export async function runProgram(commands: readonly Command[]): Promise<void> {
   const program = new Command('mqlab')
