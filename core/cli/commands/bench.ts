@@ -2,12 +2,16 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
 import { oneOf } from '../usage-error.ts';
+import { benchCompareCommand, benchInstallCommand } from './bench-compare.ts';
+import { benchGoalsCommand } from './bench-goals.ts';
+import { benchGuardCommand } from './bench-guard.ts';
+import { benchScaleCommand } from './bench-scale.ts';
 import { benchSimCommand } from './bench-sim.ts';
 import { REPORTS_OUT } from './lab.ts';
 
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
 export function benchCommand(): Command {
-  const bench = new Command('bench').description('measure on this machine');
+  const bench = new Command('bench').description('measure on this machine').addCommand(benchScaleCommand());
   bench
     .command('micro')
     .description('single operations, and the same fetch by sendfile and by copy')
@@ -35,6 +39,10 @@ export function benchCommand(): Command {
       buildReports({ runDataDir: join(flags.out, 'data'), runs: [data], outDir: flags.out });
       if (!flags.json) console.log(`read ${join(flags.out, 'bench-micro.md')} or ${join(flags.out, 'index.html')}`);
     });
+  bench.addCommand(benchCompareCommand(REPORTS_OUT));
+  bench.addCommand(benchInstallCommand());
+  bench.addCommand(benchGoalsCommand(REPORTS_OUT));
+  bench.addCommand(benchGuardCommand());
   bench.addCommand(benchSimCommand(REPORTS_OUT));
   return bench;
 }
