@@ -15,7 +15,13 @@ export function withOwnClasses(classpath: string): { readonly classpath: string 
     .filter((name) => name.endsWith('.java'))
     .sort()
     .map((name) => join(folder, name));
-  const hash = createHash('sha256').update(classpath);
+  // Of one Kafka they are the same, whatever else the classpath has.
+  const hash = createHash('sha256').update(
+    classpath
+      .match(/kafka-(clients|tools)-[^/\\]*\.jar/g)
+      ?.sort()
+      .join() ?? classpath,
+  );
   for (const path of sources) hash.update('\0').update(readFileSync(path));
   const classes = join(cacheDir, `own-classes-${hash.digest('hex').slice(0, 16)}`);
   const all = { classpath: [classes, classpath].join(delimiter) };
