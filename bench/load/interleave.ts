@@ -28,6 +28,11 @@ export async function interleaved<T>(
   return results;
 }
 
+/** The same for any number: in this order, then in the reverse, in turn. */
+export function inRound<T>(all: readonly T[], round: number): T[] {
+  return round % 2 === 0 ? [...all] : [...all].reverse();
+}
+
 export interface Comparison {
   readonly a: Spread;
   readonly b: Spread;

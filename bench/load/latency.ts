@@ -12,6 +12,7 @@ export interface LatencySummary {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+  readonly p9999Ms: number;
   readonly maxMs: number;
 }
 
@@ -61,6 +62,7 @@ export class Latencies {
       p50Ms: ms(50),
       p99Ms: ms(99),
       p999Ms: ms(99.9),
+      p9999Ms: ms(99.99),
       maxMs: histogram.maxValue / 1000,
     };
   }

@@ -30,3 +30,19 @@ export function processUsage(pid: number | undefined): ProcessUsage | null {
     return null;
   }
 }
+
+/** The sum over the processes of one server; null when one of them cannot be seen. */
+export function usageOfAll(pids: readonly number[]): ProcessUsage | null {
+  let total: ProcessUsage = { cpuSeconds: 0, rssBytes: 0, rssBytesPeak: 0 };
+  if (pids.length === 0) return null;
+  for (const pid of pids) {
+    const usage = processUsage(pid);
+    if (usage === null) return null;
+    total = {
+      cpuSeconds: total.cpuSeconds + usage.cpuSeconds,
+      rssBytes: total.rssBytes + usage.rssBytes,
+      rssBytesPeak: total.rssBytesPeak + usage.rssBytesPeak,
+    };
+  }
+  return total;
+}

@@ -13,7 +13,7 @@ export type Found =
   | { readonly isThere: false; readonly why: string };
 
 export interface PeerStart {
-  /** Empty, and taken away by the caller afterwards. */
+  /** Empty, or what an earlier start of the same peer left there; taken away by the caller afterwards. */
   readonly dataDir: string;
   /** Nothing is acknowledged before it is on the device. Where a system cannot be told, `Peer.settings` says what it does. */
   readonly flushBeforeAck: boolean;
@@ -27,6 +27,8 @@ export interface RunningPeer {
   /** From the start of the first process until a client could be served. */
   readonly startMs: number;
   stop(): Promise<void>;
+  /** After `stop`, where the server counts it: how the bytes of its files went to the sockets. */
+  transfer?(): { readonly bytesBySendfile: number; readonly bytesByCopy: number } | null;
 }
 
 export interface Peer {
@@ -79,6 +81,8 @@ export interface PeerConsumer {
 /** Client of one system. Errors reject or settle; none is swallowed. */
 export interface PeerDriver {
   createTopics(address: string, topics: readonly PeerTopic[]): Promise<void>;
+  /** Where a system can: what one run wrote shall not burden the next. */
+  deleteTopics?(address: string, topics: readonly PeerTopic[]): Promise<void>;
   openProducer(options: ProducerOptions): Promise<PeerProducer>;
   /** Consumes from the beginning, acknowledges as a durable consumer would. */
   openConsumer(options: ConsumerOptions): Promise<PeerConsumer>;

@@ -34,6 +34,7 @@ export class BrokerConfig {
   readonly endPoints: readonly EndPoint[];
   /** By listener name; a listener without one advertises where it listens. */
   readonly advertised: ReadonlyMap<string, EndPoint>;
+  private readonly values = new Map<string, ConfigValue>();
 
   private constructor(
     given: ReadonlyMap<string, string>,
@@ -105,11 +106,15 @@ export class BrokerConfig {
     return (this.value(name) as readonly string[] | null) ?? [];
   }
 
+  /** Parsed once: handlers ask with every request. */
   private value(name: string): ConfigValue | null {
+    const known = this.values.get(name);
+    if (known !== undefined) return known;
     const text = this.text(name);
     if (text === null) return null;
     const parsed = parseConfig(brokerConfigDefinition(name)!, text);
     if (!parsed.ok) throw new Error(parsed.message);
+    this.values.set(name, parsed.value);
     return parsed.value;
   }
 }

@@ -258,7 +258,8 @@ export class MetadataNode {
       return;
     }
     if (!this.isAlone) this.onProblem(`controller ${leaderId} is active in epoch ${epoch}`);
-    this.controller.activate();
+    const { lastLeader } = this.quorum;
+    this.controller.activate(lastLeader && { nodeId: lastLeader.leaderId, heardMs: lastLeader.heardMs });
     this.controllerKnown();
     this.controller.bootstrap(FINALIZED_FEATURES).catch(() => {}); // Leadership ended meanwhile: the next controller does it.
   }

@@ -24,7 +24,14 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Errors that are the user's to mend, by name: these modules are not loaded here. */
-const USAGE_ERRORS = ['UsageError', 'UnknownLabError', 'InputError', 'ReplayTokenError', 'ConfigError'];
+const USAGE_ERRORS = [
+  'UsageError',
+  'UnknownLabError',
+  'InputError',
+  'ReplayTokenError',
+  'ConfigError',
+  'WorkloadError',
+];
 
 const program = new Command('mqlab')
   .description('executable answers to message-queue questions')

@@ -68,7 +68,7 @@ export interface File {
   flush(): Promise<void>;
   /** Cuts (or extends with zeros) to `size` bytes. */
   truncate(size: number): void;
-  /** Asks for `bytes` of disk space from the file's start to be reserved without changing the length; a hint, no error when unsupported or when there is no room. */
+  /** Asks for disk space up to `bytes` from the file's start to be reserved without changing the length; a hint, no error when unsupported or when there is no room. */
   reserve(bytes: number): void;
   /** Gives back what was reserved beyond the length. Bytes are not touched, so slices in flight go on. */
   trim(): void;

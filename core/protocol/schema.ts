@@ -1,4 +1,5 @@
 import { Reader } from './reader.ts';
+import { type StructField, structReader, structWriter } from './struct-functions.ts';
 import { WireError } from './wire-error.ts';
 import { type ExternalBytes, Writer, ZERO_UUID } from './writer.ts';
 
@@ -349,40 +350,31 @@ interface CompiledField {
 }
 
 function structCodec(fields: Fields, version: number, flexible: boolean): Codec<Record<string, unknown>> {
-  const plain: CompiledField[] = [];
+  const all: StructField[] = [];
   const tagged = new Map<number, CompiledField>();
-  /** Copied for each value that is read, so that all of them have one hidden class; default structs in it are frozen and shared. */
-  const template: Record<string, unknown> = {};
-  /** Fields that may keep their default, an array: each value gets one of its own. */
-  const arrays: string[] = [];
+  let bytesMin = flexible ? 1 : 0;
   for (const [name, field] of Object.entries(fields)) {
-    const present = includes(field.versions, version) && (field.tag === undefined || flexible);
-    template[name] = field.defaultValue;
-    if (Array.isArray(field.defaultValue) && (!present || field.tag !== undefined)) arrays.push(name);
-    if (!present) continue;
-    const compiled = { name, defaultValue: field.defaultValue, codec: field.codec(version, flexible) };
-    if (field.tag === undefined) plain.push(compiled);
-    else tagged.set(field.tag, compiled);
+    const { defaultValue, tag } = field;
+    const isPresent = includes(field.versions, version) && (tag === undefined || flexible);
+    const codec: Codec<unknown> | null = isPresent ? field.codec(version, flexible) : null;
+    all.push({ name, defaultValue, codec: tag === undefined ? codec : null });
+    if (codec === null) continue;
+    if (tag === undefined) bytesMin += codec.bytesMin;
+    else tagged.set(tag, { name, defaultValue, codec });
   }
   const tags = [...tagged.entries()].sort(([a], [b]) => a - b);
+  const write = structWriter(all);
+  const read = structReader(all);
+  if (!flexible) return { bytesMin, write, read };
   return {
-    bytesMin: plain.reduce((sum, field) => sum + field.codec.bytesMin, flexible ? 1 : 0),
+    bytesMin,
     write(w, value) {
-      for (let i = 0; i < plain.length; i++) {
-        const field = plain[i]!;
-        const given = value[field.name];
-        field.codec.write(w, given === undefined ? field.defaultValue : given);
-      }
-      if (flexible) writeTags(w, tags, value);
+      write(w, value);
+      writeTags(w, tags, value);
     },
     read(r) {
-      const value = { ...template };
-      for (let i = 0; i < plain.length; i++) {
-        const field = plain[i]!;
-        value[field.name] = field.codec.read(r);
-      }
-      for (let i = 0; i < arrays.length; i++) value[arrays[i]!] = [];
-      if (flexible) readTags(r, tagged, value);
+      const value = read(r);
+      readTags(r, tagged, value);
       return value;
     },
   };
@@ -440,18 +432,18 @@ export class Message<S extends Fields> {
   readonly fields: S;
   readonly versionMin: number;
   readonly versionMax: number;
-  private readonly flexible: Versions;
+  private readonly flexible: readonly [number, number];
   private readonly codecs = new Map<number, Codec<Record<string, unknown>>>();
 
   constructor(name: string, versions: Versions, flexible: Versions, fields: S) {
     this.name = name;
     this.fields = fields;
     [this.versionMin, this.versionMax] = range(versions);
-    this.flexible = flexible;
+    this.flexible = range(flexible);
   }
 
   isFlexible(version: number): boolean {
-    return includes(this.flexible, version);
+    return version >= this.flexible[0] && version <= this.flexible[1];
   }
 
   private codec(version: number): Codec<Record<string, unknown>> {

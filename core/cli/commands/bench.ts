@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { Progress } from '../progress.ts';
 import { oneOf } from '../usage-error.ts';
+import { benchCompareCommand, benchInstallCommand } from './bench-compare.ts';
+import { benchGoalsCommand } from './bench-goals.ts';
+import { benchGuardCommand } from './bench-guard.ts';
 import { REPORTS_OUT } from './lab.ts';
 
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
@@ -34,5 +37,9 @@ export function benchCommand(): Command {
       buildReports({ runDataDir: join(flags.out, 'data'), runs: [data], outDir: flags.out });
       if (!flags.json) console.log(`read ${join(flags.out, 'bench-micro.md')} or ${join(flags.out, 'index.html')}`);
     });
+  bench.addCommand(benchCompareCommand(REPORTS_OUT));
+  bench.addCommand(benchInstallCommand());
+  bench.addCommand(benchGoalsCommand(REPORTS_OUT));
+  bench.addCommand(benchGuardCommand());
   return bench;
 }

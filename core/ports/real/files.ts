@@ -109,7 +109,8 @@ export class RealFile implements File {
   }
 
   reserve(bytes: number): void {
-    posix()?.reserve?.(this.#open('reserve'), bytes);
+    const fd = this.#open('reserve');
+    if (bytes > this.#size) posix()?.reserve?.(fd, this.#size, bytes - this.#size);
   }
 
   trim(): void {

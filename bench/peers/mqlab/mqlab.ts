@@ -1,0 +1,70 @@
+/** mqlab itself: `mqlab broker` as a user starts it, of this checkout or of another one. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../child.ts';
+import type { Peer } from '../peer.ts';
+
+const READY_MS_MAX = 60_000;
+/** The broker's own words at its end. */
+const TRANSFER = /from memory, (\d+) by sendfile, (\d+) of files by copy/;
+
+export interface MqlabOptions {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  /** Path of `core/cli/mqlab.js`. */
+  readonly launcher: string;
+  /** Over those that every run sets. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export function mqlabPeer(options: MqlabOptions): Peer {
+  return {
+    name: options.name,
+    title: options.title,
+    driver: new URL('../kafka-driver.ts', import.meta.url),
+    speaksKafka: true,
+    settings: [
+      'broker and controller in one process, replication 1',
+      'the page cache holds what is acknowledged, as with Kafka; with flushBeforeAck log.flush.interval.messages=1',
+      ...Object.entries(options.settings ?? {}).map(([key, value]) => `${key}=${value}`),
+    ],
+    find: async () => ({ isThere: true, version: options.version }),
+    async start({ dataDir, flushBeforeAck }) {
+      const settings = {
+        listeners: 'PLAINTEXT://127.0.0.1:0',
+        'log.dirs': dataDir,
+        ...(flushBeforeAck ? { 'log.flush.interval.messages': '1' } : {}),
+        ...options.settings,
+      };
+      const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+      const child = await startChild({
+        command: process.execPath,
+        args: [options.launcher, 'broker', ...flags],
+        ready: /^ready (\S+)$/,
+        readyMsMax: READY_MS_MAX,
+      });
+      let transfer: { bytesBySendfile: number; bytesByCopy: number } | null = null;
+      return {
+        address: child.ready[1]!,
+        pids: [child.pid],
+        startMs: child.startMs,
+        stop: async () => {
+          await child.stop();
+          const found = child.log.map((line) => TRANSFER.exec(line)).find((match) => match !== null);
+          if (found != null) transfer = { bytesBySendfile: Number(found[1]), bytesByCopy: Number(found[2]) };
+        },
+        transfer: () => transfer,
+      };
+    },
+  };
+}
+
+const manifest = new URL(import.meta.resolve('@mqlab/core/package.json'));
+
+export const mqlab = mqlabPeer({
+  name: 'mqlab',
+  title: 'mqlab',
+  version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
+  launcher: fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js')),
+});
