@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerDriver, PeerTopic, RunningPeer } from './peer.ts';
-import { PEERS as peers } from './peers.ts';
+import { peers } from './peers.ts';
 
 const produceMs = 4_000;
 const warmMs = 1_500;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Peer, PeerDriver, PeerTopic, RunningPeer } from './peer.ts';
-import { PEERS as peers } from './peers.ts';
+import { peers } from './peers.ts';
 
 const asked = process.env.MQLAB_PEERS ?? '';
 const names = asked === '1' ? peers.map(({ name }) => name) : asked.split(',');

@@ -9,10 +9,10 @@ import type { Peer } from './peer.ts';
 import { rabbitmqPeers } from './rabbitmq/peers.ts';
 import { rocketmq } from './rocketmq/peer.ts';
 
-export const PEERS: readonly Peer[] = [mqlab, kafka, ...rabbitmqPeers, rocketmq, artemis, nats];
+export const peers: readonly Peer[] = [mqlab, kafka, ...rabbitmqPeers, rocketmq, artemis, nats];
 
 /** `mqlab bench install NAME`: prints what it does, throws with the reason when it cannot. */
-export const INSTALLS: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
+export const installs: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
   kafka: async (print) => void installKafka(print),
   rocketmq: (print) => installJars(new URL('rocketmq/pom.xml', import.meta.url), print),
   artemis: (print) => installJars(new URL('artemis/pom.xml', import.meta.url), print),

@@ -88,15 +88,10 @@ export class Segment {
     const timePath = this.path(TIME_INDEX_SUFFIX);
     const abortedPath = this.path(ABORTED_INDEX_SUFFIX);
     const isNew = this.log.size === 0;
-    this.offsetIndex = new OffsetIndex(
-      files,
-      offsetPath,
-      baseOffset,
-      indexBytes,
-      isNew ? 0 : sizeOf(files, offsetPath),
-    );
-    this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, isNew ? 0 : sizeOf(files, timePath));
-    this.abortedIndex = new AbortedIndex(files, abortedPath, isNew ? 0 : sizeOf(files, abortedPath));
+    const found = (path: string): number | null => (isNew ? null : files.sizeOf(path));
+    this.offsetIndex = new OffsetIndex(files, offsetPath, baseOffset, indexBytes, found(offsetPath));
+    this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, found(timePath));
+    this.abortedIndex = new AbortedIndex(files, abortedPath, found(abortedPath));
     this.maxTimestampSoFar = this.timeIndex.last();
     if (isNew && config.preallocate) this.reserve(config.segmentBytes);
   }
@@ -370,20 +365,24 @@ export class Segment {
     }
   }
 
-  /** null, or why the indexes cannot be used as they lie on disk. */
+  /** Right after opening: null, or why the indexes cannot be used as they lie on disk. */
   checkIndexes(): string | null {
-    const offsetPath = this.offsetIndex.entries.path;
-    const timePath = this.timeIndex.entries.path;
-    if (this.size > 0 && !this.files.exists(offsetPath)) return 'the offset index is missing';
-    if (this.size > 0 && !this.files.exists(timePath)) return 'the time index is missing';
-    const offsetProblem = this.offsetIndex.check(sizeOf(this.files, offsetPath), this.size);
+    const { offsetIndex, timeIndex } = this;
+    if (this.size > 0 && offsetIndex.entries.foundBytes === null) return 'the offset index is missing';
+    if (this.size > 0 && timeIndex.entries.foundBytes === null) return 'the time index is missing';
+    const offsetProblem = offsetIndex.check(this.size);
     if (offsetProblem !== null) return `offset index: ${offsetProblem}`;
-    const { lastPosition, lastOffset } = this.offsetIndex;
-    if (!isBatchStart(this.log, lastPosition, lastOffset)) {
+    const { lastPosition, lastOffset } = offsetIndex;
+    if (this.size > 0 && !isBatchStart(this.log, lastPosition, lastOffset)) {
       return `offset index: at ${lastPosition} there is no batch with the offset ${lastOffset}`;
     }
-    const timeProblem = this.timeIndex.check(sizeOf(this.files, timePath));
+    const timeProblem = timeIndex.check();
     return timeProblem === null ? null : `time index: ${timeProblem}`;
+  }
+
+  /** Gives the indexes' descriptors back; what is not written yet stays in memory. */
+  closeIndexes(): void {
+    for (const { entries } of [this.offsetIndex, this.timeIndex, this.abortedIndex]) entries.close();
   }
 }
 
@@ -407,12 +406,4 @@ function firstRecord(batch: RecordBatch, timestamp: number, startOffset: number)
     if (!(error instanceof WireError)) throw error;
     return { offset: Math.max(batch.baseOffset, startOffset), timestamp: batch.maxTimestamp, leaderEpoch };
   }
-}
-
-function sizeOf(files: Files, path: string): number {
-  if (!files.exists(path)) return 0;
-  const file = files.open(path, 'read');
-  const size = file.size;
-  file.close();
-  return size;
 }

@@ -22,6 +22,8 @@ export interface Files {
    */
   open(path: string, mode: OpenMode): File;
   exists(path: string): boolean;
+  /** The length of a file in bytes; null when there is none. */
+  sizeOf(path: string): number | null;
   /** Names in the folder, sorted by code unit. ENOENT when the folder is absent. */
   list(path: string): DirectoryEntry[];
   /** Makes the folder and its parents; no error when it exists. */

@@ -39,7 +39,7 @@ export const failover: Part = {
       );
       const beyond = beyondSession(readFileSync(out, 'utf8'), SESSION_MS);
       const metric = 'acknowledged again beyond the session timeout';
-      beyond.forEach((ms, kill) => recorder.add('Failover', FAILOVER, metric, mqlab!, kill, ms));
+      for (const [kill, ms] of beyond.entries()) recorder.add('Failover', FAILOVER, metric, mqlab!, kill, ms);
       if (result.code !== 0) failures.push(`${FAILOVER}: the campaign found a fault: ${result.stdout.slice(-500)}`);
     } catch (error) {
       failures.push(`${FAILOVER}: ${(error as Error).message}`);

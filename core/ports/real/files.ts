@@ -199,6 +199,7 @@ export function realFiles(): Files {
   return {
     open,
     exists: fs.existsSync,
+    sizeOf,
     list,
     makeDirectory,
     rename,
@@ -228,6 +229,11 @@ function list(path: string): DirectoryEntry[] {
   return entries
     .map((entry) => ({ name: entry.name, kind: entry.isDirectory() ? ('directory' as const) : ('file' as const) }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function sizeOf(path: string): number | null {
+  const stat = attempt(path, 'sizeOf', () => fs.statSync(path, { throwIfNoEntry: false }));
+  return stat === undefined ? null : stat.size;
 }
 
 function makeDirectory(path: string): void {
