@@ -1,4 +1,4 @@
-import { type File, FileSlice, type Files } from '../ports/files.ts';
+import { type File, FileSlice, type Files, FilesError } from '../ports/files.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
 import { WireError } from '../protocol/wire-error.ts';
@@ -15,6 +15,7 @@ import {
 } from './file-names.ts';
 import type { LogConfig } from './log-config.ts';
 import { OffsetIndex } from './offset-index.ts';
+import type { HandleHolder, SegmentHandles } from './segment-handles.ts';
 import { NO_TIMESTAMP, TimeIndex, type TimestampOffset } from './time-index.ts';
 
 /**
@@ -39,7 +40,11 @@ export interface BatchBoundary {
   readonly nextOffset: number;
 }
 
-export class Segment {
+/** A log that has grown to this takes disk space ahead: as much again, and at most so much at a time. A small one costs nothing. */
+const RESERVE_BYTES_MIN = 1024 * 1024;
+const RESERVE_BYTES_MAX = 64 * 1024 * 1024;
+
+export class Segment implements HandleHolder {
   readonly baseOffset: number;
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
@@ -49,7 +54,12 @@ export class Segment {
   private readonly files: Files;
   private directory: string;
   private readonly indexIntervalBytes: number;
-  private readonly log: File;
+  /** null while others use the handle (`segment-handles.ts`), and once closed. */
+  private handle: File | null = null;
+  private readonly handles: SegmentHandles | null;
+  private bytesWithoutHandle = 0;
+  private isClosed = false;
+  isRecentlyUsed = true;
   private bytesSinceIndexEntry = 0;
   private maxTimestampSoFar: TimestampOffset;
   /** The largest timestamp of the first batch: rolling by time counts from it. undefined = not read yet. */
@@ -59,8 +69,8 @@ export class Segment {
   private isRemoved = false;
   /** Batches changed since the last flush began. */
   private isDirty = true;
-  /** preallocate: disk space beyond the length is taken. */
-  private isReserved = false;
+  /** Up to where disk space was taken ahead; 0 = nowhere. */
+  private reservedBytes = 0;
 
   constructor(
     files: Files,
@@ -70,6 +80,7 @@ export class Segment {
     nowMs: number,
     isFlushed = false,
     suffix = '',
+    handles: SegmentHandles | null = null,
   ) {
     this.files = files;
     this.suffix = suffix;
@@ -78,24 +89,19 @@ export class Segment {
     this.createdAtMs = nowMs;
     this.isDirty = !isFlushed;
     this.indexIntervalBytes = config.indexIntervalBytes;
-    this.log = files.open(this.path(LOG_SUFFIX), 'create');
+    this.handles = handles;
+    this.handle = this.open('create');
     const indexBytes = config.segmentIndexBytes;
     const offsetPath = this.path(OFFSET_INDEX_SUFFIX);
     const timePath = this.path(TIME_INDEX_SUFFIX);
     const abortedPath = this.path(ABORTED_INDEX_SUFFIX);
     const isNew = this.log.size === 0;
-    this.offsetIndex = new OffsetIndex(
-      files,
-      offsetPath,
-      baseOffset,
-      indexBytes,
-      isNew ? 0 : sizeOf(files, offsetPath),
-    );
-    this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, isNew ? 0 : sizeOf(files, timePath));
-    this.abortedIndex = new AbortedIndex(files, abortedPath, isNew ? 0 : sizeOf(files, abortedPath));
+    const found = (path: string): number | null => (isNew ? null : files.sizeOf(path));
+    this.offsetIndex = new OffsetIndex(files, offsetPath, baseOffset, indexBytes, found(offsetPath));
+    this.timeIndex = new TimeIndex(files, timePath, baseOffset, indexBytes, found(timePath));
+    this.abortedIndex = new AbortedIndex(files, abortedPath, found(abortedPath));
     this.maxTimestampSoFar = this.timeIndex.last();
-    this.isReserved = isNew && config.preallocate;
-    if (this.isReserved) this.log.reserve(config.segmentBytes);
+    if (isNew && config.preallocate) this.reserve(config.segmentBytes);
   }
 
   private path(suffix: string): string {
@@ -107,7 +113,28 @@ export class Segment {
   }
 
   get size(): number {
-    return this.log.size;
+    return this.handle === null ? this.bytesWithoutHandle : this.handle.size;
+  }
+
+  private get log(): File {
+    this.isRecentlyUsed = true;
+    this.handle ??= this.open('write');
+    return this.handle;
+  }
+
+  private open(mode: 'create' | 'write'): File {
+    const path = this.path(LOG_SUFFIX);
+    if (this.isClosed) throw new FilesError('EBADF', path, 'open');
+    const open = (): File => this.files.open(path, mode);
+    return this.handles === null ? open() : this.handles.open(this, open);
+  }
+
+  /** The file is opened again when it is needed. */
+  giveUpHandle(): File | null {
+    const { handle } = this;
+    if (handle !== null) this.bytesWithoutHandle = handle.size;
+    this.handle = null;
+    return handle;
   }
 
   /** The largest timestamp of a record here, −1 when none has one. */
@@ -128,6 +155,9 @@ export class Segment {
   /** Writes `records`, whole batches, in one gathered write, and notes them in the indexes. */
   append(records: Buffer): void {
     let position = this.log.append([records]);
+    if (this.size > this.reservedBytes && this.size >= RESERVE_BYTES_MIN) {
+      this.reserve(this.size + Math.min(this.size, RESERVE_BYTES_MAX));
+    }
     this.isDirty = true;
     for (let at = 0; at < records.length; ) {
       const batch = new RecordBatch(records, at);
@@ -136,6 +166,12 @@ export class Segment {
       at += bytes;
       position += bytes;
     }
+  }
+
+  /** Appending to space that was taken ahead costs a fifth less than space found block by block. */
+  private reserve(bytes: number): void {
+    this.log.reserve(bytes);
+    this.reservedBytes = bytes;
   }
 
   /** Index upkeep for a batch that lies at `position`: on append, and when the indexes are rebuilt. */
@@ -268,7 +304,10 @@ export class Segment {
     this.offsetIndex.truncateTo(offset);
     this.timeIndex.truncateTo(offset);
     this.abortedIndex.truncateTo(offset);
-    if (batch !== null) this.log.truncate(batch.position);
+    if (batch !== null) {
+      this.log.truncate(batch.position);
+      this.reservedBytes = 0;
+    }
     this.isDirty = true;
     if (this.size === 0) this.firstBatchTimestamp = undefined;
     this.maxTimestampSoFar = this.timeIndex.last();
@@ -278,7 +317,7 @@ export class Segment {
 
   /** Empties the indexes, for `noteBatch` to fill them again. */
   resetIndexes(): void {
-    this.offsetIndex.entries.truncate(0);
+    this.offsetIndex.entries.reset();
     this.timeIndex.clear();
     this.abortedIndex.entries.truncate(0);
     this.maxTimestampSoFar = { timestamp: NO_TIMESTAMP, offset: this.baseOffset };
@@ -288,8 +327,9 @@ export class Segment {
 
   /** No append will follow: the time index gets its last entry, both indexes go to their files, and disk space that was not needed is given back. */
   seal(): void {
-    if (this.isReserved) this.log.trim();
-    this.isReserved = false;
+    // Also what a life of this broker that ended uncleanly had reserved.
+    if (this.reservedBytes > 0 || this.size >= RESERVE_BYTES_MIN) this.log.trim();
+    this.reservedBytes = 0;
     this.noteMaxTimestamp();
     this.offsetIndex.entries.release();
     this.timeIndex.entries.release();
@@ -317,7 +357,9 @@ export class Segment {
   /** `seal` is the clean way; without it what the indexes have in memory is lost, and rebuilt at the next start. */
   close(): void {
     this.isRemoved = true;
-    this.log.close();
+    this.isClosed = true;
+    this.handles?.forget(this);
+    this.giveUpHandle()?.close();
     this.offsetIndex.entries.close();
     this.timeIndex.entries.close();
     this.abortedIndex.entries.close();
@@ -354,20 +396,24 @@ export class Segment {
     }
   }
 
-  /** null, or why the indexes cannot be used as they lie on disk. */
+  /** Right after opening: null, or why the indexes cannot be used as they lie on disk. */
   checkIndexes(): string | null {
-    const offsetPath = this.offsetIndex.entries.path;
-    const timePath = this.timeIndex.entries.path;
-    if (this.size > 0 && !this.files.exists(offsetPath)) return 'the offset index is missing';
-    if (this.size > 0 && !this.files.exists(timePath)) return 'the time index is missing';
-    const offsetProblem = this.offsetIndex.check(sizeOf(this.files, offsetPath), this.size);
+    const { offsetIndex, timeIndex } = this;
+    if (this.size > 0 && offsetIndex.entries.foundBytes === null) return 'the offset index is missing';
+    if (this.size > 0 && timeIndex.entries.foundBytes === null) return 'the time index is missing';
+    const offsetProblem = offsetIndex.check(this.size);
     if (offsetProblem !== null) return `offset index: ${offsetProblem}`;
-    const { lastPosition, lastOffset } = this.offsetIndex;
-    if (!isBatchStart(this.log, lastPosition, lastOffset)) {
+    const { lastPosition, lastOffset } = offsetIndex;
+    if (this.size > 0 && !isBatchStart(this.log, lastPosition, lastOffset)) {
       return `offset index: at ${lastPosition} there is no batch with the offset ${lastOffset}`;
     }
-    const timeProblem = this.timeIndex.check(sizeOf(this.files, timePath));
+    const timeProblem = timeIndex.check();
     return timeProblem === null ? null : `time index: ${timeProblem}`;
+  }
+
+  /** Gives the indexes' descriptors back; what is not written yet stays in memory. */
+  closeIndexes(): void {
+    for (const { entries } of [this.offsetIndex, this.timeIndex, this.abortedIndex]) entries.close();
   }
 }
 
@@ -391,12 +437,4 @@ function firstRecord(batch: RecordBatch, timestamp: number, startOffset: number)
     if (!(error instanceof WireError)) throw error;
     return { offset: Math.max(batch.baseOffset, startOffset), timestamp: batch.maxTimestamp, leaderEpoch };
   }
-}
-
-function sizeOf(files: Files, path: string): number {
-  if (!files.exists(path)) return 0;
-  const file = files.open(path, 'read');
-  const size = file.size;
-  file.close();
-  return size;
 }
