@@ -16,6 +16,7 @@ export type { RebalanceListener } from './client/consumer/subscription.ts';
 export { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_TIMESTAMP } from './client/consumer/timestamps.ts';
 export type { TopicPartition } from './client/consumer/topic-partition.ts';
 export { murmur2, partitionOfKey } from './client/murmur2.ts';
+export type { BulkCallback, SentRange } from './client/producer/bulk-send.ts';
 export type { ProducerInterceptor } from './client/producer/interceptors.ts';
 export { keyHashPartitioner, type Partitioner, roundRobinPartitioner } from './client/producer/partitioner.ts';
 export { Producer, type ProducerOptions } from './client/producer/producer.ts';

@@ -3,7 +3,7 @@
  * compress to nothing and make a broker look better than it is.
  *
  * Invariant: every value is exactly `recordBytes` long (or, as `real`, as long as the record it came from); the pool is larger than a batch, so that no batch holds a
- * value twice unless the source does. The memory is shared: all threads send from one pool.
+ * value twice unless the source does. Shared memory brings it to the threads.
  */
 export interface Payload {
   readonly bytes: SharedArrayBuffer;
@@ -17,11 +17,13 @@ export interface Payload {
 const POOL_BYTES = 4 * 1024 * 1024;
 const POOL_VALUES_MAX = 20_000;
 
+/** Views of the thread's own copy: applications do not send from shared memory, and copying out of it costs twice as much. */
 export function valuesOf(payload: Payload): Buffer[] {
   const values: Buffer[] = [];
+  const own = Buffer.from(new Uint8Array(payload.bytes));
   let from = 0;
   for (const end of payload.ends) {
-    values.push(Buffer.from(payload.bytes, from, end - from) as unknown as Buffer);
+    values.push(own.subarray(from, end));
     from = end;
   }
   return values;

@@ -7,6 +7,7 @@ import { ErrorCode, errorOf } from '../protocol/errors.ts';
 import { AllocateProducerIds } from '../protocol/messages/67-allocate-producer-ids.ts';
 import type { FetcherSettings } from '../replica/fetch-request.ts';
 import type { BrokersView } from '../replica/leadership.ts';
+import type { Partition } from '../replica/partition.ts';
 import { ReplicaFetchers } from '../replica/replica-fetchers.ts';
 import { ReplicaManager } from '../replica/replica-manager.ts';
 import { NodeLinks } from '../rpc/node-links.ts';
@@ -69,6 +70,7 @@ export class BrokerRole {
   private fetchersPerBroker: number;
   private readonly changes: AlterPartitionChannel;
   private readonly logManager: LogManager;
+  private viewed: { readonly partitions: readonly Partition[]; readonly views: readonly LogView[] } | null = null;
 
   constructor({ ports, node, logManager, lifecycle, onProblem }: BrokerRoleParts) {
     const { clock, random } = ports;
@@ -241,10 +243,11 @@ export class BrokerRole {
     this.fetchers.resize();
   }
 
-  *views(): Generator<LogView> {
-    for (const { log, topicId, isLeader, leaderEpoch, inSyncReplicas } of this.replicas.all()) {
-      if (log.offline === null) yield logView(log, { topicId, isLeader, leaderEpoch, inSyncReplicas });
-    }
+  /** The same list until a partition comes or goes. */
+  views(): readonly LogView[] {
+    const partitions = this.replicas.all();
+    if (this.viewed?.partitions !== partitions) this.viewed = { partitions, views: partitions.map(logView) };
+    return this.viewed.views;
   }
 
   /** Nobody is coordinated, followed or parked any more: whoever waits is answered. */

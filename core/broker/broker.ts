@@ -12,7 +12,7 @@ import { rangesFor, supportedRanges } from './features.ts';
 import type { EndPoint } from './listeners.ts';
 import { MetadataNode } from './metadata-node.ts';
 import { type BrokerMetrics, newBrokerMetrics } from './metrics.ts';
-import type { NodeView } from './node-view.ts';
+import type { LogView, NodeView } from './node-view.ts';
 import { clusterIdOfVoters, controllerEndPointsOf, votersOf } from './quorum-config.ts';
 import { ConnectionQuota } from './quotas/connection-quota.ts';
 import { windowShape } from './quotas/quotas.ts';
@@ -57,12 +57,14 @@ export class Broker {
   /** Of a node that is a controller only. */
   private metadataDirectory: LogDirectory | null = null;
   private state: 'new' | 'started' | 'stopped' = 'new';
+  private readonly view: NodeView;
   private readonly whenControllerReady = new Gate();
   private readonly whenBrokerReady = new Gate();
 
   constructor(options: BrokerOptions) {
     this.ports = options.ports;
     this.config = options.config;
+    this.view = this.newView();
     this.onLog = options.onLog ?? (() => {});
     this.onEnded = options.onEnded ?? (() => {});
     this.onFatal = options.onFatal ?? ((error) => this.metadataFailed(error));
@@ -295,11 +297,17 @@ export class Broker {
 
   /** What the node holds now. */
   inspect(): NodeView {
-    const { node, role } = this;
+    return this.view;
+  }
+
+  private newView(): NodeView {
+    const broker = this;
     return {
       nodeId: this.config.nodeId,
-      partitions: () => role?.views() ?? [],
-      metadata: node?.view ?? null,
+      partitions: () => broker.role?.views() ?? NO_VIEWS,
+      get metadata() {
+        return broker.node?.view ?? null;
+      },
     };
   }
 
@@ -308,6 +316,8 @@ export class Broker {
     return this.image.liveBrokers().some((each) => each.brokerId !== this.config.nodeId);
   }
 }
+
+const NO_VIEWS: readonly LogView[] = [];
 
 /** Closed until it is opened, once. */
 class Gate {

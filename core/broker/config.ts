@@ -34,6 +34,9 @@ export class BrokerConfig {
   readonly endPoints: readonly EndPoint[];
   /** By listener name; a listener without one advertises where it listens. */
   readonly advertised: ReadonlyMap<string, EndPoint>;
+  /** Parsed once: they are asked for with every request. */
+  private readonly values = new Map<string, ConfigValue | null>();
+  private ownId: number | null = null;
 
   private constructor(
     given: ReadonlyMap<string, string>,
@@ -58,6 +61,11 @@ export class BrokerConfig {
   }
 
   get nodeId(): number {
+    this.ownId ??= this.idGiven();
+    return this.ownId;
+  }
+
+  private idGiven(): number {
     const brokerId = this.number('broker.id');
     return !this.given.has('node.id') && brokerId >= 0 ? brokerId : this.number('node.id');
   }
@@ -106,6 +114,12 @@ export class BrokerConfig {
   }
 
   private value(name: string): ConfigValue | null {
+    let value = this.values.get(name);
+    if (value === undefined) this.values.set(name, (value = this.parsed(name)));
+    return value;
+  }
+
+  private parsed(name: string): ConfigValue | null {
     const text = this.text(name);
     if (text === null) return null;
     const parsed = parseConfig(brokerConfigDefinition(name)!, text);

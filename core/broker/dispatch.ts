@@ -8,6 +8,7 @@ import type { Reply } from '../rpc/server-connection.ts';
 import { type Caller, type Handler, NoResponse, type RequestCall } from './handler.ts';
 import { RequestThrottle } from './quotas/quotas.ts';
 import type { NodeServices } from './services.ts';
+import { unanswered } from './unanswered.ts';
 
 /** Array elements of one request, all together: a frame of 100 MiB could hold so many that the objects would fill the heap. */
 const ELEMENTS_MAX = 500_000;
@@ -23,7 +24,7 @@ const SIZE_BYTES = 4;
  * - Every answer says for how long its client is throttled, if it is, and the connection is not read for so long after it.
  * - Bytes that cannot be read close the connection (WireError). Bytes behind the request are not looked at, as in Kafka: librdkafka 2.16 sends three of them
  *   with Metadata v13.
- * - What only the controller decides goes to the active one, and its answer back as it is; where none answers in time the connection is closed.
+ * - What only the controller decides goes to the active one, and its answer back as it is; where none answers in time REQUEST_TIMED_OUT is (`unanswered.ts`).
  */
 export class Dispatch<Services extends NodeServices> {
   private readonly node: Services;
@@ -83,8 +84,11 @@ export class Dispatch<Services extends NodeServices> {
       }
     }
     const answer = await gateway.forward(frame, handler.api, from);
-    if (answer === null) return this.refuse(`${handler.api.name}: no active controller answered`);
-    return { kind: 'send', parts: [withSize(answer)] };
+    if (answer !== null) return { kind: 'send', parts: [withSize(answer)] };
+    const { apiVersion, correlationId } = header;
+    const refusal = unanswered(handler.api.key, request, apiVersion);
+    if (refusal === null) return this.refuse(`${handler.api.name}: no active controller answered`);
+    return { kind: 'send', parts: encodeResponse(handler.api, apiVersion, correlationId, refusal as never) };
   }
 
   private answer(

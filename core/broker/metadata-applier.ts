@@ -7,6 +7,7 @@ import {
 } from '../controller/image.ts';
 import { CONSUMER_OFFSETS_TOPIC, SHARE_GROUP_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-name.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
+import type { LogConfig } from '../log/log-config.ts';
 import type { Clock } from '../ports/clock.ts';
 import { FilesError } from '../ports/files.ts';
 import type { Partition } from '../replica/partition.ts';
@@ -43,6 +44,7 @@ export class MetadataApplier {
   private readonly clock: Clock;
   private readonly onProblem: (message: string) => void;
   private readonly applied = new Map<string, Applied>();
+  private lastConfig: { readonly configKey: string; readonly config: LogConfig } | null = null;
 
   constructor(parts: {
     readonly image: ClusterImage;
@@ -85,7 +87,7 @@ export class MetadataApplier {
       before.partitions.length === topic.partitions.length &&
       topic.partitions.every((partition, i) => partition === before.partitions[i]);
     if (isSame && before.configKey === configKey) return;
-    const config = this.settings.logConfigOf(topic.name);
+    const config = this.logConfigOf(topic.name, configKey);
     this.applied.set(topic.name, { topic, partitions: [...topic.partitions], configKey });
     if (before !== undefined && before.configKey !== configKey) this.replicas.reconfigure(topic.name, config);
     if (isSame) return;
@@ -107,6 +109,14 @@ export class MetadataApplier {
       if (!(error instanceof FilesError)) throw error;
       this.onProblem(`the topic ${topic.name} cannot be held: ${error.message}`);
     }
+  }
+
+  /** Most topics have no settings of their own: what holds for one of them holds for all. */
+  private logConfigOf(topic: string, configKey: string): LogConfig {
+    if (this.lastConfig?.configKey !== configKey) {
+      this.lastConfig = { configKey, config: this.settings.logConfigOf(topic) };
+    }
+    return this.lastConfig.config;
   }
 
   /** Elects this broker where it leads now, in a new leader epoch too, and ends what it did where it does not. */

@@ -23,7 +23,7 @@ import type { Caller } from './handler.ts';
 import { CONTROLLER_HANDLERS, UNADVERTISED_APIS } from './handlers/all.ts';
 import type { EndPoint } from './listeners.ts';
 import type { BrokerMetrics } from './metrics.ts';
-import { type LogView, logView } from './node-view.ts';
+import { type LogHolder, type LogView, logView } from './node-view.ts';
 import { votersOf } from './quorum-config.ts';
 import { Quotas } from './quotas/quotas.ts';
 import type { NodeServices } from './services.ts';
@@ -74,6 +74,7 @@ export class MetadataNode {
   private readonly links: NodeLinks;
   private readonly onProblem: (message: string) => void;
   private readonly isAlone: boolean;
+  private readonly holder: LogHolder;
   private isTold = false;
   private readonly listeners = new Set<() => void>();
   private controllerKnown: (problem?: string) => void = () => {};
@@ -125,6 +126,7 @@ export class MetadataNode {
       onFatal: parts.onFatal,
     });
     const { quorum } = this;
+    this.holder = holderOf(quorum, nodeId);
     this.controller = new Controller({
       image,
       log: {
@@ -211,16 +213,9 @@ export class MetadataNode {
     this.listeners.add(listener);
   }
 
+  /** Its own log, as it has it now. */
   get view(): LogView {
-    const { metadataLog, highWatermark, leader } = this.quorum;
-    const isLeader = leader.leaderId === this.services.nodeId;
-    const seen = Math.max(0, highWatermark);
-    return logView(metadataLog, {
-      topicId: METADATA_TOPIC_ID,
-      isLeader,
-      leaderEpoch: leader.epoch,
-      highWatermark: seen,
-    });
+    return logView(this.holder);
   }
 
   async close(): Promise<void> {
@@ -258,10 +253,28 @@ export class MetadataNode {
       return;
     }
     if (!this.isAlone) this.onProblem(`controller ${leaderId} is active in epoch ${epoch}`);
-    this.controller.activate();
+    const { lastLeader } = this.quorum;
+    this.controller.activate(lastLeader && { nodeId: lastLeader.leaderId, heardMs: lastLeader.heardMs });
     this.controllerKnown();
     this.controller.bootstrap(FINALIZED_FEATURES).catch(() => {}); // Leadership ended meanwhile: the next controller does it.
   }
+}
+
+/** This node leads as soon as it is elected, whatever it has applied. */
+function holderOf(quorum: MetadataQuorum, nodeId: number): LogHolder {
+  return {
+    log: quorum.metadataLog,
+    topicId: METADATA_TOPIC_ID,
+    get isLeader() {
+      return quorum.leader.leaderId === nodeId;
+    },
+    get leaderEpoch() {
+      return quorum.leader.epoch;
+    },
+    get highWatermark() {
+      return Math.max(0, quorum.highWatermark);
+    },
+  };
 }
 
 function quorumSettingsOf(config: BrokerConfig): QuorumSettings {

@@ -17,15 +17,15 @@ test('batches between two offsets, from the one that holds the first to the last
   log.closeFiles();
 });
 
-test('a view is of the moment, and tells what the log cannot know', () => {
+test('a view goes along with its log, and tells what the log cannot know', () => {
   using folder = new TestFolder();
   const log = folder.log();
-  const role = { topicId: 'id', isLeader: true, leaderEpoch: 4 };
-  const empty = logView(log, role);
+  const holder = { log, topicId: 'id', isLeader: true, leaderEpoch: 4, highWatermark: 0 };
+  const view = logView(holder);
+  expect(view).toMatchObject({ topic: 't', partition: 0, topicId: 'id', leaderEpoch: 4, logEndOffset: 0 });
   log.append(batch(['a', 'b']), 0);
-  log.updateHighWatermark(1);
-  expect(empty).toMatchObject({ logEndOffset: 0, highWatermark: 0 });
-  expect(logView(log, role)).toMatchObject({ topic: 't', partition: 0, ...role, logEndOffset: 2, highWatermark: 1 });
-  expect(logView(log, { ...role, highWatermark: 2 }).highWatermark).toBe(2);
+  Object.assign(holder, { highWatermark: 2, isLeader: false });
+  expect(view).toMatchObject({ isLeader: false, logEndOffset: 2, highWatermark: 2 });
+  expect(logView(holder)).toBe(view);
   log.closeFiles();
 });

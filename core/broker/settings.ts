@@ -27,11 +27,13 @@ export interface SourcedValue {
 /**
  * Which value of a setting holds now: the one altered for this broker, for all brokers, given at the start, or Kafka's default, in this order.
  *
- * Invariant: nothing is cached here, so an altered setting holds from the next look on.
+ * Invariant: an altered setting holds from the next look on: what is kept is as old as the image's settings.
  */
 export class Settings {
   private readonly config: BrokerConfig;
   private readonly image: ClusterImage;
+  /** Of topics without settings of their own: most of them, and there are thousands. */
+  private common: { readonly revision: number; readonly config: LogConfig } | null = null;
 
   constructor(config: BrokerConfig, image: ClusterImage) {
     this.config = config;
@@ -51,7 +53,15 @@ export class Settings {
   }
 
   /** For topics without their own value; null = nobody set it. */
-  inherited = (name: string): string | null => this.valuesOf(name)[0]?.value ?? null;
+  inherited = (name: string): string | null => {
+    const { image, config } = this;
+    return (
+      image.configsOf(BROKER_RESOURCE, String(config.nodeId)).get(name) ??
+      image.configsOf(BROKER_RESOURCE, '').get(name) ??
+      config.given.get(name) ??
+      null
+    );
+  };
 
   /** What holds for a setting of the broker that has a default. */
   text(name: string): string {
@@ -89,7 +99,11 @@ export class Settings {
   }
 
   logConfigOf(topic: string): LogConfig {
-    return logConfigOf(this.image.configsOf(TOPIC_RESOURCE, topic), this.inherited);
+    const own = this.image.configsOf(TOPIC_RESOURCE, topic);
+    if (own.size > 0) return logConfigOf(own, this.inherited);
+    const revision = this.image.configRevision;
+    if (this.common?.revision !== revision) this.common = { revision, config: logConfigOf(own, this.inherited) };
+    return this.common.config;
   }
 
   cleanerSettings(): CleanerSettings {

@@ -10,12 +10,12 @@ import { readFileSync } from 'node:fs';
 import module from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** Of fcntl(2). */
 const F_SETFD = 2;
 const require = module.createRequire(import.meta.url);
-const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
+const launcher = fileURLToPath(import.meta.url);
 const manifest = require.resolve('node/package.json');
 const wanted = `v${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
 
@@ -24,12 +24,20 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'mqlab-compile-cache');
 
 if (process.version === wanted) {
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
-  await import('./main.ts');
+  await import(await program());
 } else {
   const runtime = join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  const args = [main, ...process.argv.slice(2)];
+  const args = [launcher, ...process.argv.slice(2)];
   become(runtime, args);
   runAsChild(runtime, args);
+}
+
+/** A broker, which is started often, as one file. */
+async function program() {
+  if (process.argv[2] !== 'broker') return './main.ts';
+  const { brokerImage } = await import('./start-image.ts');
+  const image = brokerImage();
+  return image === null ? './main.ts' : pathToFileURL(image).href;
 }
 
 /** Returns only when it failed. */

@@ -46,8 +46,19 @@ export const CONFIG_TYPE_CODES: Readonly<Record<ConfigType, number>> = {
   password: 9,
 };
 
+/** The text of each setting that was parsed last: settings are asked for far more often than they change. */
+const lastParsed = new WeakMap<ConfigDefinition, { readonly text: string; readonly parsed: ParsedConfig }>();
+
 /** i64 values beyond 2^53 (Kafka's "never" is 2^63−1) come out as 2^53−1, which is as far away. */
 export function parseConfig(definition: ConfigDefinition, text: string): ParsedConfig {
+  const last = lastParsed.get(definition);
+  if (last !== undefined && last.text === text) return last.parsed;
+  const parsed = parseText(definition, text);
+  lastParsed.set(definition, { text, parsed });
+  return parsed;
+}
+
+function parseText(definition: ConfigDefinition, text: string): ParsedConfig {
   const raw = text.trim();
   const invalid = (): ParsedConfig => ({
     ok: false,

@@ -32,7 +32,7 @@ import {
   heartbeat,
   refusedHeartbeat,
 } from './heartbeat-decisions.ts';
-import { Heartbeats } from './heartbeats.ts';
+import { type FormerController, Heartbeats } from './heartbeats.ts';
 import type { ClusterImage } from './image.ts';
 import { type AlteredQuotas, alterClientQuotas, type QuotaAlteration } from './quota-decisions.ts';
 import { type PartitionToReassign, type ReassignedPartition, reassignPartitions } from './reassignment-decisions.ts';
@@ -130,10 +130,10 @@ export class Controller {
     return this.queue.isActive;
   }
 
-  /** The node leads the quorum, and the image has everything that was committed before. Every broker gets a whole session. */
-  activate(): void {
+  /** The node leads the quorum, and the image has everything that was committed before. `former`: whom it followed before that. */
+  activate(former: FormerController | null = null): void {
     this.queue.open();
-    this.heartbeats.activate(this.image, this.clock.monotonic());
+    this.heartbeats.activate(this.image, this.clock.monotonic(), former);
     this.tasks.start();
   }
 

@@ -148,7 +148,7 @@ test('more leaderships than one batch may hold move in several; a leader is neve
 test('who becomes active gives everybody a session; only who was heard since has a rival refused', () => {
   const image = cluster(2);
   const heartbeats = new Heartbeats(9000);
-  heartbeats.activate(image, 1000);
+  heartbeats.activate(image, 1000, null);
   expect(heartbeats.hasSession(1, 1000)).toBe(false);
   heartbeats.heard(1, 101, 4000);
   expect(heartbeats.hasSession(1, 12_999)).toBe(true);
@@ -166,12 +166,33 @@ test('who becomes active gives everybody a session; only who was heard since has
   expect(heartbeats.hasSession(1, 13_000)).toBe(false);
 });
 
+test('the session of the controller before this one goes on from when it was heard of last, and leaves it time to be heard', () => {
+  const image = cluster(3);
+  const expiryAfter = (heardMs: number): readonly [number | null, number | null] => {
+    const heartbeats = new Heartbeats(9000);
+    heartbeats.activate(image, 20_000, { nodeId: 2, heardMs });
+    expect(heartbeats.hasSession(2, 20_000)).toBe(false);
+    const expiryMs = heartbeats.nextExpiryMs(image, 20_000);
+    expect(heartbeats.silentBroker(image, expiryMs - 1)).toBeNull();
+    expect(heartbeats.silentBroker(image, expiryMs)).toBe(expiryMs < 29_000 ? 2 : 1);
+    heartbeats.heard(2, 102, 22_000);
+    return [expiryMs, heartbeats.silentBroker(image, 28_999)];
+  };
+  expect(expiryAfter(19_500)).toEqual([28_500, null]);
+  expect(expiryAfter(10_000)).toEqual([23_000, null]);
+  expect(expiryAfter(20_000)).toEqual([29_000, null]);
+  // The node before was no broker.
+  const heartbeats = new Heartbeats(9000);
+  heartbeats.activate(image, 20_000, { nodeId: 101, heardMs: 10_000 });
+  expect(heartbeats.nextExpiryMs(image, 20_000)).toBe(29_000);
+});
+
 test('how far all active brokers are: those that are fenced or about to stop do not count, those that were not heard yet hold it up', () => {
   const image = cluster(4);
   addBroker(image, 3, { fenced: true });
   addBroker(image, 4, { inControlledShutdown: true });
   const heartbeats = new Heartbeats(9000);
-  heartbeats.activate(image, 0);
+  heartbeats.activate(image, 0, null);
   heartbeats.applied(1, 50);
   expect(heartbeats.lowestActiveOffset(image)).toBe(-1);
   heartbeats.applied(2, 40);

@@ -2,11 +2,21 @@ import type { ClusterImage } from './image.ts';
 
 /**
  * When the active controller last heard of each broker, and how far that broker is with the metadata: soft state, in no log (KIP-631). A controller that becomes
- * active knows nothing of it, and gives every broker a whole session.
+ * active knows nothing of it, and gives every broker a whole session; but for the controller before it, if that is a broker too: its silence is known, as
+ * this node followed it, and began before the election that it brought about. (Kafka gives that one a whole session as well.)
  *
  * Invariant: who was heard of within a session is not silent. A broker counts as another one's rival (`hasSession`) only when it was really heard of in this
  * controller's term, so that a node that restarts with its own controller is not locked out by its former self.
  */
+export interface FormerController {
+  readonly nodeId: number;
+  /** By this node, on the monotonic clock. */
+  readonly heardMs: number;
+}
+
+/** What of a session is left to the former controller at least: it may live and only have to find the new one. */
+const FORMER_SHARE_MIN = 1 / 3;
+
 interface Session {
   readonly brokerEpoch: number;
   /** On the monotonic clock. */
@@ -26,10 +36,16 @@ export class Heartbeats {
     this.sessionTimeoutMs = sessionTimeoutMs;
   }
 
-  activate(image: ClusterImage, nowMs: number): void {
+  activate(image: ClusterImage, nowMs: number, former: FormerController | null): void {
     this.sessions.clear();
-    for (const { brokerId, brokerEpoch } of image.brokers.values())
-      this.sessions.set(brokerId, newSession(brokerEpoch, nowMs));
+    for (const { brokerId, brokerEpoch } of image.brokers.values()) {
+      const session = newSession(brokerEpoch, nowMs);
+      this.sessions.set(brokerId, session);
+      if (brokerId === former?.nodeId) {
+        const latestMs = nowMs - this.sessionTimeoutMs * (1 - FORMER_SHARE_MIN);
+        session.lastContactMs = Math.min(nowMs, Math.max(former.heardMs, latestMs));
+      }
+    }
   }
 
   /** A registration or a heartbeat came in, of the life that the image knows. */

@@ -52,6 +52,7 @@ export class ClusterImage {
   private readonly featureLevels = new Map<string, number>();
   private producerIdEnd = 0;
   private metricsChanges = 0;
+  private configChanges = 0;
 
   get brokers(): ReadonlyMap<number, BrokerRegistration> {
     return this.brokersById;
@@ -93,6 +94,11 @@ export class ClusterImage {
   /** The settings that were given to a resource; those of broker '' hold for all brokers. */
   configsOf(resourceType: ResourceType, resourceName: string): ReadonlyMap<string, string> {
     return this.configs.get(configKey(resourceType, resourceName)) ?? NO_CONFIGS;
+  }
+
+  /** Rises when any setting may have changed. */
+  get configRevision(): number {
+    return this.configChanges;
   }
 
   /** Rises when a client metrics subscription changes. */
@@ -154,6 +160,7 @@ export class ClusterImage {
         return;
       }
       case 'config': {
+        this.configChanges++;
         const key = configKey(record.resourceType as ResourceType, record.resourceName);
         const configs = this.configs.get(key) ?? new Map<string, string>();
         if (record.resourceType === CLIENT_METRICS_RESOURCE) this.metricsChanges++;
@@ -168,6 +175,7 @@ export class ClusterImage {
         this.topicsById.delete(record.topicId);
         // A topic of the same name may have been made since; its id tells them apart.
         if (this.topicsByName.get(topic.name) === topic) this.topicsByName.delete(topic.name);
+        this.configChanges++;
         this.configs.delete(configKey(TOPIC_RESOURCE, topic.name));
         return;
       }
@@ -201,6 +209,7 @@ export class ClusterImage {
     this.topicsById.clear();
     this.topicsByName.clear();
     this.configs.clear();
+    this.configChanges++;
     this.featureLevels.clear();
     this.producerIdEnd = 0;
     this.metricsChanges++;

@@ -24,8 +24,8 @@ export interface AbortedTransaction {
 export class AbortedIndex {
   readonly entries: IndexFile;
 
-  constructor(files: Files, path: string, size: number) {
-    this.entries = new IndexFile(files, path, ENTRY_BYTES, BYTES_MAX, size);
+  constructor(files: Files, path: string, foundBytes: number | null) {
+    this.entries = new IndexFile(files, path, ENTRY_BYTES, BYTES_MAX, foundBytes);
   }
 
   append(transaction: AbortedTransaction): void {

@@ -8,6 +8,9 @@ import { BATCH_HEADER_BYTES, batchBytesAt, MAGIC_V2, RecordBatch } from '../prot
 const HEADER_CHUNK_BYTES = 4096;
 const CHUNK_BYTES = 1024 * 1024;
 
+/** What a scan reads into, kept between scans; null while one uses it. A thousand recoveries would allocate and clear a gigabyte otherwise. */
+let spareChunk: Buffer | null = null;
+
 /**
  * Calls `visit` for each batch from `position` (a batch's start) to `limit`, until it returns false. Trusts the file: lengths were checked when
  * it was appended or recovered; a length that cannot be throws.
@@ -78,8 +81,25 @@ export function scanBatches(
   offsetMin: number,
   visit: (batch: RecordBatch, position: number, bytes: number) => void,
 ): ScanResult {
+  if (file.size === position) return { validBytes: position, problem: null };
+  const chunk = spareChunk ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  spareChunk = null;
+  try {
+    return scanInto(chunk, file, position, offsetMin, visit);
+  } finally {
+    spareChunk = chunk;
+  }
+}
+
+/** `buffer` is left for a larger one where a batch does not fit. */
+function scanInto(
+  buffer: Buffer,
+  file: File,
+  position: number,
+  offsetMin: number,
+  visit: (batch: RecordBatch, position: number, bytes: number) => void,
+): ScanResult {
   const size = file.size;
-  let buffer = Buffer.allocUnsafeSlow(Math.max(BATCH_HEADER_BYTES, Math.min(CHUNK_BYTES, size - position)));
   let chunkStart = position;
   let chunkEnd = position;
   let at = position;
@@ -88,7 +108,7 @@ export function scanBatches(
     if (at + bytes <= chunkEnd) return true;
     if (bytes > buffer.length) buffer = Buffer.allocUnsafeSlow(bytes);
     chunkStart = at;
-    chunkEnd = at + file.readInto(buffer, at);
+    chunkEnd = at + file.readInto(buffer.subarray(0, Math.min(buffer.length, size - at)), at);
     return at + bytes <= chunkEnd;
   };
   while (at < size) {

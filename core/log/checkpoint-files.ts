@@ -28,6 +28,8 @@ const VERSION = 0;
 
 /** null when the file is absent. */
 export function readText(files: Files, path: string): string | null {
+  // Most partitions lack one of these files; an error, thrown and caught, costs more than a look.
+  if (files.sizeOf(path) === null) return null;
   let file: File;
   try {
     file = files.open(path, 'read');
@@ -105,6 +107,8 @@ export class AtomicFile {
 /** `<topic> <partition> <offset>` lines under a version and a count. */
 export class OffsetCheckpoint {
   private readonly file: AtomicFile;
+  /** What the file says; null while that is not known. */
+  private written: string | null = null;
 
   constructor(files: Files, logDir: string, name: string) {
     this.file = new AtomicFile(files, logDir, name);
@@ -121,12 +125,15 @@ export class OffsetCheckpoint {
     return offsets;
   }
 
-  write(
+  /** An idle broker writes nothing: the same text again is left. */
+  async write(
     entries: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[],
   ): Promise<void> {
-    return this.file.write(
-      formatCheckpoint(entries.map((entry) => `${entry.topic} ${entry.partition} ${entry.offset}`)),
-    );
+    const text = formatCheckpoint(entries.map((entry) => `${entry.topic} ${entry.partition} ${entry.offset}`));
+    if (text === this.written) return;
+    this.written = null;
+    await this.file.write(text);
+    this.written = this.file.isSettled ? text : null;
   }
 }
 

@@ -26,20 +26,26 @@ export class IndexFile {
   private readonly entriesPerPage: number;
   private readonly entriesMax: number;
   private file: File | null = null;
+  /** The file's length now, as far as it is known. */
+  private fileBytes: number | null;
   private writtenCount: number;
   private tailCount = 0;
   private tail: Buffer | null = null;
   /** Changed since the last flush. */
   private isDirty = false;
 
-  /** `size` is the file's length in bytes as found on disk, 0 when it is absent. */
-  constructor(files: Files, path: string, entryBytes: number, bytesMax: number, size: number) {
+  /** The file's length in bytes when the index was opened; null when it was absent. */
+  readonly foundBytes: number | null;
+
+  constructor(files: Files, path: string, entryBytes: number, bytesMax: number, foundBytes: number | null) {
     this.files = files;
     this.currentPath = path;
     this.entryBytes = entryBytes;
     this.entriesPerPage = Math.floor(PAGE_BYTES / entryBytes);
     this.entriesMax = Math.floor(bytesMax / entryBytes);
-    this.writtenCount = Math.floor(size / entryBytes);
+    this.foundBytes = foundBytes;
+    this.fileBytes = foundBytes;
+    this.writtenCount = Math.floor((foundBytes ?? 0) / entryBytes);
   }
 
   get path(): string {
@@ -111,6 +117,7 @@ export class IndexFile {
     if (count >= this.count) return;
     if (count < this.writtenCount) {
       this.open().truncate(count * this.entryBytes);
+      this.fileBytes = count * this.entryBytes;
       this.writtenCount = count;
       this.tailCount = 0;
       this.isDirty = true;
@@ -122,11 +129,16 @@ export class IndexFile {
 
   /** Brings the tail to the file (made when absent), and cuts what does not fill an entry. */
   write(): void {
+    const bytes = this.writtenCount * this.entryBytes;
+    // A broker that ends closes thousands of logs to which nothing was added.
+    if (this.tailCount === 0 && this.fileBytes === bytes) return;
     const file = this.open();
-    if (file.size !== this.writtenCount * this.entryBytes) file.truncate(this.writtenCount * this.entryBytes);
+    if (file.size !== bytes) file.truncate(bytes);
+    this.fileBytes = bytes;
     if (this.tailCount === 0) return;
     file.append([this.tail!.subarray(0, this.tailCount * this.entryBytes)]);
     this.writtenCount += this.tailCount;
+    this.fileBytes = this.writtenCount * this.entryBytes;
     this.tailCount = 0;
     this.isDirty = true;
     this.forgetPage();

@@ -4,8 +4,9 @@ import { AtomicFile, formatCheckpoint, parseCheckpoint } from './checkpoint-file
 /**
  * Which leader epoch began at which offset of a log: the follower's way to find where it left the leader's history (KIP-101, KIP-279).
  *
- * Invariant: epochs and start offsets rise strictly. The file follows the memory asynchronously; after a crash, recovery adds
- * what the batches behind the recovery point say.
+ * Invariant: epochs and start offsets rise strictly. The file follows the memory: at once where entries go, with the next flush of the log where one is added.
+ * After a crash, recovery adds what the batches behind the recovery point say. Thousands of partitions get a new leader, or their first record, at one moment:
+ * two flushes of the device for each would come to nothing more.
  */
 export interface LeaderEpochEntry {
   readonly epoch: number;
@@ -18,6 +19,10 @@ export class LeaderEpochs {
   private readonly files: Files;
   private file: AtomicFile;
   private list: LeaderEpochEntry[];
+  /** What the file says, or will. */
+  private saved: string;
+  /** While the log is being opened changes are gathered: recovery takes entries out and finds most of them again. */
+  private isLoading = true;
   private readonly onError: (error: unknown) => void;
 
   constructor(files: Files, directory: string, onError: (error: unknown) => void) {
@@ -30,6 +35,17 @@ export class LeaderEpochs {
       epoch: Number(epoch),
       startOffset: Number(startOffset),
     }));
+    this.saved = this.text;
+  }
+
+  /** The log is open: from now on the file follows. */
+  loaded(): void {
+    this.isLoading = false;
+    this.save();
+  }
+
+  private get text(): string {
+    return formatCheckpoint(this.list.map((entry) => `${entry.epoch} ${entry.startOffset}`));
   }
 
   private readText(): string | null {
@@ -61,7 +77,6 @@ export class LeaderEpochs {
     if (epoch < 0 || epoch === this.latestEpoch) return;
     this.list = this.list.filter((entry) => entry.epoch < epoch && entry.startOffset < startOffset);
     this.list.push({ epoch, startOffset });
-    this.save();
   }
 
   /** The epoch in which the record at `offset` was written, −1 when unknown. */
@@ -111,17 +126,19 @@ export class LeaderEpochs {
   }
 
   private save(): void {
-    this.file
-      .write(formatCheckpoint(this.list.map((entry) => `${entry.epoch} ${entry.startOffset}`)))
-      .catch(this.onError);
+    const { text } = this;
+    if (this.isLoading || text === this.saved) return;
+    this.saved = text;
+    this.file.write(text).catch(this.onError);
   }
 
   get isSettled(): boolean {
     return this.file.isSettled;
   }
 
-  /** Until the file says what the memory says. */
+  /** Until the file says what the memory says: before the recovery point rises. */
   settled(): Promise<void> {
+    this.save();
     return this.file.settled().catch(() => {});
   }
 }

@@ -10,6 +10,7 @@ import {
   parseFutureFolderName,
   type TopicPartition,
 } from './file-names.ts';
+import { FolderFlushes } from './folder-flushes.ts';
 import { Log } from './log.ts';
 import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS, LogCleaner } from './log-cleaner.ts';
 import type { LogConfig } from './log-config.ts';
@@ -115,12 +116,14 @@ export class LogManager {
   private readonly managed = new Map<string, ManagedLog>();
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
+  private readonly folderFlushes: FolderFlushes;
   private isClosing = false;
   private soon: Promise<void> | null = null;
 
   private constructor(options: LogManagerOptions, dirs: LogDirs) {
     this.options = options;
     this.timers = new RepeatingTimers(options.clock);
+    this.folderFlushes = new FolderFlushes(options.files);
     this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
     this.directories = dirs.directories;
@@ -330,7 +333,7 @@ export class LogManager {
     const { files, onProblem } = this.options;
     const path = joinPath(logDir, folder);
     writeTopicId(files, path, topicId)
-      .then(() => files.flushDirectory(logDir))
+      .then(() => this.folderFlushes.flush(logDir))
       .catch((error) => {
         // The folder may have been deleted meanwhile.
         if (this.managed.get(folder)?.topicId === topicId) onProblem(`${path}: partition.metadata: ${String(error)}`);

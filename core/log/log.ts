@@ -108,21 +108,21 @@ export class Log {
   private load(options: LogOptions): LoadedSegments {
     try {
       if (this.offlineReason === null) {
-        this.files.makeDirectory(this.directory);
         return loadSegments({ ...options, nowMs: this.clock.now(), epochs: this.epochs, onProblem: this.onProblem });
       }
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);
     }
-    return { segments: [], logEndOffset: options.logStartOffset, rebuilt: new Set() };
+    return { segments: [], logEndOffset: options.logStartOffset, rebuilt: new Set(), snapshots: [] };
   }
 
-  private replay({ segments, rebuilt }: LoadedSegments): void {
+  private replay({ segments, rebuilt, snapshots }: LoadedSegments): void {
     try {
       this.epochs.truncateFromEnd(this.endOffset);
       this.epochs.truncateFromStart(this.startOffset);
-      replayProducers(this.producers, segments, this.startOffset, this.endOffset, rebuilt);
+      replayProducers(this.producers, segments, this.startOffset, this.endOffset, rebuilt, snapshots);
+      this.epochs.loaded();
     } catch (error) {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);

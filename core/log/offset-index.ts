@@ -14,9 +14,9 @@ export class OffsetIndex {
   readonly baseOffset: number;
   readonly entries: IndexFile;
 
-  constructor(files: Files, path: string, baseOffset: number, bytesMax: number, size: number) {
+  constructor(files: Files, path: string, baseOffset: number, bytesMax: number, foundBytes: number | null) {
     this.baseOffset = baseOffset;
-    this.entries = new IndexFile(files, path, ENTRY_BYTES, bytesMax, size);
+    this.entries = new IndexFile(files, path, ENTRY_BYTES, bytesMax, foundBytes);
   }
 
   /** `lastOffset` of the batch that begins at `position`. */
@@ -62,7 +62,8 @@ export class OffsetIndex {
   }
 
   /** What a sound index of a segment with `logBytes` looks like; null, or what is wrong. */
-  check(fileBytes: number, logBytes: number): string | null {
+  check(logBytes: number): string | null {
+    const fileBytes = this.entries.foundBytes ?? 0;
     if (fileBytes % ENTRY_BYTES !== 0) return `${fileBytes} bytes are no multiple of ${ENTRY_BYTES}`;
     if (this.entries.count === 0) return null;
     if (this.lastOffset < this.baseOffset) return `its last offset ${this.lastOffset} is below the base`;

@@ -193,15 +193,18 @@ export class ProducerState {
 
   /**
    * Back to the newest sound snapshot that is not above `endOffset`; without one to an empty state at `logStartOffset`. Later snapshots are removed.
-   * The caller then replays the log from `this.endOffset`.
+   * The caller then replays the log from `this.endOffset`. `snapshots`: where they stand, rising, of a caller who has just looked.
    */
-  load(logStartOffset: number, endOffset: number): void {
+  load(logStartOffset: number, endOffset: number, snapshots: readonly number[] = this.snapshotOffsets()): void {
     const { unreplicated } = this;
     this.clear();
     this.endOffset = logStartOffset;
     this.snapshotOffset = -1;
-    this.removeSnapshots((offset) => offset > endOffset);
-    for (const offset of this.snapshotOffsets().reverse()) {
+    for (const offset of snapshots.toReversed()) {
+      if (offset > endOffset) {
+        this.files.remove(this.snapshotPath(offset));
+        continue;
+      }
       const entries = this.readSnapshot(offset);
       if (entries === null) {
         this.files.remove(this.snapshotPath(offset));

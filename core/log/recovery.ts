@@ -1,4 +1,4 @@
-import type { Files } from '../ports/files.ts';
+import { type Files, FilesError } from '../ports/files.ts';
 import { readBatch, scanBatches, scanHeaders } from './batch-scan.ts';
 import {
   ABORTED_INDEX_SUFFIX,
@@ -9,6 +9,7 @@ import {
   OFFSET_INDEX_SUFFIX,
   offsetFileName,
   offsetOfFileName,
+  SNAPSHOT_SUFFIX,
   SWAP_SUFFIX,
   TIME_INDEX_SUFFIX,
 } from './file-names.ts';
@@ -43,18 +44,19 @@ export interface LoadedSegments {
   readonly logEndOffset: number;
   /** Those whose indexes were built anew. */
   readonly rebuilt: ReadonlySet<Segment>;
+  /** Where producer snapshots stand, rising. */
+  readonly snapshots: readonly number[];
 }
 
 export function loadSegments(options: LoadOptions): LoadedSegments {
   const { files, directory, config, nowMs } = options;
-  removeLeftovers(files, directory);
-  const bases: number[] = [];
-  for (const entry of files.list(directory)) {
-    const base = offsetOfFileName(entry.name, LOG_SUFFIX);
-    if (base !== null) bases.push(base);
+  let names = namesIn(files, directory);
+  if (names.some(isLeftover)) {
+    removeLeftovers(files, directory, names);
+    names = namesIn(files, directory);
   }
-  bases.sort((a, b) => a - b);
-  removeOrphanIndexes(files, directory, new Set(bases));
+  const bases = offsetsIn(names, LOG_SUFFIX);
+  removeOrphanIndexes(files, directory, names, new Set(bases));
   const segments: Segment[] = [];
   const rebuilt = new Set<Segment>();
   let logEndOffset = options.logStartOffset;
@@ -102,7 +104,29 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     logEndOffset = options.logStartOffset;
     segments.push(new Segment(files, directory, logEndOffset, config, nowMs));
   }
-  return { segments, logEndOffset, rebuilt };
+  for (const segment of segments) segment.closeIndexes();
+  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX) };
+}
+
+/** What lies in the folder, which is made when absent: looked at once, since a broker opens thousands. */
+function namesIn(files: Files, directory: string): string[] {
+  try {
+    return files.list(directory).map(({ name }) => name);
+  } catch (error) {
+    if (!(error instanceof FilesError) || error.code !== 'ENOENT') throw error;
+    files.makeDirectory(directory);
+    return [];
+  }
+}
+
+/** Rising. */
+function offsetsIn(names: readonly string[], suffix: string): number[] {
+  const offsets: number[] = [];
+  for (const name of names) {
+    const offset = offsetOfFileName(name, suffix);
+    if (offset !== null) offsets.push(offset);
+  }
+  return offsets.sort((a, b) => a - b);
 }
 
 /** Checks every batch, cuts the file where they stop being sound, and builds the indexes. */
@@ -131,9 +155,10 @@ export function replayProducers(
   logStartOffset: number,
   logEndOffset: number,
   rebuilt: ReadonlySet<Segment>,
+  snapshots?: readonly number[],
 ): void {
   const firstRebuilt = segments.find((segment) => rebuilt.has(segment));
-  producers.load(logStartOffset, Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset));
+  producers.load(logStartOffset, Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset), snapshots);
   restoreTails(producers, segments);
   for (const [index, segment] of segments.entries()) {
     const endOffset = segments[index + 1]?.baseOffset ?? logEndOffset;
@@ -155,9 +180,12 @@ export function replayProducers(
   }
 }
 
+function isLeftover(name: string): boolean {
+  return [DELETED_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX, '.tmp'].some((suffix) => name.endsWith(suffix));
+}
+
 /** What an interrupted deletion or compaction left: `.deleted` and `.cleaned` go, a complete `.swap` takes its place. */
-function removeLeftovers(files: Files, directory: string): void {
-  const names = files.list(directory).map((entry) => entry.name);
+function removeLeftovers(files: Files, directory: string, names: readonly string[]): void {
   for (const name of names) {
     const path = joinPath(directory, name);
     if (name.endsWith(DELETED_SUFFIX) || name.endsWith(CLEANED_SUFFIX) || name.endsWith('.tmp')) files.remove(path);
@@ -199,8 +227,13 @@ export function removeSegmentFiles(files: Files, directory: string, base: number
   }
 }
 
-function removeOrphanIndexes(files: Files, directory: string, bases: ReadonlySet<number>): void {
-  for (const { name } of files.list(directory)) {
+function removeOrphanIndexes(
+  files: Files,
+  directory: string,
+  names: readonly string[],
+  bases: ReadonlySet<number>,
+): void {
+  for (const name of names) {
     for (const suffix of [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_INDEX_SUFFIX]) {
       const base = offsetOfFileName(name, suffix);
       if (base !== null && !bases.has(base)) files.remove(joinPath(directory, name));

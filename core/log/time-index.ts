@@ -21,9 +21,9 @@ export class TimeIndex {
   readonly entries: IndexFile;
   private lastTimestamp: number;
 
-  constructor(files: Files, path: string, baseOffset: number, bytesMax: number, size: number) {
+  constructor(files: Files, path: string, baseOffset: number, bytesMax: number, foundBytes: number | null) {
     this.baseOffset = baseOffset;
-    this.entries = new IndexFile(files, path, ENTRY_BYTES, bytesMax, size);
+    this.entries = new IndexFile(files, path, ENTRY_BYTES, bytesMax, foundBytes);
     this.lastTimestamp = this.last().timestamp;
   }
 
@@ -69,7 +69,8 @@ export class TimeIndex {
   }
 
   /** null, or what is wrong. */
-  check(fileBytes: number): string | null {
+  check(): string | null {
+    const fileBytes = this.entries.foundBytes ?? 0;
     if (fileBytes % ENTRY_BYTES !== 0) return `${fileBytes} bytes are no multiple of ${ENTRY_BYTES}`;
     if (this.entries.count === 0) return null;
     if (this.last().offset < this.baseOffset) return `its last offset ${this.last().offset} is below the base`;

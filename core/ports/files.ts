@@ -22,6 +22,8 @@ export interface Files {
    */
   open(path: string, mode: OpenMode): File;
   exists(path: string): boolean;
+  /** The length of a file in bytes; null when there is none. */
+  sizeOf(path: string): number | null;
   /** Names in the folder, sorted by code unit. ENOENT when the folder is absent. */
   list(path: string): DirectoryEntry[];
   /** Makes the folder and its parents; no error when it exists. */
@@ -68,7 +70,7 @@ export interface File {
   flush(): Promise<void>;
   /** Cuts (or extends with zeros) to `size` bytes. */
   truncate(size: number): void;
-  /** Asks for `bytes` of disk space from the file's start to be reserved without changing the length; a hint, no error when unsupported or when there is no room. */
+  /** Asks for disk space up to `bytes` from the file's start to be reserved without changing the length; a hint, no error when unsupported or when there is no room. */
   reserve(bytes: number): void;
   /** Gives back what was reserved beyond the length. Bytes are not touched, so slices in flight go on. */
   trim(): void;

@@ -1,4 +1,4 @@
-import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
+import { nativeCodec } from './native-codec.ts';
 import { WireError } from './wire-error.ts';
 
 /**
@@ -17,15 +17,16 @@ import { WireError } from './wire-error.ts';
  */
 const MAGIC = 0x184d2204;
 const EXPANSION_MAX = 255;
+const lz4 = nativeCodec<typeof import('lz4-napi')>('lz4-napi');
 
 export function compressLz4(bytes: Buffer): Buffer {
-  return compressFrameSync(bytes);
+  return lz4().compressFrameSync(bytes);
 }
 
 /** Throws WireError, or the library's error on a damaged block. */
 export function decompressLz4(bytes: Buffer, bytesMax: number): Buffer {
   checkFrame(bytes, bytesMax);
-  const content = decompressFrameSync(bytes);
+  const content = lz4().decompressFrameSync(bytes);
   if (content.length > bytesMax) throw new WireError(`lz4: ${content.length} bytes, at most ${bytesMax} allowed`);
   return content;
 }

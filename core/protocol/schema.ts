@@ -1,4 +1,5 @@
 import { Reader } from './reader.ts';
+import { arrayCodec, type Codec, structCodec as codecOfStruct, type StructField } from './struct-codec.ts';
 import { WireError } from './wire-error.ts';
 import { type ExternalBytes, Writer, ZERO_UUID } from './writer.ts';
 
@@ -19,13 +20,6 @@ import { type ExternalBytes, Writer, ZERO_UUID } from './writer.ts';
  * `tag` makes it a tagged field of the flexible versions (KIP-482); unknown tags are skipped.
  */
 export type Versions = `${number}+` | `${number}-${number}` | `${number}` | 'none';
-
-interface Codec<T> {
-  write(writer: Writer, value: T): void;
-  read(reader: Reader): T;
-  /** The fewest bytes that an element of this type takes: the check against array counts that lie. */
-  readonly bytesMin: number;
-}
 
 /** What a field is made of: for whoever walks over a schema (tests, printers). */
 export type Shape =
@@ -118,15 +112,17 @@ function primitive<T>(
   return make;
 }
 
-/** A type whose form is the same at every version. */
+/** A type whose form is the same at every version: `method` of reader and writer. */
 function fixed<T>(
   name: PrimitiveName,
   bytesMin: number,
   zero: T,
   write: (w: Writer, v: T) => void,
   read: (r: Reader) => T,
+  method: keyof Reader & keyof Writer & string = name as keyof Reader & keyof Writer,
 ) {
-  const codec = { write, read, bytesMin } as Codec<T | null>;
+  const source = { read: `r.${method}()`, write: `w.${method}(v)` };
+  const codec = { write, read, bytesMin, source } as Codec<T | null>;
   return primitive<T>(name, zero, () => codec);
 }
 
@@ -175,7 +171,7 @@ export const uint32 = fixed<number>('uint32', 4, 0, (w, v) => w.uint32(v), (r) =
 export const int64 = fixed<number>('int64', 8, 0, (w, v) => w.int64(v), (r) => r.int64());
 /** Where all 64 bits matter (a hash), not only those of a safe integer. */
 // biome-ignore format: one line a type
-export const bits64 = fixed<bigint>('int64', 8, 0n, (w, v) => w.bigInt64(v), (r) => r.bigInt64());
+export const bits64 = fixed<bigint>('int64', 8, 0n, (w, v) => w.bigInt64(v), (r) => r.bigInt64(), 'bigInt64');
 // biome-ignore format: one line a type
 export const float64 = fixed<number>('float64', 8, 0, (w, v) => w.float64(v), (r) => r.float64());
 // biome-ignore format: one line a type
@@ -272,26 +268,7 @@ export function array(
     codec(version: number, flexible: boolean): Codec<unknown[] | null> {
       const item = isField(element) ? element.codec(version, flexible) : structCodec(element, version, flexible);
       const nullable = includes(options.nullable, version);
-      return {
-        bytesMin: flexible ? 1 : 4,
-        write(w, value) {
-          const list = value === null && !nullable ? [] : value;
-          const count = list === null ? -1 : list.length;
-          if (flexible) w.compactArrayCount(count);
-          else w.arrayCount(count);
-          for (let i = 0; i < count; i++) item.write(w, list![i]);
-        },
-        read(r) {
-          const count = flexible ? r.compactArrayCount(item.bytesMin) : r.arrayCount(item.bytesMin);
-          if (count === -1) {
-            if (nullable) return null;
-            throw new WireError(`a null array where none is allowed before ${r.position}`);
-          }
-          const list: unknown[] = [];
-          for (let i = 0; i < count; i++) list.push(item.read(r));
-          return list;
-        },
-      };
+      return arrayCodec(item, nullable, flexible);
     },
   };
 }
@@ -342,96 +319,15 @@ function defaultsOf(fields: Fields): Record<string, unknown> {
   return Object.freeze(value);
 }
 
-interface CompiledField {
-  readonly name: string;
-  readonly defaultValue: unknown;
-  readonly codec: Codec<unknown>;
-}
-
 function structCodec(fields: Fields, version: number, flexible: boolean): Codec<Record<string, unknown>> {
-  const plain: CompiledField[] = [];
-  const tagged = new Map<number, CompiledField>();
-  /** Copied for each value that is read, so that all of them have one hidden class; default structs in it are frozen and shared. */
-  const template: Record<string, unknown> = {};
-  /** Fields that may keep their default, an array: each value gets one of its own. */
-  const arrays: string[] = [];
-  for (const [name, field] of Object.entries(fields)) {
-    const present = includes(field.versions, version) && (field.tag === undefined || flexible);
-    template[name] = field.defaultValue;
-    if (Array.isArray(field.defaultValue) && (!present || field.tag !== undefined)) arrays.push(name);
-    if (!present) continue;
-    const compiled = { name, defaultValue: field.defaultValue, codec: field.codec(version, flexible) };
-    if (field.tag === undefined) plain.push(compiled);
-    else tagged.set(field.tag, compiled);
-  }
-  const tags = [...tagged.entries()].sort(([a], [b]) => a - b);
-  return {
-    bytesMin: plain.reduce((sum, field) => sum + field.codec.bytesMin, flexible ? 1 : 0),
-    write(w, value) {
-      for (let i = 0; i < plain.length; i++) {
-        const field = plain[i]!;
-        const given = value[field.name];
-        field.codec.write(w, given === undefined ? field.defaultValue : given);
-      }
-      if (flexible) writeTags(w, tags, value);
-    },
-    read(r) {
-      const value = { ...template };
-      for (let i = 0; i < plain.length; i++) {
-        const field = plain[i]!;
-        value[field.name] = field.codec.read(r);
-      }
-      for (let i = 0; i < arrays.length; i++) value[arrays[i]!] = [];
-      if (flexible) readTags(r, tagged, value);
-      return value;
-    },
-  };
-}
-
-function isDefault(value: unknown, fallback: unknown): boolean {
-  if (value === undefined || value === fallback) return true;
-  if (Array.isArray(value)) return Array.isArray(fallback) && value.length === 0;
-  if (value !== null && typeof value === 'object' && fallback !== null && typeof fallback === 'object') {
-    if (value instanceof Uint8Array)
-      return fallback instanceof Uint8Array && value.length === 0 && fallback.length === 0;
-    return Object.entries(fallback).every(([key, each]) => isDefault((value as Record<string, unknown>)[key], each));
-  }
-  return false;
-}
-
-function writeTags(w: Writer, tags: [number, CompiledField][], value: Record<string, unknown>): void {
-  let count = 0;
-  for (const [, field] of tags) if (!isDefault(value[field.name], field.defaultValue)) count += 1;
-  w.unsignedVarint(count);
-  if (count === 0) return;
-  for (const [tag, field] of tags) {
-    if (isDefault(value[field.name], field.defaultValue)) continue;
-    const inner = new Writer(64);
-    field.codec.write(inner, value[field.name]);
-    w.unsignedVarint(tag);
-    w.unsignedVarint(inner.length);
-    w.external(inner.parts());
-  }
-}
-
-function readTags(r: Reader, tagged: Map<number, CompiledField>, value: Record<string, unknown>): void {
-  const count = r.unsignedVarint();
-  let previous = -1;
-  for (let i = 0; i < count; i++) {
-    const tag = r.unsignedVarint();
-    if (tag <= previous) throw new WireError(`tag ${tag} after tag ${previous}`);
-    previous = tag;
-    const length = r.unsignedVarint();
-    const field = tagged.get(tag);
-    if (field === undefined) {
-      r.skip(length);
-      continue;
-    }
-    const body = new Reader(r.view(length));
-    body.elementsLeft = r.elementsLeft;
-    value[field.name] = field.codec.read(body);
-    r.elementsLeft = body.elementsLeft;
-  }
+  return codecOfStruct(
+    Object.entries(fields).map(([name, field]): StructField => {
+      const { defaultValue, tag } = field;
+      const isPresent = includes(field.versions, version) && (tag === undefined || flexible);
+      return { name, defaultValue, tag, codec: isPresent ? field.codec(version, flexible) : null };
+    }),
+    flexible,
+  );
 }
 
 /** A message of all its versions. Codecs are compiled on first use and kept. */
@@ -440,18 +336,19 @@ export class Message<S extends Fields> {
   readonly fields: S;
   readonly versionMin: number;
   readonly versionMax: number;
-  private readonly flexible: Versions;
+  private readonly flexibleMin: number;
+  private readonly flexibleMax: number;
   private readonly codecs = new Map<number, Codec<Record<string, unknown>>>();
 
   constructor(name: string, versions: Versions, flexible: Versions, fields: S) {
     this.name = name;
     this.fields = fields;
     [this.versionMin, this.versionMax] = range(versions);
-    this.flexible = flexible;
+    [this.flexibleMin, this.flexibleMax] = range(flexible);
   }
 
   isFlexible(version: number): boolean {
-    return includes(this.flexible, version);
+    return version >= this.flexibleMin && version <= this.flexibleMax;
   }
 
   private codec(version: number): Codec<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { compressSync, uncompressSync } from 'snappy';
+import { nativeCodec } from './native-codec.ts';
 import { WireError } from './wire-error.ts';
 
 /**
@@ -15,6 +15,7 @@ import { WireError } from './wire-error.ts';
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const VERSION = 1;
 const HEADER_BYTES = MAGIC.length + 8;
+const snappy = nativeCodec<typeof import('snappy')>('snappy');
 /** Java's writer uses blocks of 32 KiB; readers take memory by the block. */
 const BLOCK_BYTES = 32 * 1024;
 const EXPANSION_MAX = 22;
@@ -26,7 +27,7 @@ export function compressSnappy(bytes: Buffer): Buffer {
   header.writeInt32BE(VERSION, MAGIC.length + 4);
   const parts: Buffer[] = [header];
   for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    const block = compressSync(bytes.subarray(at, at + BLOCK_BYTES));
+    const block = snappy().compressSync(bytes.subarray(at, at + BLOCK_BYTES));
     const length = Buffer.allocUnsafe(4);
     length.writeInt32BE(block.length);
     parts.push(length, block);
@@ -58,7 +59,7 @@ function decompressBlock(block: Buffer, bytesMax: number): Buffer {
   const length = declaredBytes(block);
   if (length > bytesMax) throw new WireError(`snappy: ${length} bytes, at most ${bytesMax} allowed`);
   if (length > block.length * EXPANSION_MAX) throw new WireError(`snappy: ${length} bytes declared by ${block.length}`);
-  return uncompressSync(block, { asBuffer: true }) as Buffer;
+  return snappy().uncompressSync(block, { asBuffer: true }) as Buffer;
 }
 
 function declaredBytes(block: Buffer): number {

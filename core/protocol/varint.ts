@@ -18,6 +18,10 @@ export function varintBytes(value: number): number {
 
 export function writeVarint(buffer: Buffer, position: number, value: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0;
+  if (rest < 0x80) {
+    buffer[position] = rest;
+    return position + 1;
+  }
   let at = position;
   while (rest > 0x7f) {
     buffer[at++] = (rest & 0x7f) | 0x80;

@@ -63,7 +63,8 @@ export class Applier {
       for (const batch of batchesIn(bytes)) {
         const { baseOffset, lastOffset, partitionLeaderEpoch: epoch, maxTimestamp: appendTimeMs } = batch;
         if (!batch.isControl) {
-          const values = [...recordsOf(batch)].flatMap(({ value }) => (value === null ? [] : [value]));
+          const values: Buffer[] = [];
+          for (const { value } of recordsOf(batch)) if (value !== null) values.push(value);
           this.stateMachine.apply({ baseOffset, lastOffset, epoch, appendTimeMs, values });
           this.hasChanged = true;
         }

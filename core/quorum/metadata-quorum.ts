@@ -26,7 +26,7 @@ import {
   encodeVoteAnswer,
   type Me,
 } from './peer-messages.ts';
-import { askPeer, type SendToPeer } from './peer-sender.ts';
+import { askPeer, isRefusal, type SendToPeer } from './peer-sender.ts';
 import { NotLeaderError, PendingAppends } from './pending-appends.ts';
 import { describeQuorum, type QuorumDescription } from './quorum-description.ts';
 import { BATCH_BYTES_MAX, metadataDirectory, QuorumLog } from './quorum-log.ts';
@@ -41,6 +41,7 @@ import type {
   EndEpochAnswer,
   FetchAnswer,
   FetchSnapshotAnswer,
+  HeardLeader,
   LeaderAndEpoch,
   PeerAnswer,
   PeerRequest,
@@ -165,6 +166,11 @@ export class MetadataQuorum {
 
   get leader(): LeaderAndEpoch {
     return this.raft.leader;
+  }
+
+  /** The leader whom this node followed last; null when it led itself since. */
+  get lastLeader(): HeardLeader | null {
+    return this.raft.lastLeader;
   }
 
   /** As Kafka's current-state metric calls it. */
@@ -387,11 +393,14 @@ export class MetadataQuorum {
 
   private send(id: number, to: number, request: PeerRequest): void {
     const { send, settings } = this.options;
-    const failed = () => this.driver.post({ kind: 'failed', id, from: to });
-    askPeer(send, this.me, to, request, settings.requestTimeoutMs).then((answer) => {
-      if (answer === null) failed();
-      else this.driver.post({ kind: 'answer', id, from: to, answer });
-    }, failed);
+    const failed = (isGone: boolean) => this.driver.post({ kind: 'failed', id, from: to, isGone });
+    askPeer(send, this.me, to, request, settings.requestTimeoutMs).then(
+      (answer) => {
+        if (answer === null) failed(false);
+        else this.driver.post({ kind: 'answer', id, from: to, answer });
+      },
+      (error: unknown) => failed(isRefusal(error)),
+    );
   }
 
   /** The bytes that an answer carries. */

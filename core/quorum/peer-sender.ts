@@ -1,9 +1,11 @@
+import { NetworkError } from '../ports/network.ts';
 import { Fetch } from '../protocol/messages/01-fetch.ts';
 import { Vote } from '../protocol/messages/52-vote.ts';
 import { BeginQuorumEpoch } from '../protocol/messages/53-begin-quorum-epoch.ts';
 import { EndQuorumEpoch } from '../protocol/messages/54-end-quorum-epoch.ts';
 import { FetchSnapshot } from '../protocol/messages/59-fetch-snapshot.ts';
 import type { Api, Fields, RequestInput, ResponseOf } from '../protocol/schema.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 import {
   decodeEpochAnswer,
   decodeFetchAnswer,
@@ -29,6 +31,13 @@ export type SendToPeer = <Req extends Fields, Res extends Fields>(
 /** Fetches wait at the leader, and what is about elections must not wait behind them. */
 const FETCH_CHANNEL = 'quorum-fetch';
 const ELECTION_CHANNEL = 'quorum';
+const REFUSED = 'ECONNREFUSED';
+
+/** The system at the peer's address says that no process listens there. */
+export function isRefusal(error: unknown): boolean {
+  const cause = error instanceof RpcError && error.kind === 'connect-failed' ? error.cause : null;
+  return cause instanceof NetworkError && cause.code === REFUSED;
+}
 
 /** The answer of the other node; null when it refused the whole request, or said nothing of the metadata log. */
 export async function askPeer(

@@ -17,6 +17,13 @@ export interface LeaderAndEpoch {
   readonly epoch: number;
 }
 
+/** A leader that this node followed, and when it last heard of it. */
+export interface HeardLeader {
+  readonly leaderId: number;
+  /** On the monotonic clock. */
+  readonly heardMs: number;
+}
+
 export interface VoteRequest {
   readonly kind: 'vote';
   readonly candidateId: number;
@@ -118,8 +125,8 @@ export type RaftEvent =
   | { readonly kind: 'flushed'; readonly isRefused: boolean }
   | { readonly kind: 'request'; readonly token: number; readonly request: PeerRequest }
   | { readonly kind: 'answer'; readonly id: number; readonly from: number; readonly answer: PeerAnswer }
-  /** No answer came to a request. */
-  | { readonly kind: 'failed'; readonly id: number; readonly from: number }
+  /** No answer came to a request. `isGone`: nobody listens where the node was, so its process has ended. */
+  | { readonly kind: 'failed'; readonly id: number; readonly from: number; readonly isGone: boolean }
   /** The last piece of a snapshot was taken: the log begins behind it now, or it was no sound snapshot. */
   | { readonly kind: 'installed'; readonly snapshotId: SnapshotId; readonly isSound: boolean }
   /** The node is about to end. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ErrorCode } from '../protocol/errors.ts';
-import { fetched, follower, openFetch, sends, vote } from './test/raft-node.ts';
+import { fetched, follower, granted, openFetch, sends, vote } from './test/raft-node.ts';
 
 describe('a follower', () => {
   test('fetches again only when what it fetched is on its device', () => {
@@ -53,6 +53,35 @@ describe('a follower', () => {
     const effects = node.answer(old, 2, fetched({ diverging: { epoch: 0, offset: 0 } }));
     expect(effects).toEqual([]);
     expect(node.raft.leader).toEqual({ leaderId: 3, epoch: 2 });
+  });
+
+  test('of a leader where nobody listens any more asks for votes after a moment, once; one that does not answer is waited for', () => {
+    const fail = (node: ReturnType<typeof follower>, isGone: boolean) =>
+      node.raft.step({ kind: 'failed', id: openFetch(node), from: 2, isGone }, node.nowMs);
+    const silent = follower();
+    silent.answer(openFetch(silent), 2, fetched({}));
+    fail(silent, false);
+    silent.pass(1900);
+    expect(silent.kind).toBe('follower');
+    const node = follower();
+    node.answer(openFetch(node), 2, fetched({}));
+    node.pass(300);
+    fail(node, true);
+    expect(node.kind).toBe('follower');
+    // Others who ask are told at once that this one hears no leader.
+    expect(node.ask(vote({ isPreVote: true, candidateId: 3 })).answer).toMatchObject({ isGranted: true });
+    const effects = node.pass(150);
+    expect(node.kind).toBe('prospective');
+    expect(node.raft.lastLeader).toEqual({ leaderId: 2, heardMs: 0 });
+    // Both say that there is a leader: back to it, and no second hurry.
+    for (const { id, to } of sends(effects, 'vote'))
+      node.answer(id, to, granted({ isPreVote: true, isGranted: false }));
+    expect(node.kind).toBe('follower');
+    fail(node, true);
+    node.pass(1000);
+    expect(node.kind).toBe('follower');
+    node.pass(1000);
+    expect(node.kind).toBe('prospective');
   });
 
   test('told that its leader goes: the first successor asks for votes at once, the others a little later', () => {

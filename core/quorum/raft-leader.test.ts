@@ -29,7 +29,7 @@ describe('the leader', () => {
     const told = sends(node.answer(real!.id, 2, granted()), 'beginEpoch');
     expect(told.map(({ to }) => to)).toEqual([2, 3]);
     node.answer(told[0]!.id, 2, { kind: 'beginEpoch', errorCode: 0, leaderId: 1, epoch: 1 });
-    node.raft.step({ kind: 'failed', id: told[1]!.id, from: 3 }, node.nowMs);
+    node.raft.step({ kind: 'failed', id: told[1]!.id, from: 3, isGone: false }, node.nowMs);
     expect(sends(node.pass(20), 'beginEpoch').map(({ to }) => to)).toEqual([3]);
     node.ask(fetchOf({}));
     expect(sends(node.pass(990), 'beginEpoch').map(({ to }) => to)).toEqual([]);
@@ -95,6 +95,18 @@ describe('the leader', () => {
         answer: expect.objectContaining({ kind: 'fetch', errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }),
       }),
     );
+  });
+
+  test('knows when it last heard of the leader before it, as long as it leads', () => {
+    const node = follower();
+    const [ask] = sends(node.pass(3000), 'vote');
+    const standing = node.answer(ask!.id, ask!.to, granted({ isPreVote: true } as Partial<PeerAnswer>));
+    const [real] = sends(standing, 'vote');
+    node.answer(real!.id, real!.to, granted({ epoch: 2 }));
+    expect(node.kind).toBe('leader');
+    expect(node.raft.lastLeader).toEqual({ leaderId: 2, heardMs: 0 });
+    node.raft.step({ kind: 'resign' }, node.nowMs);
+    expect(node.raft.lastLeader).toBeNull();
   });
 
   test('resigning: the best successor first, and the file still says who led', () => {

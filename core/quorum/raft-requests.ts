@@ -71,7 +71,10 @@ function canGrant(raft: Raft, request: VoteRequest): boolean {
 function handleBeginEpoch(raft: Raft, token: number, { leaderId, epoch }: BeginEpochRequest): void {
   let errorCode = voterError(raft, leaderId, epoch);
   if (errorCode === ErrorCode.NONE && raft.isOtherLeader(leaderId, epoch)) errorCode = ErrorCode.INVALID_REQUEST;
-  if (errorCode === ErrorCode.NONE) raft.learn(leaderId, leaderId, epoch);
+  if (errorCode === ErrorCode.NONE) {
+    raft.learn(leaderId, leaderId, epoch);
+    raft.leaderHeard(leaderId);
+  }
   raft.emit({ kind: 'answer', token, answer: { kind: 'beginEpoch', errorCode, ...raft.leader } });
 }
 

@@ -2,7 +2,7 @@ import { LeaderRole } from './leader.ts';
 import { Outbox } from './outbox.ts';
 import type { QuorumSettings } from './quorum-settings.ts';
 import { handleAnswer, handleFailure, handleFlushed, handleInstalled } from './raft-answers.ts';
-import type { Effect, ElectionState, LeaderAndEpoch, PeerRequest, RaftEvent } from './raft-events.ts';
+import type { Effect, ElectionState, HeardLeader, LeaderAndEpoch, PeerRequest, RaftEvent } from './raft-events.ts';
 import type { RaftLog } from './raft-log.ts';
 import { nextDeadlineMs, poll } from './raft-poll.ts';
 import { answerAllParked, answerParked, handleRequest } from './raft-requests.ts';
@@ -51,6 +51,8 @@ export class Raft {
   /** What the leader said with the records that are on their way to the device. */
   highWatermarkAfterAppend = -1;
   nowMs: number;
+  /** The leader whom this node followed last; null when it led itself since. */
+  lastLeader: HeardLeader | null = null;
   private readonly random: () => number;
   private effects: Effect[] = [];
   private persisted: ElectionState;
@@ -128,7 +130,7 @@ export class Raft {
       case 'answer':
         return handleAnswer(this, event.id, event.from, event.answer);
       case 'failed':
-        return handleFailure(this, event.id, event.from);
+        return handleFailure(this, event.id, event.from, event.isGone);
       case 'installed':
         return handleInstalled(this, event.snapshotId, event.isSound);
       case 'resign':
@@ -183,6 +185,11 @@ export class Raft {
     return this.random() * Math.min(boundMs, this.settings.electionBackoffMaxMs);
   }
 
+  /** The leader itself said something. */
+  leaderHeard(leaderId: number): void {
+    this.lastLeader = { leaderId, heardMs: this.nowMs };
+  }
+
   raiseHighWatermark(offset: number): void {
     const next = Math.min(offset, this.log.endOffset);
     if (next <= this.highWatermark) return;
@@ -191,7 +198,10 @@ export class Raft {
   }
 
   private enter(role: Role): void {
-    if (this.role.kind === 'leader') answerAllParked(this, this.role);
+    if (this.role.kind === 'leader') {
+      answerAllParked(this, this.role);
+      this.lastLeader = null;
+    }
     this.role = role;
   }
 

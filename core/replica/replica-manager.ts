@@ -63,6 +63,8 @@ export class ReplicaManager {
   private readonly replication: Replication | null;
   private readonly context: ReplicaContext;
   private readonly byTopic = new Map<string, Map<number, Partition>>();
+  /** All of them; null when that has changed. */
+  private everyPartition: readonly Partition[] | null = null;
   private lagTimer: Timer | null = null;
   private isClosed = false;
 
@@ -82,8 +84,10 @@ export class ReplicaManager {
     return (this.byTopic.get(topic) ?? NO_PARTITIONS).values();
   }
 
-  *all(): Generator<Partition> {
-    for (const partitions of this.byTopic.values()) yield* partitions.values();
+  /** The same list until a partition comes or goes. */
+  all(): readonly Partition[] {
+    this.everyPartition ??= [...this.byTopic.values()].flatMap((partitions) => [...partitions.values()]);
+    return this.everyPartition;
   }
 
   /** Brings a topic's partitions on this broker to what the metadata says. */
@@ -97,6 +101,7 @@ export class ReplicaManager {
         if (existing === undefined) continue;
         if (existing.isLeader) change.resigned.push(existing);
         partitions.delete(replica.partition);
+        this.everyPartition = null;
         this.remove(existing);
         change.removed.push(existing);
         continue;
@@ -112,6 +117,7 @@ export class ReplicaManager {
       const options = { topic, partition: replica.partition, topicId, log, leadership: replica, context };
       const partition = new Partition(options);
       partitions.set(replica.partition, partition);
+      this.everyPartition = null;
       change.opened.push(partition);
       if (partition.isLeader) change.elected.push(partition);
       this.followLeader(partition);
@@ -136,6 +142,7 @@ export class ReplicaManager {
     const partitions = this.byTopic.get(topic);
     if (partitions === undefined) return;
     this.byTopic.delete(topic);
+    this.everyPartition = null;
     for (const partition of partitions.values()) this.remove(partition);
   }
 

@@ -13,6 +13,7 @@
  * whose users keep views of fetched records) it belongs to the receiver for good.
  */
 const GROW_BYTES_FIRST = 4 * 1024;
+const GROWTH_OWNED = 8;
 /** Gathering buffers up to this size are kept for the next frames, whosever: a connection that is silent after a large frame holds nothing. */
 const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 const KEPT_COUNT_MAX = 16;
@@ -142,14 +143,18 @@ export class FrameAssembler {
     return at + taken;
   }
 
-  /** The gathering buffer with room for `bytes`: doubled as bytes arrive, never beyond the declared size. */
+  /**
+   * The gathering buffer with room for `bytes`: it grows with the bytes that arrive, never beyond the declared size. Eightfold where each frame has memory of its
+   * own: a fetch of megabytes is then copied once and a little, and no half-sized buffers are left behind.
+   */
   private room(bytes: number): Buffer {
     if (this.gathered === null && this.options.ownership === 'borrowed') this.gathered = kept.pop() ?? null;
     const current = this.gathered;
     if (current !== null && current.length >= bytes) return current;
-    const doubled = Math.max(bytes, (current?.length ?? 0) * 2, GROW_BYTES_FIRST);
+    const ahead = this.options.ownership === 'owned' ? bytes * GROWTH_OWNED : (current?.length ?? 0) * 2;
+    const grownBytes = Math.max(bytes, ahead, GROW_BYTES_FIRST);
     // allocUnsafeSlow: a buffer of its own, not a corner of the shared pool, which the frame would keep alive.
-    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(this.wanted, doubled)));
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(this.wanted, grownBytes)));
     if (current !== null) current.copy(grown, 0, 0, this.gatheredBytes);
     this.gathered = grown;
     return grown;

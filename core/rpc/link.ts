@@ -67,6 +67,11 @@ export class Link {
     return Math.max(0, this.retryAtMs - this.ports.clock.monotonic());
   }
 
+  /** It broke or could not be made, and is not back yet. */
+  get isDown(): boolean {
+    return this.ready === null && this.retryAtMs > 0;
+  }
+
   get openCount(): number {
     return this.connection?.openCount ?? 0;
   }

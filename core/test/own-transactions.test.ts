@@ -216,6 +216,7 @@ function watched(files: Files, beforeAppend: () => void): Files {
   return {
     open: (path, mode) => wrap(files.open(path, mode)),
     exists: (path) => files.exists(path),
+    sizeOf: (path) => files.sizeOf(path),
     list: (path) => files.list(path),
     makeDirectory: (path) => files.makeDirectory(path),
     rename: (from, to) => files.rename(from, to),

@@ -25,6 +25,7 @@ function viewOf(copy: Copy): NodeView {
     partition: 0,
     isLeader: copy.leads ?? false,
     leaderEpoch: copy.epoch,
+    isOffline: false,
     isCompacted: copy.isCompacted ?? false,
     logStartOffset: 0,
     highWatermark: copy.hw,

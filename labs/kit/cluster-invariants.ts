@@ -65,14 +65,21 @@ interface Copy {
   wasLeader: boolean;
 }
 
-type Copies = Map<string, Copy[]>;
+/** The copies of a node, each beside its view: walked over at every step. */
+interface NodeCopies {
+  views: readonly LogView[];
+  copies: readonly Copy[];
+  /** By topic id, then by partition: what a topic's return or a node's next life finds again. */
+  readonly byTopic: Map<string, Copy[]>;
+}
+
+const NO_VIEWS: readonly LogView[] = [];
 
 export class ClusterInvariants {
   readonly #onViolation: (violation: InvariantViolation) => void;
   readonly #told = new Set<InvariantName>();
   readonly #logs = new Map<string, SharedLog>();
-  /** By node, then by topic id, then by partition: asked at every step. */
-  readonly #copies = new Map<number, Copies>();
+  readonly #nodes = new Map<number, NodeCopies>();
 
   constructor(onViolation: (violation: InvariantViolation) => void) {
     this.#onViolation = onViolation;
@@ -80,24 +87,37 @@ export class ClusterInvariants {
 
   /** A node as it is now; `life` differs from one of its starts to the next. */
   observe(view: NodeView, life: number): void {
-    let copies = this.#copies.get(view.nodeId);
-    if (copies === undefined) this.#copies.set(view.nodeId, (copies = new Map()));
-    for (const log of view.partitions()) this.#check(view.nodeId, life, log, copies, OF_PARTITIONS);
-    if (view.metadata !== null) this.#check(view.nodeId, life, view.metadata, copies, OF_METADATA);
+    let node = this.#nodes.get(view.nodeId);
+    if (node === undefined) {
+      node = { views: NO_VIEWS, copies: [], byTopic: new Map() };
+      this.#nodes.set(view.nodeId, node);
+    }
+    const views = view.partitions();
+    if (views !== node.views) {
+      const { byTopic } = node;
+      node.views = views;
+      node.copies = views.map((log) => this.#copyOf(log, byTopic, OF_PARTITIONS));
+    }
+    const { copies } = node;
+    for (let at = 0; at < views.length; at++) {
+      const log = views[at]!;
+      if (hasChanged(log, copies[at]!, life) && !log.isOffline) this.#check(view.nodeId, life, log, copies[at]!);
+    }
+    const { metadata } = view;
+    if (metadata === null) return;
+    const copy = this.#copyOf(metadata, node.byTopic, OF_METADATA);
+    if (hasChanged(metadata, copy, life)) this.#check(view.nodeId, life, metadata, copy);
   }
 
-  #check(nodeId: number, life: number, log: LogView, copies: Copies, names: Names): void {
-    // A topic that is made again has another id: its log has nothing to do with the old one's.
-    let ofTopic = copies.get(log.topicId);
-    if (ofTopic === undefined) copies.set(log.topicId, (ofTopic = []));
-    const copy = (ofTopic[log.partition] ??= newCopy(this.#shared(log, names)));
+  /** A topic that is made again has another id: its log has nothing to do with the old one's. */
+  #copyOf(log: LogView, byTopic: Map<string, Copy[]>, names: Names): Copy {
+    let ofTopic = byTopic.get(log.topicId);
+    if (ofTopic === undefined) byTopic.set(log.topicId, (ofTopic = []));
+    return (ofTopic[log.partition] ??= newCopy(this.#shared(log, names)));
+  }
+
+  #check(nodeId: number, life: number, log: LogView, copy: Copy): void {
     if (copy.life !== life) Object.assign(copy, newCopy(copy.shared), { life });
-    const isSame =
-      copy.highWatermark === log.highWatermark &&
-      copy.leaderEpoch === log.leaderEpoch &&
-      copy.logEndOffset === log.logEndOffset &&
-      copy.wasLeader === log.isLeader;
-    if (isSame) return;
     if (log.isLeader) this.#checkLeader(nodeId, log, copy);
     this.#checkHighWatermark(nodeId, log, copy);
     if (!log.isCompacted) this.#checkCommitted(nodeId, log, copy);
@@ -205,6 +225,16 @@ export class ClusterInvariants {
     this.#told.add(name);
     this.#onViolation({ name, text: text() });
   }
+}
+
+function hasChanged(log: LogView, copy: Copy, life: number): boolean {
+  return (
+    copy.life !== life ||
+    copy.highWatermark !== log.highWatermark ||
+    copy.logEndOffset !== log.logEndOffset ||
+    copy.leaderEpoch !== log.leaderEpoch ||
+    copy.wasLeader !== log.isLeader
+  );
 }
 
 function newCopy(shared: SharedLog): Copy {

@@ -70,7 +70,7 @@ export const lab: Lab = {
       claim: 'C46',
       verdict: 'conditional',
       scope:
-        'hardly at all for a clean shutdown; for a killed leader the session time-out and an election, longer when it was the active controller too; for one without power a time-out of the client’s connection comes on top',
+        'hardly at all for a clean shutdown; for a killed leader the session time-out and an election; when it was the active controller too, Apache Kafka waits for the election of another one and then for a whole session, this broker only for the rest of it; for one without power a time-out of the client’s connection comes on top',
     },
     {
       claim: 'C47',

@@ -93,13 +93,12 @@ function openContext(broker: BrokerServices, request: RequestOf<typeof Fetch>, c
   const usesTopicIds = call.apiVersion >= TOPIC_IDS_SINCE;
   const nameOf = (topic: string, topicId: string): string =>
     usesTopicIds ? (broker.image.topicById(topicId)?.name ?? '') : topic;
-  return broker.fetchSessions.open({
-    sessionId: request.sessionId,
-    sessionEpoch: request.sessionEpoch,
-    usesTopicIds,
-    partitions: request.topics.flatMap(({ topic, topicId, partitions }) =>
-      partitions.map((each) => ({
-        topic: nameOf(topic, topicId),
+  const partitions: FetchPartition[] = [];
+  for (const { topic, topicId, partitions: wanted } of request.topics) {
+    const name = nameOf(topic, topicId);
+    for (const each of wanted) {
+      partitions.push({
+        topic: name,
         topicId,
         partition: each.partition,
         fetchOffset: each.fetchOffset,
@@ -107,8 +106,14 @@ function openContext(broker: BrokerServices, request: RequestOf<typeof Fetch>, c
         currentLeaderEpoch: each.currentLeaderEpoch,
         lastFetchedEpoch: each.lastFetchedEpoch,
         logStartOffset: each.logStartOffset,
-      })),
-    ),
+      });
+    }
+  }
+  return broker.fetchSessions.open({
+    sessionId: request.sessionId,
+    sessionEpoch: request.sessionEpoch,
+    usesTopicIds,
+    partitions,
     forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
       partitions.map((partition) => ({ topic: nameOf(topic, topicId), topicId, partition })),
     ),

@@ -5,11 +5,13 @@ import { oneOf } from '../usage-error.ts';
 import { benchCompareCommand, benchInstallCommand } from './bench-compare.ts';
 import { benchGoalsCommand } from './bench-goals.ts';
 import { benchGuardCommand } from './bench-guard.ts';
+import { benchScaleCommand } from './bench-scale.ts';
+import { benchSimCommand } from './bench-sim.ts';
 import { REPORTS_OUT } from './lab.ts';
 
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
 export function benchCommand(): Command {
-  const bench = new Command('bench').description('measure on this machine');
+  const bench = new Command('bench').description('measure on this machine').addCommand(benchScaleCommand());
   bench
     .command('micro')
     .description('single operations, and the same fetch by sendfile and by copy')
@@ -41,5 +43,6 @@ export function benchCommand(): Command {
   bench.addCommand(benchInstallCommand());
   bench.addCommand(benchGoalsCommand(REPORTS_OUT));
   bench.addCommand(benchGuardCommand());
+  bench.addCommand(benchSimCommand(REPORTS_OUT));
   return bench;
 }

@@ -32,6 +32,17 @@ export interface Deserializers<K, V> {
   readonly value: Deserializer<V>;
 }
 
+/** A batch whose records are being handed out: what each of them needs of the header, read once. */
+interface OpenBatch {
+  readonly cursor: RecordCursor;
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly baseTimestamp: number;
+  /** null: each record's own. */
+  readonly logAppendTime: number | null;
+  readonly partitionLeaderEpoch: number;
+}
+
 /**
  * What one fetch brought for one partition, handed out bit by bit: batches are decompressed and decoded only when poll gets to them.
  *
@@ -48,8 +59,7 @@ export class FetchedPartition {
   private readonly aborted: AbortedTransaction[] | null;
   private readonly abortedProducers = new Set<number>();
   private readonly checksCrc: boolean;
-  private batch: RecordBatch | null = null;
-  private cursor: RecordCursor | null = null;
+  private batch: OpenBatch | null = null;
   private failure: ClientError | null = null;
 
   constructor(
@@ -72,8 +82,9 @@ export class FetchedPartition {
     const end = target.length + countMax;
     try {
       while (target.length < end) {
-        if (this.cursor === null && !this.openNext()) return false;
-        const record = this.next(deserializers);
+        const batch = this.batch ?? this.openNext();
+        if (batch === null) return false;
+        const record = this.next(batch, deserializers);
         if (record !== null) target.push(record);
       }
     } catch (error) {
@@ -84,12 +95,11 @@ export class FetchedPartition {
   }
 
   /** The next record of the open batch; null at its end, and for one below the position. */
-  private next<K, V>(deserializers: Deserializers<K, V>): ConsumerRecord<K, V> | null {
-    const batch = this.batch!;
-    const cursor = this.cursor!;
+  private next<K, V>(batch: OpenBatch, deserializers: Deserializers<K, V>): ConsumerRecord<K, V> | null {
+    const { cursor, partitionLeaderEpoch } = batch;
     if (!cursor.next()) {
       this.nextOffset = batch.nextOffset;
-      this.cursor = null;
+      this.batch = null;
       return null;
     }
     const offset = batch.baseOffset + cursor.offsetDelta;
@@ -100,32 +110,32 @@ export class FetchedPartition {
       topic,
       partition,
       offset,
-      timestamp: batch.isLogAppendTime ? batch.maxTimestamp : batch.baseTimestamp + cursor.timestampDelta,
-      timestampType: batch.isLogAppendTime ? 'LogAppendTime' : 'CreateTime',
-      key: key === null ? null : this.deserialized(offset, 'key', () => deserializers.key(topic, key)),
-      value: value === null ? null : this.deserialized(offset, 'value', () => deserializers.value(topic, value)),
+      timestamp: batch.logAppendTime ?? batch.baseTimestamp + cursor.timestampDelta,
+      timestampType: batch.logAppendTime === null ? 'CreateTime' : 'LogAppendTime',
+      key: key === null ? null : this.deserialized(offset, 'key', deserializers.key, key),
+      value: value === null ? null : this.deserialized(offset, 'value', deserializers.value, value),
       headers: cursor.headers(),
-      leaderEpoch: batch.partitionLeaderEpoch,
+      leaderEpoch: partitionLeaderEpoch,
     };
     this.nextOffset = offset + 1;
-    this.lastEpoch = batch.partitionLeaderEpoch;
+    this.lastEpoch = partitionLeaderEpoch;
     return record;
   }
 
-  private deserialized<T>(offset: number, what: string, make: () => T): T {
+  private deserialized<T>(offset: number, what: string, deserializer: Deserializer<T>, bytes: Buffer): T {
     try {
-      return make();
+      return deserializer(this.state.topic, bytes);
     } catch (cause) {
       const message = `the ${what} of ${this.state.key} at offset ${offset} cannot be read: ${(cause as Error).message}; seek past it to go on`;
       throw new ClientError('DESERIALIZATION', message, { cause });
     }
   }
 
-  /** Opens the next batch that has records for the application. False at the end. */
-  private openNext(): boolean {
+  /** Opens the next batch that has records for the application. null at the end. */
+  private openNext(): OpenBatch | null {
     for (;;) {
       const { value: batch, done } = this.batches.next();
-      if (done || batch === undefined) return false;
+      if (done || batch === undefined) return null;
       if (batch.nextOffset <= this.nextOffset) continue;
       if (this.checksCrc && !batch.isCrcValid) {
         throw new ClientError(
@@ -141,9 +151,8 @@ export class FetchedPartition {
         this.lastEpoch = batch.partitionLeaderEpoch;
         continue;
       }
-      this.batch = batch;
-      this.cursor = new RecordCursor(recordDataOf(batch), batch.recordCount);
-      return true;
+      this.batch = opened(batch);
+      return this.batch;
     }
   }
 
@@ -164,6 +173,17 @@ export class FetchedPartition {
     const message = `${this.state.key} at offset ${this.nextOffset} cannot be decoded: ${error.message}`;
     return new ClientError('CORRUPT_MESSAGE', message, { code: 2, cause: error });
   }
+}
+
+function opened(batch: RecordBatch): OpenBatch {
+  return {
+    cursor: new RecordCursor(recordDataOf(batch), batch.recordCount),
+    baseOffset: batch.baseOffset,
+    nextOffset: batch.nextOffset,
+    baseTimestamp: batch.baseTimestamp,
+    logAppendTime: batch.isLogAppendTime ? batch.maxTimestamp : null,
+    partitionLeaderEpoch: batch.partitionLeaderEpoch,
+  };
 }
 
 function controlTypeOf(batch: RecordBatch): ControlType | number {

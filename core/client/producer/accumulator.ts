@@ -1,7 +1,8 @@
 import { RECORDS_OFFSET } from '../../protocol/record-batch.ts';
+import type { Delivery } from './batch-callbacks.ts';
 import { PartitionSequences } from './idempotence.ts';
 import { ProducerBatch, recordBytesMax } from './producer-batch.ts';
-import type { DeliveryCallback, RecordHeader } from './record.ts';
+import type { RecordHeader } from './record.ts';
 
 /**
  * The record accumulator: a queue of batches for each partition, within buffer.memory.
@@ -26,6 +27,10 @@ export class PartitionQueue {
     this.partition = partition;
   }
 
+  get last(): ProducerBatch | undefined {
+    return this.batches[this.batches.length - 1];
+  }
+
   /** Puts a batch back for a retry: to the front, or by its sequence where it has one. */
   requeue(batch: ProducerBatch): void {
     let index = 0;
@@ -47,6 +52,8 @@ export interface AccumulatorOptions {
   readonly batchBytes: number;
   readonly lingerMs: number;
   readonly memoryBytesMax: number;
+  /** Told of what delivery callbacks threw; left out: it is thrown again. */
+  readonly onCallbackError?: (error: unknown) => void;
 }
 
 /** `opened`: a new batch was begun, or the one before it is full: the sender should look. */
@@ -80,12 +87,12 @@ export class Accumulator {
     key: Uint8Array | null,
     value: Uint8Array | null,
     headers: readonly RecordHeader[] | undefined,
-    callback: DeliveryCallback | undefined,
+    delivery: Delivery,
   ): AppendResult {
-    const last = queue.batches.at(-1);
+    const last = queue.last;
     // A batch that was sent once is closed, so a last batch that is open has never left.
-    if (last?.tryAppend(timestamp, key, value, headers, callback)) return last.isFull ? 'opened' : 'appended';
-    const { batchBytes, memoryBytesMax } = this.options;
+    if (last?.tryAppend(timestamp, key, value, headers, delivery)) return last.isFull ? 'opened' : 'appended';
+    const { batchBytes, memoryBytesMax, onCallbackError } = this.options;
     const reserve = Math.max(batchBytes, recordBytesMax(key, value, headers) + RECORDS_OFFSET);
     // One record always fits an empty accumulator: the caller checked it against memoryBytesMax.
     if (this.reservedBytes + reserve > memoryBytesMax && this.reservedBytes > 0) return 'no-memory';
@@ -94,8 +101,16 @@ export class Accumulator {
       reserve === batchBytes
         ? (this.freeBuffers.pop() ?? Buffer.allocUnsafeSlow(reserve))
         : Buffer.allocUnsafeSlow(reserve);
-    const batch = new ProducerBatch(queue.topic, queue.partition, nowMs(), memory, batchBytes, reserve);
-    if (!batch.tryAppend(timestamp, key, value, headers, callback))
+    const batch = new ProducerBatch(
+      queue.topic,
+      queue.partition,
+      nowMs(),
+      memory,
+      batchBytes,
+      reserve,
+      onCallbackError,
+    );
+    if (!batch.tryAppend(timestamp, key, value, headers, delivery))
       throw new Error('a new batch has room for one record');
     queue.batches.push(batch);
     this.active.add(queue);

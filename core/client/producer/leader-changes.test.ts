@@ -40,6 +40,28 @@ test('a leader that nobody names is learnt from metadata', () =>
     await producer.close();
   }));
 
+test('while the leader is down metadata is asked for at the pace of retry.backoff.ms, not of the attempts to connect', () =>
+  withScriptedBrokers([always, always], async (ports, [first], world) => {
+    const { cluster } = first!;
+    const wait = (ms: number) => new Promise<void>((resolve) => ports.clock.setTimer(ms, resolve));
+    const producer = new Producer(ports, config);
+    await producer.send({ topic: 't', value: 'a' });
+    world.process('broker').crash();
+    const sent = producer.send({ topic: 't', value: 'b' });
+    // Attempts to connect are a second apart by now.
+    await wait(5000);
+    const askedBefore = cluster.metadataRequests;
+    await wait(1000);
+    const asked = cluster.metadataRequests - askedBefore;
+    expect(asked).toBeGreaterThanOrEqual(7);
+    expect(asked).toBeLessThanOrEqual(13);
+    const movedMs = ports.clock.monotonic();
+    cluster.move(2);
+    await sent;
+    expect(ports.clock.monotonic() - movedMs).toBeLessThan(200);
+    await producer.close();
+  }));
+
 test('C35: batches in flight at a leader that dies land at the next one in their order, once', async () => {
   for (const [first, later] of [
     ['append-and-drop', 'append'],

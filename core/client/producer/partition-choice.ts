@@ -31,9 +31,9 @@ export class PartitionChoice {
       throw new ClientError('INVALID_PARTITION', message);
     }
     if (key !== null && !this.ignoresKeys) return partitionOfKey(key, partitionCount);
-    return topic.sticky.partition(partitionCount, topic.available, () =>
-      this.isAdaptive ? topic.queueLengths() : null,
-    );
+    const { sticky } = topic;
+    if (sticky.isChosen(partitionCount)) return sticky.current;
+    return sticky.choose(partitionCount, topic.available, this.isAdaptive ? topic.queueLengths() : null);
   }
 
   /** Whether `choose` asks the sticky partition, which then wants to know what was appended. */

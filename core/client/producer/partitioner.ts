@@ -39,7 +39,8 @@ export const keyHashPartitioner: Partitioner = ({ key, partitionCount }) =>
 export class StickyPartition {
   private readonly random: Random;
   private readonly batchBytes: number;
-  private current = -1;
+  /** −1: none. */
+  current = -1;
   private producedBytes = 0;
 
   constructor(random: Random, batchBytes: number) {
@@ -47,14 +48,8 @@ export class StickyPartition {
     this.batchBytes = Math.max(1, batchBytes);
   }
 
-  /** `queueLengths` gives the batches that wait for each available partition; null: all are alike. */
-  partition(
-    partitionCount: number,
-    available: readonly number[],
-    queueLengths: () => readonly number[] | null,
-  ): number {
-    if (this.current >= partitionCount || this.current < 0) this.choose(partitionCount, available, queueLengths());
-    return this.current;
+  isChosen(partitionCount: number): boolean {
+    return this.current >= 0 && this.current < partitionCount;
   }
 
   /** After an append: counts its bytes, and leaves the partition once it had its share at the end of a batch. */
@@ -64,12 +59,14 @@ export class StickyPartition {
     if (enough || this.producedBytes >= 2 * this.batchBytes) this.current = -1;
   }
 
-  private choose(partitionCount: number, available: readonly number[], lengths: readonly number[] | null): void {
+  /** Chooses another one. `lengths`: the batches that wait for each available partition; null: all are alike. */
+  choose(partitionCount: number, available: readonly number[], lengths: readonly number[] | null): number {
     this.producedBytes = 0;
     const count = available.length;
     if (count === 0) this.current = this.random.integer(partitionCount);
     else if (count === 1 || lengths === null) this.current = available[this.random.integer(count)]!;
     else this.current = available[weightedIndex(this.random, lengths)]!;
+    return this.current;
   }
 }
 

@@ -3,12 +3,14 @@ import { Reader } from '../../protocol/reader.ts';
 import { NO_PRODUCER_ID, NO_SEQUENCE, RECORDS_OFFSET, writeBatchHeader } from '../../protocol/record-batch.ts';
 import { varintBytes, varlongBytes, writeVarint, writeVarlong } from '../../protocol/varint.ts';
 import type { ClientError } from '../client-error.ts';
-import type { DeliveryCallback, RecordHeader } from './record.ts';
+import { BatchCallbacks, type Delivery } from './batch-callbacks.ts';
+import type { RecordHeader } from './record.ts';
 
 /**
  * A batch under way: records are encoded straight into its memory as they are appended, in front of them room for the header.
  *
- * Invariant: offset deltas are 0, 1, 2… ; once closed nothing is appended; each delivery callback is called exactly once, in order, by `succeed` or `fail`.
+ * Invariant: offset deltas are 0, 1, 2… ; once closed nothing is appended; each delivery is told exactly once, in order, by `succeed` or `fail`
+ * (`batch-callbacks.ts`).
  * The header is written when the batch is sealed for a request, anew when its sequence has changed since.
  */
 const RECORD_ATTRIBUTES_BYTES = 1;
@@ -26,8 +28,8 @@ export class ProducerBatch {
   recordCount = 0;
   private baseTimestamp = -1;
   private maxTimestamp = -1;
-  private callbacks: (DeliveryCallback | undefined)[] = [];
-  private timestamps: number[] = [];
+  private readonly callbacks: BatchCallbacks;
+  private readonly onCallbackError: (error: unknown) => void;
   private sealed: Buffer | null = null;
   private sealedCompression: CompressionType = 'none';
   private doneListeners: (() => void)[] | null = null;
@@ -55,6 +57,7 @@ export class ProducerBatch {
     buffer: Buffer,
     limitBytes: number,
     reserved: number,
+    onCallbackError: (error: unknown) => void = rethrow,
   ) {
     this.topic = topic;
     this.partition = partition;
@@ -62,6 +65,8 @@ export class ProducerBatch {
     this.buffer = buffer;
     this.limit = Math.min(limitBytes, buffer.length);
     this.reservedBytes = reserved;
+    this.onCallbackError = onCallbackError;
+    this.callbacks = new BatchCallbacks(onCallbackError);
   }
 
   get bytes(): number {
@@ -86,7 +91,7 @@ export class ProducerBatch {
     key: Uint8Array | null,
     value: Uint8Array | null,
     headers: readonly RecordHeader[] | undefined,
-    callback: DeliveryCallback | undefined,
+    delivery: Delivery,
   ): boolean {
     if (this.isClosed) return false;
     const count = this.recordCount;
@@ -117,10 +122,7 @@ export class ProducerBatch {
     this.position = at;
     if (timestamp > this.maxTimestamp || count === 0) this.maxTimestamp = timestamp;
     this.recordCount = count + 1;
-    if (callback !== undefined) {
-      this.callbacks[count] = callback;
-      this.timestamps[count] = timestamp;
-    }
+    this.callbacks.add(delivery, timestamp);
     return true;
   }
 
@@ -170,27 +172,18 @@ export class ProducerBatch {
   succeed(baseOffset: number, logAppendTimeMs: number): void {
     if (this.isDone) return;
     this.isDone = true;
-    const { callbacks, topic, partition } = this;
-    for (let i = 0; i < callbacks.length; i++) {
-      const callback = callbacks[i];
-      if (callback === undefined) continue;
-      const offset = baseOffset < 0 ? -1 : baseOffset + i;
-      const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : this.timestamps[i]!;
-      callback(null, { topic, partition, offset, timestamp });
-    }
+    this.callbacks.succeed(this.topic, this.partition, baseOffset, logAppendTimeMs);
     this.finish();
   }
 
   fail(error: ClientError): void {
     if (this.isDone) return;
     this.isDone = true;
-    for (const callback of this.callbacks) callback?.(error, null);
+    this.callbacks.fail(error);
     this.finish();
   }
 
   private finish(): void {
-    this.callbacks = [];
-    this.timestamps = [];
     const listeners = this.doneListeners;
     this.doneListeners = null;
     if (listeners !== null) for (const listener of listeners) listener();
@@ -204,18 +197,26 @@ export class ProducerBatch {
     const half = Math.ceil((this.position - RECORDS_OFFSET) / 2) + RECORDS_OFFSET;
     const halves: ProducerBatch[] = [];
     let sequence = this.baseSequence;
-    let index = 0;
+    const deliveries = this.callbacks.each();
     for (const record of this.records()) {
-      const callback = this.callbacks[index++];
+      const delivery = deliveries.next().value as Delivery;
       const last = halves.at(-1);
-      if (last?.tryAppend(record.timestamp, record.key, record.value, record.headers, callback)) continue;
+      if (last?.tryAppend(record.timestamp, record.key, record.value, record.headers, delivery)) continue;
       const memory = Buffer.allocUnsafeSlow(Math.max(half, record.bytes + RECORDS_OFFSET + 32));
       const isFirst = halves.length === 0;
       const reserved = isFirst ? this.reservedBytes : 0;
-      const next = new ProducerBatch(this.topic, this.partition, this.createdAtMs, memory, half, reserved);
+      const next = new ProducerBatch(
+        this.topic,
+        this.partition,
+        this.createdAtMs,
+        memory,
+        half,
+        reserved,
+        this.onCallbackError,
+      );
       next.attempts = this.attempts;
       next.outcomeUnknown = this.outcomeUnknown;
-      next.tryAppend(record.timestamp, record.key, record.value, record.headers, callback);
+      next.tryAppend(record.timestamp, record.key, record.value, record.headers, delivery);
       halves.push(next);
     }
     for (const each of halves) {
@@ -225,7 +226,7 @@ export class ProducerBatch {
         sequence = (sequence + each.recordCount) % 0x8000_0000;
       }
     }
-    this.callbacks = [];
+    this.callbacks.clear();
     this.isDone = true;
     // Who waits for this batch waits for its halves.
     let open = halves.length;
@@ -253,6 +254,10 @@ export class ProducerBatch {
       yield { bytes, timestamp, key, value, headers };
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** The most bytes that a record can take in a batch, its length field included. */

@@ -8,12 +8,14 @@ import type { PartitionOffset } from '../consumer/offsets.ts';
 import type { Committer } from '../group-offsets.ts';
 import { Metadata, type PartitionMetadata } from '../metadata.ts';
 import { Accumulator } from './accumulator.ts';
+import { type BulkCallback, BulkSend, type SentRange } from './bulk-send.ts';
 import { interceptDelivery, interceptSend, type ProducerInterceptor } from './interceptors.ts';
 import { PartitionChoice } from './partition-choice.ts';
 import type { Partitioner } from './partitioner.ts';
 import { recordBytesMax } from './producer-batch.ts';
 import { ProducerTopic } from './producer-topic.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
+import { asSendError, checkFields, tooLarge } from './record-check.ts';
 import { Sender } from './sender.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
@@ -59,6 +61,10 @@ export class Producer<K = unknown, V = unknown> {
   private readonly waiting: WaitingSends;
   private lastTopic: ProducerTopic | null = null;
   private readonly monotonic = () => this.clock.monotonic();
+  /** Of a record: the smaller one of max.request.size and buffer.memory. */
+  private readonly bytesMax: number;
+  /** The time of a bulk while it is handed over; −1: each record's own. */
+  private bulkTimeMs = -1;
   private state: 'open' | 'closing' | 'closed' = 'open';
 
   /** Throws ConfigError. */
@@ -77,7 +83,9 @@ export class Producer<K = unknown, V = unknown> {
       batchBytes: Math.max(1, this.config['batch.size']),
       lingerMs: this.config['linger.ms'],
       memoryBytesMax: this.config['buffer.memory'],
+      onCallbackError: this.onCallbackError,
     });
+    this.bytesMax = Math.min(this.config['max.request.size'], this.config['buffer.memory']);
     this.waiting = new WaitingSends(ports.clock, this.config['max.block.ms'], this.accumulator, {
       topics: () => this.topics.values(),
       metadataTimeout: (topic) => this.metadataTimeout(topic),
@@ -130,13 +138,42 @@ export class Producer<K = unknown, V = unknown> {
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata>;
   send(record: ProducerRecord<K, V>, callback: DeliveryCallback): boolean;
   send(record: ProducerRecord<K, V>, callback?: DeliveryCallback): Promise<RecordMetadata> | boolean {
-    if (callback !== undefined) return this.enqueue(record as ProducerRecord, this.guarded(callback));
-    // A rejection is marked as seen just before it happens: a promise that nobody kept is no crash, and a success costs nothing more.
-    let promise: Promise<RecordMetadata> | null = null;
+    if (callback !== undefined) return this.enqueue(record as ProducerRecord, callback);
+    return this.promised((resolve, reject) => {
+      this.enqueue(record as ProducerRecord, (error, metadata) =>
+        error === null ? resolve(metadata!) : reject(error),
+      );
+    });
+  }
+
+  /**
+   * Hands many records over in one call, as if by `send` in this order, at one point of time, and tells of them once, when all are settled: less work
+   * a record. Without a callback: a promise of where they went; rejects with the first error, also when others arrived.
+   * With one: true when all are in the accumulator.
+   */
+  sendAll(records: readonly ProducerRecord<K, V>[]): Promise<readonly SentRange[]>;
+  sendAll(records: readonly ProducerRecord<K, V>[], callback: BulkCallback): boolean;
+  sendAll(records: readonly ProducerRecord<K, V>[], callback?: BulkCallback): Promise<readonly SentRange[]> | boolean {
+    if (callback !== undefined) {
+      return this.enqueueAll(records, (error, ranges) => {
+        try {
+          callback(error, ranges);
+        } catch (thrown) {
+          this.onCallbackError(thrown);
+        }
+      });
+    }
+    return this.promised((resolve, reject) => {
+      this.enqueueAll(records, (error, ranges) => (error === null ? resolve(ranges) : reject(error)));
+    });
+  }
+
+  /** A rejection is marked as seen just before it happens: a promise that nobody kept is no crash, and a success costs nothing more. */
+  private promised<T>(begin: (resolve: (value: T) => void, reject: (error: ClientError) => void) => void): Promise<T> {
+    let promise: Promise<T> | null = null;
     let failedAtOnce = false;
-    promise = new Promise<RecordMetadata>((resolve, reject) => {
-      this.enqueue(record as ProducerRecord, (error, metadata) => {
-        if (error === null) return resolve(metadata!);
+    promise = new Promise<T>((resolve, reject) => {
+      begin(resolve, (error) => {
         if (promise === null) failedAtOnce = true;
         else promise.catch(ignore);
         reject(error);
@@ -244,20 +281,29 @@ export class Producer<K = unknown, V = unknown> {
     this.connections.close();
   }
 
-  private guarded(callback: DeliveryCallback): DeliveryCallback {
-    return (error, metadata) => {
-      try {
-        callback(error, metadata);
-      } catch (thrown) {
-        this.onCallbackError(thrown);
-      }
-    };
+  private enqueueAll(records: readonly ProducerRecord<K, V>[], callback: BulkCallback): boolean {
+    if (records.length === 0) {
+      callback(null, []);
+      return true;
+    }
+    const bulk = new BulkSend(records.length, callback);
+    let isAccepted = true;
+    this.bulkTimeMs = this.clock.now();
+    try {
+      for (const record of records) isAccepted = this.enqueue(record as ProducerRecord, bulk) && isAccepted;
+    } finally {
+      this.bulkTimeMs = -1;
+    }
+    return isAccepted;
   }
 
-  private enqueue(original: ProducerRecord, delivery: DeliveryCallback): boolean {
-    const hasInterceptors = this.interceptors.length > 0;
-    const record = hasInterceptors ? interceptSend(this.interceptors, original) : original;
-    const callback = hasInterceptors ? interceptDelivery(this.interceptors, delivery) : delivery;
+  private enqueue(original: ProducerRecord, asked: DeliveryCallback | BulkSend): boolean {
+    let record = original;
+    let delivery = asked;
+    if (this.interceptors.length > 0) {
+      record = interceptSend(this.interceptors, original);
+      delivery = interceptDelivery(this.interceptors, this.callbackOf(asked));
+    }
     let key: Uint8Array | null;
     let value: Uint8Array | null;
     try {
@@ -267,44 +313,47 @@ export class Producer<K = unknown, V = unknown> {
         record.value === null || record.value === undefined
           ? null
           : this.valueSerializer(record.topic, record.value as V);
-      this.checkSize(record, key, value);
+      const bytes = recordBytesMax(key, value, record.headers) + RECORDS_OFFSET;
+      if (bytes > this.bytesMax) throw tooLarge(bytes, this.config);
     } catch (error) {
-      callback(asSendError(error), null);
+      this.tellFailure(delivery, error);
       return true;
     }
     const topic = this.lastTopic?.name === record.topic ? this.lastTopic : this.topicOf(record.topic);
     this.lastTopic = topic;
     const { forMemory } = this.waiting;
     const isKnown = topic.has(record.partition);
-    if (!isKnown || topic.waiting.length > 0) return this.wait(topic.waiting, record, key, value, callback);
-    if (forMemory.length === 0 && this.append(topic, record, key, value, callback)) return true;
-    return this.wait(forMemory, record, key, value, callback);
+    if (!isKnown || topic.waiting.length > 0) return this.wait(topic.waiting, record, key, value, delivery);
+    if (forMemory.length === 0 && this.append(topic, record, key, value, delivery)) return true;
+    return this.wait(forMemory, record, key, value, delivery);
+  }
+
+  /** What tells of one record, and throws nothing. */
+  private callbackOf(delivery: DeliveryCallback | BulkSend): DeliveryCallback {
+    if (typeof delivery !== 'function') {
+      return (error, metadata) => {
+        if (error !== null) delivery.fail(error, 1);
+        else delivery.succeed(metadata!.topic, metadata!.partition, metadata!.offset, 1);
+      };
+    }
+    return (error, metadata) => {
+      try {
+        delivery(error, metadata);
+      } catch (thrown) {
+        this.onCallbackError(thrown);
+      }
+    };
+  }
+
+  private tellFailure(delivery: DeliveryCallback | BulkSend, error: unknown): void {
+    this.callbackOf(delivery)(asSendError(error), null);
   }
 
   private checkRecord(record: ProducerRecord): void {
     if (this.state !== 'open') throw closedError();
     if (this.sender.fatalError !== null) throw this.sender.fatalError;
     this.transactions?.checkSend();
-    if (typeof record.topic !== 'string' || record.topic === '')
-      throw new ClientError('INVALID_RECORD', 'a record without a topic');
-    const { partition, timestamp } = record;
-    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
-      throw new ClientError('INVALID_RECORD', `partition ${partition}; allowed: an integer from 0`);
-    }
-    if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-      throw new ClientError('INVALID_RECORD', `timestamp ${timestamp}; allowed: milliseconds since the epoch, from 0`);
-    }
-  }
-
-  private checkSize(record: ProducerRecord, key: Uint8Array | null, value: Uint8Array | null): void {
-    const bytes = recordBytesMax(key, value, record.headers) + RECORDS_OFFSET;
-    for (const setting of ['max.request.size', 'buffer.memory'] as const) {
-      if (bytes <= this.config[setting]) continue;
-      throw new ClientError(
-        'RECORD_TOO_LARGE',
-        `a record of ${bytes} bytes; ${setting} allows ${this.config[setting]}`,
-      );
-    }
+    checkFields(record);
   }
 
   private append(
@@ -312,22 +361,22 @@ export class Producer<K = unknown, V = unknown> {
     record: ProducerRecord,
     key: Uint8Array | null,
     value: Uint8Array | null,
-    callback: DeliveryCallback,
+    delivery: DeliveryCallback | BulkSend,
   ): boolean {
     let partition: number;
     try {
       partition = this.partitions.choose(topic, record, key, value);
     } catch (error) {
-      callback(asSendError(error), null);
+      this.tellFailure(delivery, error);
       return true;
     }
     const queue = topic.queue(partition);
-    const timestamp = record.timestamp ?? this.clock.now();
-    const result = this.accumulator.append(queue, this.monotonic, timestamp, key, value, record.headers, callback);
+    const timestamp = record.timestamp ?? (this.bulkTimeMs >= 0 ? this.bulkTimeMs : this.clock.now());
+    const result = this.accumulator.append(queue, this.monotonic, timestamp, key, value, record.headers, delivery);
     if (result === 'no-memory') return false;
     if (this.partitions.isSticky(record, key)) {
       const bytes = (key?.length ?? 0) + (value?.length ?? 0) + 16;
-      topic.sticky.appended(bytes, queue.batches.at(-1)!.isFull || result === 'opened');
+      topic.sticky.appended(bytes, result === 'opened' || queue.last!.isFull);
     }
     if (result === 'opened') {
       const readyAtMs = this.accumulator.readyAtMs(queue);
@@ -352,9 +401,9 @@ export class Producer<K = unknown, V = unknown> {
     record: ProducerRecord,
     key: Uint8Array | null,
     value: Uint8Array | null,
-    callback: DeliveryCallback,
+    delivery: DeliveryCallback | BulkSend,
   ): boolean {
-    if (!this.waiting.add(line, record, key, value, callback)) return false;
+    if (!this.waiting.add(line, record, key, value, this.callbackOf(delivery))) return false;
     if (line === this.waiting.forMemory) this.sender.wake();
     else this.metadata.requestUpdate();
     return false;
@@ -437,10 +486,4 @@ function ignore(): void {}
 
 function closedError(): ClientError {
   return new ClientError('CLOSED', 'the producer was closed');
-}
-
-function asSendError(error: unknown): ClientError {
-  if (error instanceof ClientError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new ClientError('SERIALIZATION', message, { cause: error });
 }

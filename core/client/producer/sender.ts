@@ -229,6 +229,8 @@ export class Sender {
     }
     const ready = link.ready;
     if (ready === null) {
+      // Another one may lead by now. Metadata comes at the pace of retry.backoff.ms, and wakes the sender: attempts to connect become too rare to go by.
+      if (link.isDown) this.metadata.requestUpdate();
       if (!node.isConnecting) {
         node.isConnecting = true;
         const done = () => {

@@ -133,6 +133,12 @@ export function filesContract(open: OpenBench): void {
     expect(codeOf(() => files.list(at('x/b')))).toBe('ENOTDIR');
     expect(files.exists(at('x/y'))).toBe(true);
     expect(files.exists(at('x/q'))).toBe(false);
+    const file = files.open(at('x/sized'), 'create');
+    file.append([Buffer.from('four')]);
+    file.close();
+    expect(files.sizeOf(at('x/sized'))).toBe(4);
+    expect(files.sizeOf(at('x/q'))).toBe(null);
+    expect(files.sizeOf(at('q/q'))).toBe(null);
   });
 
   test('rename replaces a file and moves folders', () => {

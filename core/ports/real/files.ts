@@ -109,7 +109,8 @@ export class RealFile implements File {
   }
 
   reserve(bytes: number): void {
-    posix()?.reserve?.(this.#open('reserve'), bytes);
+    const fd = this.#open('reserve');
+    if (bytes > this.#size) posix()?.reserve?.(fd, this.#size, bytes - this.#size);
   }
 
   trim(): void {
@@ -198,6 +199,7 @@ export function realFiles(): Files {
   return {
     open,
     exists: fs.existsSync,
+    sizeOf,
     list,
     makeDirectory,
     rename,
@@ -227,6 +229,11 @@ function list(path: string): DirectoryEntry[] {
   return entries
     .map((entry) => ({ name: entry.name, kind: entry.isDirectory() ? ('directory' as const) : ('file' as const) }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function sizeOf(path: string): number | null {
+  const stat = attempt(path, 'sizeOf', () => fs.statSync(path, { throwIfNoEntry: false }));
+  return stat === undefined ? null : stat.size;
 }
 
 function makeDirectory(path: string): void {

@@ -14,6 +14,7 @@ export function fullWhile(files: Files, controlFile: string): Files {
   return {
     open: (path, mode) => guarded(files.open(path, mode), mode, guard),
     exists: (path) => files.exists(path),
+    sizeOf: (path) => files.sizeOf(path),
     list: (path) => files.list(path),
     makeDirectory: (path) => files.makeDirectory(path),
     rename: (from, to) => files.rename(from, to),

@@ -1,5 +1,5 @@
 /**
- * The three system calls that the runtime does not offer, through koffi: sendfile, fallocate and fcntl record locks.
+ * The system calls that the runtime does not offer, or offers only behind a stream, through koffi: sendfile, send, fallocate and fcntl record locks.
  *
  * `posix()` is null, or lacks a call, wherever koffi cannot load or the platform has no such call: every user of this file has
  * another way. Nothing is loaded before the first question, and a failure to load is never an error.
@@ -10,8 +10,10 @@ import { constants } from 'node:os';
 export interface Posix {
   /** Returns the bytes sent (0 at the end of the file), or a negated errno. */
   readonly sendfile: ((socketFd: number, fileFd: number, position: number, length: number) => number) | null;
-  /** Reserves `bytes` from the start of the file without changing its length. Returns 0 or a negated errno. */
-  readonly reserve: ((fd: number, bytes: number) => number) | null;
+  /** Hands bytes to a non-blocking socket; `hasMore`: they wait for what follows at once. Returns the bytes taken or a negated errno. */
+  readonly send: ((socketFd: number, bytes: Uint8Array, hasMore: boolean) => number) | null;
+  /** Reserves `bytes` from `position` without changing the file's length. Returns 0 or a negated errno. */
+  readonly reserve: ((fd: number, position: number, bytes: number) => number) | null;
   /** Takes (or drops) the exclusive lock of the whole file without waiting. Returns 0 or a negated errno. */
   readonly lock: ((fd: number, exclusive: boolean) => number) | null;
 }
@@ -20,6 +22,9 @@ export const EAGAIN = constants.errno.EAGAIN;
 export const EINTR = constants.errno.EINTR;
 
 const FALLOC_FL_KEEP_SIZE = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 /** 64-bit Linux: what the structs below are laid out for. */
 const LINUX_64 = process.platform === 'linux' && ['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch);
 const DARWIN = process.platform === 'darwin';
@@ -44,6 +49,7 @@ function load(): Posix | null {
     const libc = koffi.load(null);
     return {
       sendfile: LINUX_64 ? loadSendfile(koffi, libc) : null,
+      send: LINUX_64 ? loadSend(koffi, libc) : null,
       reserve: LINUX_64 ? loadReserve(koffi, libc) : null,
       lock: loadLock(koffi, libc),
     };
@@ -65,9 +71,18 @@ function loadSendfile(koffi: Koffi, libc: Library): Posix['sendfile'] {
   };
 }
 
+function loadSend(koffi: Koffi, libc: Library): Posix['send'] {
+  const call = libc.func('int64_t send(int fd, const void *bytes, size_t length, int flags)');
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  return (socketFd, bytes, hasMore) => {
+    const sent = Number(call(socketFd, bytes, bytes.byteLength, hasMore ? flags | MSG_MORE : flags));
+    return sent >= 0 ? sent : -koffi.errno();
+  };
+}
+
 function loadReserve(koffi: Koffi, libc: Library): Posix['reserve'] {
   const call = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t len)');
-  return (fd, bytes) => (call(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) === 0 ? 0 : -koffi.errno());
+  return (fd, position, bytes) => (call(fd, FALLOC_FL_KEEP_SIZE, position, bytes) === 0 ? 0 : -koffi.errno());
 }
 
 /**

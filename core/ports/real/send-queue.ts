@@ -1,7 +1,7 @@
 /**
  * What one connection still has to send, in order: bytes from memory and ranges of files.
  *
- * Invariant: at most one ordinary write is under way, and sendfile is called only when none is: the socket is non-blocking and the
+ * Invariant: at most one ordinary write is under way, and send and sendfile are called only when none is: the socket is non-blocking and the
  * runtime owns its readiness, so bytes sent around a waiting write would overtake it. A full socket is waited for by
  * writing the next 64 KiB in the ordinary way; its callback goes on with sendfile. (Spinning on EAGAIN costs two thirds of the rate.)
  * Every slice's descriptor is held from `push` until its last byte was taken or the connection ended.
@@ -11,6 +11,7 @@ import { FileSlice } from '../files.ts';
 import type { Part } from '../network.ts';
 import { RealFile, readAll } from './files.ts';
 import { descriptorOf, unsentBytes } from './handle.ts';
+import { posix } from './posix.ts';
 import type { SendfileCall } from './sendfile.ts';
 
 /** Slices below this are read and written together with the bytes around them: cheaper than a call of their own. */
@@ -239,8 +240,14 @@ export class SendQueue {
     return this.#write(last!, null);
   }
 
-  /** Hands bytes to the stream. False when the system took everything at once, so that the next step may follow. */
-  #write(bytes: Uint8Array, chunk: Chunk | null): boolean {
+  /** Hands bytes to the system. False when it took everything at once, so that the next step may follow; what it does not take waits in the stream. */
+  #write(whole: Uint8Array, chunk: Chunk | null): boolean {
+    const sent = this.#sendNow(whole);
+    if (sent === whole.byteLength) {
+      if (chunk !== null) giveBack(chunk);
+      return false;
+    }
+    const bytes = sent > 0 ? whole.subarray(sent) : whole;
     const socket = this.#socket;
     let waited = false;
     socket.write(bytes, (error) => {
@@ -255,6 +262,21 @@ export class SendQueue {
     waited = true;
     this.#writing = true;
     return true;
+  }
+
+  /** Around the stream, which costs as much as the system's own work for a small answer. What fails here fails in the stream too, and is told there. */
+  #sendNow(bytes: Uint8Array): number {
+    const send = posix()?.send;
+    const socket = this.#socket;
+    if (send === undefined || send === null || socket.writableLength > 0 || socket.writableCorked > 0) return 0;
+    const fd = descriptorOf(socket);
+    return fd < 0 ? 0 : Math.max(0, send(fd, bytes, this.#isSliceNext()));
+  }
+
+  /** The head of an answer and its slice leave together. */
+  #isSliceNext(): boolean {
+    const next = this.#items[this.#head];
+    return next !== undefined && isSlice(next) && this.#sendfile !== null;
   }
 
   #read(item: PendingSlice, target: Uint8Array): boolean {

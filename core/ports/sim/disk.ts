@@ -63,8 +63,12 @@ export class SimDisk {
   }
 
   find(path: string): DiskNode | null {
+    return this.#walk(namesOf(path));
+  }
+
+  #walk(names: readonly string[]): DiskNode | null {
     let node: DiskNode = this.root;
-    for (const name of namesOf(path)) {
+    for (const name of names) {
       if (node.kind !== 'directory') return null;
       const next = node.entries.get(name);
       if (next === undefined) return null;
@@ -78,7 +82,7 @@ export class SimDisk {
     const names = namesOf(path);
     const name = names.pop();
     if (name === undefined) throw new FilesError('EISDIR', path, operation);
-    const folder = this.find(names.join('/'));
+    const folder = this.#walk(names);
     if (folder === null) throw new FilesError('ENOENT', path, operation);
     if (folder.kind !== 'directory') throw new FilesError('ENOTDIR', path, operation);
     return { folder, name };

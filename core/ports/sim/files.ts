@@ -56,6 +56,12 @@ export class SimFiles implements Files {
     return this.#disk.find(path) !== null;
   }
 
+  sizeOf(path: string): number | null {
+    this.#checkAlive();
+    const node = this.#disk.find(path);
+    return node?.kind === 'file' ? node.size : null;
+  }
+
   list(path: string): DirectoryEntry[] {
     this.#checkAlive();
     const node = this.#disk.find(path);

@@ -188,7 +188,8 @@ export class RaftModel {
     this.happen(node, { kind: 'tick' });
     for (const { from, id, life } of unanswered) {
       const sender = this.nodeOf(from);
-      if (sender.life === life) this.happen(sender, { kind: 'failed', id, from: node.id });
+      if (sender.life === life)
+        this.happen(sender, { kind: 'failed', id, from: node.id, isGone: this.random.integer(2) === 0 });
     }
   }
 
@@ -199,7 +200,7 @@ export class RaftModel {
   private lose(message: Message): void {
     const [sender, other] = message.kind === 'request' ? [message.from, message.to] : [message.to, message.from];
     const node = this.nodeOf(sender);
-    if (node.life === message.life) this.happen(node, { kind: 'failed', id: message.id, from: other });
+    if (node.life === message.life) this.happen(node, { kind: 'failed', id: message.id, from: other, isGone: false });
   }
 
   private deliver(message: Message): void {

@@ -26,7 +26,7 @@ export class KillableCluster {
   static async start(
     brokers: number,
     settings: Readonly<Record<string, string>>,
-    onLog: (line: string) => void = () => {},
+    onLog: (nodeId: number, line: string) => void = () => {},
   ): Promise<KillableCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'mqlab-failover-'));
     const shape = { brokers, controllers: 0 };
@@ -34,7 +34,7 @@ export class KillableCluster {
     const nodes = new Map(
       layout.nodes.map((node) => {
         const properties = { ...layoutProperties(layout, node, join(directory, `node-${node.id}`)), ...settings };
-        return [node.id, new NodeProcess(properties, { onLog: (line) => onLog(`${node.id}: ${line}`) })] as const;
+        return [node.id, new NodeProcess(properties, { onLog: (line) => onLog(node.id, line) })] as const;
       }),
     );
     await Promise.all([...nodes.values()].map((each) => each.start()));

@@ -82,7 +82,7 @@ class SimApp implements AppProcess {
   }
 }
 
-class SimTarget implements Target {
+export class SimTarget implements Target {
   readonly kind = 'sim';
   readonly bootstrap: string;
   readonly version = `mqlab ${clientVersion('mqlab')}`;

@@ -1,0 +1,136 @@
+/**
+ * A producer thread that spreads its load over many partitions. It fills a batch for one partition, then for the next, so that batches are equally large
+ * whatever the number of partitions: what differs is how many logs the broker writes to.
+ */
+import { parentPort } from 'node:worker_threads';
+import { Producer } from '@mqlab/core/client/producer/producer.ts';
+import { realPorts } from '@mqlab/core/ports/real/ports.ts';
+import { monotonicMs } from '../load/monotonic.ts';
+import { randomTextPayload, valuesOf } from '../load/payload.ts';
+import { PARTITIONS_PER_TOPIC } from './scale-plan.ts';
+import { RECORD_BYTES, RECORDS_PER_BATCH } from './spread-settings.ts';
+
+const OUTSTANDING_MAX = 16_384;
+const BATCH_BYTES = RECORDS_PER_BATCH * (RECORD_BYTES + 16) + 128;
+
+export interface SpreadTask {
+  readonly bootstrap: string;
+  readonly topics: readonly string[];
+  readonly warmupMs: number;
+  readonly measureMs: number;
+}
+
+export interface SpreadReport {
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly failure: string | null;
+  readonly recordsPerBatch: number;
+  readonly batchesPerRequest: number;
+  /** Of this thread, in the measured window. */
+  readonly cpuSeconds: number;
+}
+
+export type FromSpreadWorker =
+  | { readonly kind: 'window'; readonly isOpen: boolean }
+  | { readonly kind: 'report'; readonly report: SpreadReport };
+
+const port = parentPort!;
+const values = valuesOf(randomTextPayload(RECORD_BYTES, 1));
+
+async function run({ bootstrap, topics, warmupMs, measureMs }: SpreadTask): Promise<SpreadReport> {
+  const producer = new Producer(realPorts(), {
+    'bootstrap.servers': bootstrap,
+    acks: '1',
+    'enable.idempotence': false,
+    'linger.ms': 5,
+    'batch.size': BATCH_BYTES,
+    'buffer.memory': 64 * 1024 * 1024,
+  });
+  const partitionCount = topics.length * PARTITIONS_PER_TOPIC;
+  let failure: string | null = null;
+  let acknowledged = 0;
+  let failed = 0;
+  let outstanding = 0;
+  let isMeasuring = false;
+  let next = 0;
+  let value = 0;
+  let sent = 0;
+  // Topic after topic, so that neighbours in a request are of different topics.
+  const sendTo = (index: number, settled: (error: Error | null) => void): void => {
+    const topic = topics[index % topics.length]!;
+    const partition = Math.floor(index / topics.length);
+    value = value + 1 === values.length ? 0 : value + 1;
+    outstanding++;
+    sent++;
+    producer.send({ topic, partition, key: null, value: values[value]! }, settled);
+  };
+  // Every partition once, so that the first writes, metadata and leaders are behind us.
+  await new Promise<void>((resolve) => {
+    let left = partitionCount;
+    const settled = (error: Error | null): void => {
+      if (error !== null) failure ??= error.message;
+      outstanding--;
+      if (--left === 0) resolve();
+    };
+    for (let i = 0; i < partitionCount; i++) sendTo(i, settled);
+  });
+  const startMs = monotonicMs();
+  const measureFromMs = startMs + warmupMs;
+  const untilMs = measureFromMs + measureMs;
+  let cpuAtStart = process.threadCpuUsage();
+  let cpuSeconds = 0;
+  await new Promise<void>((resolve) => {
+    let scheduled = false;
+    const turn = (): void => {
+      scheduled = false;
+      const nowMs = monotonicMs();
+      if (nowMs >= untilMs) {
+        if (isMeasuring) {
+          const used = process.threadCpuUsage(cpuAtStart);
+          cpuSeconds = (used.user + used.system) / 1e6;
+          isMeasuring = false;
+          port.postMessage({ kind: 'window', isOpen: false } satisfies FromSpreadWorker);
+        }
+        if (outstanding === 0) resolve();
+        return;
+      }
+      if (!isMeasuring && nowMs >= measureFromMs) {
+        isMeasuring = true;
+        cpuAtStart = process.threadCpuUsage();
+        port.postMessage({ kind: 'window', isOpen: true } satisfies FromSpreadWorker);
+      }
+      for (let i = 0; i < 1_000 && outstanding < OUTSTANDING_MAX; i++) {
+        sendTo(Math.floor(next++ / RECORDS_PER_BATCH) % partitionCount, settled);
+      }
+      if (outstanding < OUTSTANDING_MAX) soon();
+    };
+    const soon = (): void => {
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(turn);
+    };
+    const settled = (error: Error | null): void => {
+      outstanding--;
+      if (error !== null) {
+        failed++;
+        failure ??= error.message;
+      } else if (isMeasuring) acknowledged++;
+      soon();
+    };
+    turn();
+  });
+  await producer.close({ timeoutMs: 1_000 });
+  const { requestsSent, batchesSent } = producer.metrics;
+  return {
+    acknowledged,
+    failed,
+    failure,
+    recordsPerBatch: sent / Math.max(1, batchesSent),
+    batchesPerRequest: batchesSent / Math.max(1, requestsSent),
+    cpuSeconds,
+  };
+}
+
+port.on('message', async (task: SpreadTask) => {
+  port.postMessage({ kind: 'report', report: await run(task) } satisfies FromSpreadWorker);
+});
