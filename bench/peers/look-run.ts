@@ -139,8 +139,8 @@ function serverSeconds({ pids }: RunningPeer): number {
 }
 
 function print(what: string, of: number, { count, seconds, driverSeconds, serverSeconds }: Measured): void {
-  const share = (part: number): string => (part / seconds).toFixed(2);
+  const each = (part: number): string => `${((part / count) * 1e6).toFixed(1)} µs`;
   console.log(
-    `  ${what}: ${Math.round(count / seconds)} messages/s (${count} of ${of}), processors: driver ${share(driverSeconds)}, server ${share(serverSeconds)}`,
+    `  ${what}: ${Math.round(count / seconds)} messages/s (${count} of ${of}); processor time of a message: driver ${each(driverSeconds)}, server ${each(serverSeconds)}`,
   );
 }
