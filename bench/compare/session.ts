@@ -36,12 +36,15 @@ export class Session {
   readonly driver: PeerDriver;
   private readonly dataDir: string;
   private isStopped = false;
+  /** An interrupted run leaves no gigabytes behind. */
+  private readonly removeData = (): void => rmSync(this.dataDir, { recursive: true, force: true });
 
   private constructor(system: System, running: RunningPeer, driver: PeerDriver, dataDir: string) {
     this.system = system;
     this.running = running;
     this.driver = driver;
     this.dataDir = dataDir;
+    process.once('exit', this.removeData);
   }
 
   /** `dataDir`: one that the caller keeps over several sessions. */
@@ -100,7 +103,8 @@ export class Session {
     try {
       await this.running.stop();
     } finally {
-      if (!keepData) rmSync(this.dataDir, { recursive: true, force: true });
+      process.off('exit', this.removeData);
+      if (!keepData) this.removeData();
     }
   }
 }

@@ -11,9 +11,9 @@ import { only, type Part } from '../part.ts';
 import { runNode } from './own-process.ts';
 
 const SESSION_MS = 3_000;
-const MINUTES = { full: 1.5, quick: 0.1 };
+const MINUTES = { full: 1, quick: 0.1 };
 const PARTITIONS = { full: 1_000, quick: 6 };
-const CAMPAIGN_MS_MAX = 300_000;
+const CAMPAIGN_MS_MAX = 480_000;
 
 interface Campaigns {
   readonly campaigns: readonly { readonly kills: readonly { readonly gapsMs: readonly number[] }[] }[];

@@ -9,9 +9,12 @@ export interface ProcessResult {
 
 export function runNode(args: readonly string[], msMax: number): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    // Asked first: it has brokers of its own to end.
-    const end = (): void => void child.kill('SIGTERM');
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    // It has brokers of its own: the whole group ends with it.
+    const end = (): void => {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      process.kill(-child.pid, 'SIGKILL');
+    };
     process.once('exit', end);
     const timer = setTimeout(end, msMax);
     let stdout = '';

@@ -9,6 +9,10 @@ import { benchScaleCommand } from './bench-scale.ts';
 import { benchSimCommand } from './bench-sim.ts';
 import { REPORTS_OUT } from './lab.ts';
 
+const EXIT_INTERRUPTED = 130;
+/** A few for each server that runs. */
+const EXIT_LISTENERS_MAX = 100;
+
 /** `mqlab bench …`: measurements. They are no tests: no figure makes them fail. */
 export function benchCommand(): Command {
   const bench = new Command('bench').description('measure on this machine').addCommand(benchScaleCommand());
@@ -44,5 +48,10 @@ export function benchCommand(): Command {
   bench.addCommand(benchGoalsCommand(REPORTS_OUT));
   bench.addCommand(benchGuardCommand());
   bench.addCommand(benchSimCommand(REPORTS_OUT));
+  // Servers, their folders and checkouts are taken away at the process's end: an interruption is to be one.
+  bench.hook('preAction', () => {
+    process.setMaxListeners(EXIT_LISTENERS_MAX);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(EXIT_INTERRUPTED));
+  });
   return bench;
 }
