@@ -242,11 +242,13 @@ class WorkloadComparison {
     this.recorder.add(`Workload ${this.workload.name}`, this.workload.name, metric, system, pair, value);
   }
 
-  private noteFailed(system: System, where: string, { failed, unfinished, failure }: PeerLoadResult): void {
-    if (failed === 0 && unfinished === 0) return;
+  private noteFailed(system: System, where: string, result: PeerLoadResult): void {
+    const { failed, unfinished, failure, endToEnd, recordsSent, recordsConsumed } = result;
+    const missing = endToEnd === null ? 0 : Math.max(0, recordsSent - failed - unfinished - recordsConsumed);
+    if (failed === 0 && unfinished === 0 && missing === 0) return;
     const first = failure === null ? '' : ` (${failure})`;
     this.failures.push(
-      `${this.workload.name}, ${system.peer.name}, ${where}: ${failed} records failed, ${unfinished} not answered in time${first}`,
+      `${this.workload.name}, ${system.peer.name}, ${where}: ${failed} records failed, ${unfinished} not answered and ${missing} not received in time${first}`,
     );
   }
 

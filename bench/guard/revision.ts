@@ -13,6 +13,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WORKSPACES = ['core', 'reports', 'bench', 'labs'] as const;
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const EXIT_INTERRUPTED = 130;
+
 export interface Revision {
   readonly commit: string;
   readonly directory: string;
@@ -35,10 +38,18 @@ export function checkOut(commit: string): Revision {
   const directory = join(parent, 'tree');
   const { ok, output } = git('worktree', 'add', '--detach', directory, commit);
   const remove = (): void => {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     git('worktree', 'remove', '--force', directory);
     rmSync(parent, { recursive: true, force: true });
   };
+  // Whoever interrupts it shall not find a worktree that is gone in the repository's list.
+  const onSignal = (): void => {
+    remove();
+    process.exit(EXIT_INTERRUPTED);
+  };
+  for (const signal of SIGNALS) process.once(signal, onSignal);
   if (!ok) {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     rmSync(parent, { recursive: true, force: true });
     throw new Error(`git worktree add ${commit}: ${output}`);
   }

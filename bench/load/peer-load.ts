@@ -57,8 +57,6 @@ export interface PeerLoadResult {
 
 /** Threads are told of the start this long before. */
 const LEAD_MS = 50;
-/** What is still on its way to a consumer when the last record was acknowledged. */
-const TAIL_MS = 300;
 const SILENCE_MS_MAX = 10_000;
 const WATCH_MS = 5;
 
@@ -95,7 +93,9 @@ export async function loadPeer(
     const usage = usageOver(target.pids, measureFromMs, measureUntilMs);
     for (const thread of threads) thread.start(start);
     const produced = (await Promise.all(producers.map((thread) => thread.report))) as ProducerReport[];
-    for (const thread of consumers) thread.stopAfter(TAIL_MS);
+    const stored = produced.reduce((sum, each) => sum + each.recordsSent - each.failed - each.unfinished, 0);
+    await received(consumers, stored, setting.drainMsMax);
+    for (const thread of consumers) thread.stop();
     const consumed = (await Promise.all(consumers.map((thread) => thread.report))) as ConsumerReport[];
     return resultOf(setting, produced, consumed, await usage);
   } finally {
@@ -143,6 +143,14 @@ export async function drainPeer(
   } finally {
     await Promise.all(threads.map((thread) => thread.end()));
   }
+}
+
+/** Until consumers that read along have so many, or patience ends: what comes late is to be in the latencies. */
+async function received(threads: readonly LoadThread[], wanted: number, msMax: number): Promise<void> {
+  const deadlineMs = monotonicMs() + msMax;
+  if (threads.length === 0) return;
+  while (threads.reduce((sum, thread) => sum + thread.progress, 0) < wanted && monotonicMs() < deadlineMs)
+    await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
 }
 
 async function progressed(threads: readonly LoadThread[], wanted: number): Promise<void> {

@@ -27,7 +27,8 @@ export interface ChildStart {
 }
 
 const LOG_LINES_KEPT = 40;
-const STOP_MS_MAX = 20_000;
+/** A clean end of thousands of partitions is as many flushes. */
+const STOP_MS_MAX = 60_000;
 
 export async function startChild({ command, args, env, cwd, ready, readyMsMax }: ChildStart): Promise<Child> {
   const beganMs = monotonicMs();

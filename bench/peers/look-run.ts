@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerDriver, PeerTopic, RunningPeer } from './peer.ts';
-import { peers } from './peers.ts';
+import { PEERS } from './peers.ts';
 
 const produceMs = 4_000;
 const warmMs = 1_500;
@@ -25,8 +25,8 @@ const values = Array.from({ length: poolBytes / valueBytes }, (_, i) =>
 );
 
 for (const name of process.argv.slice(2)) {
-  const peer = peers.find((one) => one.name === name);
-  if (peer === undefined) throw new Error(`${name} is none of ${peers.map((one) => one.name).join(', ')}`);
+  const peer = PEERS.find((one) => one.name === name);
+  if (peer === undefined) throw new Error(`${name} is none of ${PEERS.map((one) => one.name).join(', ')}`);
   const found = await peer.find();
   if (!found.isThere) {
     console.log(`${name}: skipped: ${found.why}`);
@@ -139,8 +139,8 @@ function serverSeconds({ pids }: RunningPeer): number {
 }
 
 function print(what: string, of: number, { count, seconds, driverSeconds, serverSeconds }: Measured): void {
-  const share = (part: number): string => (part / seconds).toFixed(2);
+  const each = (part: number): string => `${((part / count) * 1e6).toFixed(1)} µs`;
   console.log(
-    `  ${what}: ${Math.round(count / seconds)} messages/s (${count} of ${of}), processors: driver ${share(driverSeconds)}, server ${share(serverSeconds)}`,
+    `  ${what}: ${Math.round(count / seconds)} messages/s (${count} of ${of}); processor time of a message: driver ${each(driverSeconds)}, server ${each(serverSeconds)}`,
   );
 }

@@ -9,11 +9,11 @@ import type { Peer } from './peer.ts';
 import { rabbitmqPeers } from './rabbitmq/peers.ts';
 import { rocketmq } from './rocketmq/peer.ts';
 
-export const peers: readonly Peer[] = [mqlab, kafka, ...rabbitmqPeers, rocketmq, artemis, nats];
+export const PEERS: readonly Peer[] = [mqlab, kafka, ...rabbitmqPeers, rocketmq, artemis, nats];
 
 /** `mqlab bench install NAME`: prints what it does, throws with the reason when it cannot. */
-export const installs: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
-  kafka: async (print) => void installKafka(print),
+export const INSTALLS: Readonly<Record<string, (print: (line: string) => void) => Promise<void>>> = {
+  kafka: async (print) => installKafka(print),
   rocketmq: (print) => installJars(new URL('rocketmq/pom.xml', import.meta.url), print),
   artemis: (print) => installJars(new URL('artemis/pom.xml', import.meta.url), print),
 };

@@ -28,5 +28,6 @@ test('an item that is done at once does not stop those behind it', () => {
   const count = 100_000;
   for (let i = 0; i < count; i++) window.push(i);
   window.done();
-  expect(started).toEqual(Array.from({ length: count }, (_, i) => i));
+  expect(started.length).toBe(count);
+  expect(started.every((item, i) => item === i)).toBe(true);
 });

@@ -108,6 +108,14 @@ export class IndexFile {
     let high = this.count;
     // Most lookups want the end of the log: look at the tail alone first.
     if (this.tailCount > 0 && this.writtenCount > 0 && holds(this.tail!, 0)) low = this.writtenCount + 1;
+    else if (pageOwner === this) {
+      // A reader that goes on from where it was finds its entry in the page at hand.
+      const first = pageNumber * this.entriesPerPage;
+      const last = Math.min(first + this.entriesPerPage, this.writtenCount) - 1;
+      if (!holds(page!, 0)) high = first;
+      else if (holds(page!, (last - first) * this.entryBytes)) low = last + 1;
+      else [low, high] = [first + 1, last];
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       const { buffer, at } = this.entry(middle);

@@ -10,7 +10,7 @@ import { type Payload, randomTextPayload } from '@mqlab/bench/load/payload.ts';
 import { loadPeer, type PeerLoadResult } from '@mqlab/bench/load/peer-load.ts';
 import { usageOfAll } from '@mqlab/bench/load/process-usage.ts';
 import type { Peer } from '@mqlab/bench/peers/peer.ts';
-import { peers } from '@mqlab/bench/peers/peers.ts';
+import { PEERS } from '@mqlab/bench/peers/peers.ts';
 import { spreadOf } from '@mqlab/bench/statistics.ts';
 import type { Profile } from '../kit/lab.ts';
 import { measureCrash } from './crash.ts';
@@ -60,11 +60,11 @@ export async function measureWhichQueue(
   progress: (text: string) => void,
 ): Promise<WhichQueueMeasured> {
   const plan = PLANS[profile];
-  const wanted = peers.filter(({ name }) => !plan.ownOnly || name === OWN);
+  const wanted = PEERS.filter(({ name }) => !plan.ownOnly || name === OWN);
   const { systems, skipped } = await findSystems(wanted);
   const absent = [
-    ...peers.filter((peer) => !wanted.includes(peer)).map((peer) => ({ ...nameOf(peer), why: QUICK_ONLY })),
-    ...skipped.map(({ name, why }) => ({ ...nameOf(peers.find((peer) => peer.name === name)!), why })),
+    ...PEERS.filter((peer) => !wanted.includes(peer)).map((peer) => ({ ...nameOf(peer), why: QUICK_ONLY })),
+    ...skipped.map(({ name, why }) => ({ ...nameOf(PEERS.find((peer) => peer.name === name)!), why })),
   ];
   const runs = systems.map((system) => new SystemRun(system, plan, progress));
   try {

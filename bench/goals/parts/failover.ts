@@ -2,7 +2,7 @@
  * The leader killed under load, three brokers, 1,000 partitions: how long the slowest partition of each kill took no writes, beyond the session timeout. The
  * campaign itself is `core/test/failover/run.ts`.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +37,7 @@ export const failover: Part = {
         ],
         CAMPAIGN_MS_MAX,
       );
+      if (!existsSync(out)) throw new Error(`no data of the campaign: ${result.stderr.trim().slice(-500)}`);
       const beyond = beyondSession(readFileSync(out, 'utf8'), SESSION_MS);
       const metric = 'acknowledged again beyond the session timeout';
       for (const [kill, ms] of beyond.entries()) recorder.add('Failover', FAILOVER, metric, mqlab!, kill, ms);

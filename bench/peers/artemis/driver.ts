@@ -7,6 +7,7 @@ import { Link, type Settled } from './link.ts';
 /** Unsettled deliveries of a session; what is beyond waits in the driver. */
 const sessionDeliveryCount = 16_384;
 const creditCount = 1000;
+const closePollMs = 2;
 /** Declarations in flight. */
 const declareCount = 50;
 
@@ -87,7 +88,8 @@ async function openProducer({ address, topics, acks }: ProducerOptions): Promise
       if (acks === '0') drainSoon();
     },
     async close() {
-      while (blocked.size > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (acks === '0' && failure.error === null && !all.every(({ hasLeft }) => hasLeft))
+        await new Promise((resolve) => setTimeout(resolve, closePollMs));
       await closeConnection(connection, failure);
     },
   };

@@ -20,6 +20,7 @@ const headBytes = shortHead.length;
 export class Link {
   readonly sender: Sender;
   private readonly settling: Map<Delivery, Settled> | null;
+  private last: Delivery | null = null;
   private readonly waiting = new Fifo<{ readonly value: Buffer; readonly settled: Settled }>();
 
   /** `settling`: where a delivery is to be found until the server settles it; null for messages that are sent settled. */
@@ -45,12 +46,18 @@ export class Link {
     return this.waiting.count === 0;
   }
 
+  /** Of what is sent settled: nothing waits in the session for credit; rhea counts such a delivery as settled from afar once it left. */
+  get hasLeft(): boolean {
+    return this.waiting.count === 0 && (this.last?.remote_settled ?? true);
+  }
+
   fail(error: Error): void {
     while (this.waiting.count > 0) this.waiting.shift().settled(error);
   }
 
   private transfer(value: Buffer, settled: Settled): void {
     const delivery = this.sender.send(encoded(value), undefined, standardFormat);
+    this.last = delivery;
     if (this.settling === null) settled(null);
     else this.settling.set(delivery, settled);
   }

@@ -1,4 +1,4 @@
-// RabbitMQ's queues over AMQP 0-9-1 by amqplib. A producer has one connection and a few channels on it; a queue keeps to one channel, so that its order holds.
+// RabbitMQ's queues and streams over AMQP 0-9-1 by amqplib. A producer has one connection and a few channels on it; a queue keeps to one channel, so that its order holds.
 
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { connect } from 'amqplib';
@@ -8,10 +8,17 @@ const channelCountMax = 4;
 const prefetchCount = 500;
 /** Declarations in flight. */
 const declareCount = 50;
+/** A node that was started again listens before each of its streams has a leader. */
+const notRecovered = /down or inaccessible/;
+const recoveryTryCount = 50;
+const recoveryPauseMs = 200;
 const persistent = { persistent: true, deliveryMode: 2 };
 
-/** `queueArguments`: what makes a durable queue of one kind. */
-export function amqpDriver(queueArguments: Readonly<Record<string, string>>): PeerDriver {
+/** What makes a durable queue of one kind, and a consumer that reads it from its beginning. */
+export function amqpDriver(
+  queueArguments: Readonly<Record<string, string>>,
+  consumerArguments: Readonly<Record<string, string>> = {},
+): PeerDriver {
   return {
     createTopics: (address, topics) =>
       eachQueue(address, topics, (channel, queue) =>
@@ -19,7 +26,15 @@ export function amqpDriver(queueArguments: Readonly<Record<string, string>>): Pe
       ),
     deleteTopics: (address, topics) => eachQueue(address, topics, (channel, queue) => channel.deleteQueue(queue)),
     openProducer,
-    openConsumer,
+    async openConsumer(options) {
+      for (let triesLeft = recoveryTryCount; ; triesLeft--)
+        try {
+          return await openConsumer(options, consumerArguments);
+        } catch (error) {
+          if (triesLeft === 0 || !notRecovered.test((error as Error).message)) throw error;
+          await new Promise((resolve) => setTimeout(resolve, recoveryPauseMs));
+        }
+    },
   };
 }
 
@@ -63,7 +78,10 @@ async function openProducer({ address, topics, acks }: ProducerOptions): Promise
   };
 }
 
-async function openConsumer({ address, assignment, onMessage }: ConsumerOptions): Promise<PeerConsumer> {
+async function openConsumer(
+  { address, assignment, onMessage }: ConsumerOptions,
+  consumerArguments: Readonly<Record<string, string>>,
+): Promise<PeerConsumer> {
   const { connection, failure } = await open(address);
   const channel = await connection.createChannel();
   channel.on('error', (error) => void (failure.error ??= error));
@@ -76,11 +94,12 @@ async function openConsumer({ address, assignment, onMessage }: ConsumerOptions)
     if (last !== null && failure.error === null) channel.ack(last, true);
     last = null;
   };
-  await Promise.all(
-    assignment.map(({ topic, partition }) =>
-      channel.consume(queueName(topic, partition), (message) => {
+  const consume = (queue: string) =>
+    channel.consume(
+      queue,
+      (message) => {
         if (message === null) {
-          failure.error ??= new Error(`the server ended the consumer of ${queueName(topic, partition)}`);
+          failure.error ??= new Error(`the server ended the consumer of ${queue}`);
           return;
         }
         onMessage(message.content);
@@ -89,9 +108,16 @@ async function openConsumer({ address, assignment, onMessage }: ConsumerOptions)
           isPending = true;
           setImmediate(acknowledge);
         }
-      }),
-    ),
-  );
+      },
+      { arguments: consumerArguments },
+    );
+  try {
+    await Promise.all(assignment.map(({ topic, partition }) => consume(queueName(topic, partition))));
+  } catch (error) {
+    // It may be closed already; `error` says why.
+    await connection.close().catch(() => {});
+    throw error;
+  }
   return {
     async close() {
       acknowledge();
@@ -116,18 +142,21 @@ async function eachQueue(
   topics: readonly PeerTopic[],
   action: (channel: Channel, queue: string) => Promise<unknown>,
 ): Promise<void> {
-  const { connection } = await open(address);
+  const { connection, failure } = await open(address);
   try {
     const channel = await connection.createChannel();
-    channel.on('error', () => {}); // It rejects what is outstanding as well.
+    channel.on('error', (error) => void (failure.error ??= error));
     const queues = topics.flatMap(({ name, partitions }) =>
       Array.from({ length: partitions }, (_, partition) => queueName(name, partition)),
     );
     for (let i = 0; i < queues.length; i += declareCount)
       await Promise.all(queues.slice(i, i + declareCount).map((queue) => action(channel, queue)));
-  } finally {
-    await connection.close();
+  } catch (error) {
+    // What is outstanding is rejected first, without the server's reason.
+    await new Promise((resolve) => setImmediate(resolve));
+    throw failure.error ?? error;
   }
+  await connection.close();
 }
 
 function queueName(topic: string, partition: number): string {

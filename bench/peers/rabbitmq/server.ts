@@ -10,11 +10,6 @@ import { freePort, startServer } from '../server-process.ts';
 const scriptDirs = ['/usr/lib/rabbitmq/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const nodeName = 'mqlab@localhost';
 
-export interface Node extends Omit<RunningPeer, 'address'> {
-  readonly amqpPort: number;
-  readonly streamPort: number | null;
-}
-
 export function findRabbitmq(): Found {
   const server = serverScript();
   if (server === null)
@@ -24,27 +19,20 @@ export function findRabbitmq(): Found {
   return { isThere: true, version: version ?? 'of unknown version' };
 }
 
-export async function startRabbitmq(dataDir: string, hasStreams: boolean): Promise<Node> {
+export async function startRabbitmq(dataDir: string): Promise<RunningPeer> {
   const server = serverScript();
   if (server === null) throw new Error('RabbitMQ is not on this machine');
   const at = (name: string): string => join(dataDir, name);
-  const [epmdPort, distPort, amqpPort] = [await freePort(), await freePort(), await freePort()];
-  const streamPort = hasStreams ? await freePort() : null;
-  const streams = [
-    `stream.listeners.tcp.1 = 127.0.0.1:${streamPort}`,
-    'stream.advertised_host = 127.0.0.1',
-    `stream.advertised_port = ${streamPort}`,
-  ];
+  const [epmdPort, distPort, port] = [await freePort(), await freePort(), await freePort()];
   const settings = [
-    `listeners.tcp.1 = 127.0.0.1:${amqpPort}`,
+    `listeners.tcp.1 = 127.0.0.1:${port}`,
     'log.console = true',
     'log.console.level = warning',
     'log.file = false',
-    ...(hasStreams ? streams : []),
   ];
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(at('rabbitmq.conf'), `${settings.join('\n')}\n`);
-  writeFileSync(at('enabled_plugins'), hasStreams ? '[rabbitmq_stream].\n' : '[].\n');
+  writeFileSync(at('enabled_plugins'), '[].\n');
   // The mapper in the foreground; otherwise the node starts one that outlives it.
   const epmd = spawn('epmd', ['-port', `${epmdPort}`, '-address', '127.0.0.1'], { stdio: 'ignore' });
   const killEpmd = (): void => void epmd.kill('SIGKILL');
@@ -77,15 +65,14 @@ export async function startRabbitmq(dataDir: string, hasStreams: boolean): Promi
         // The script then becomes the node, instead of staying above it: one process, which is asked to end by SIGTERM.
         detached: 'true',
       },
-      ports: [amqpPort, ...(streamPort === null ? [] : [streamPort])],
+      ports: [port],
     });
     const stop = async (): Promise<void> => {
       await node.stop();
       await endEpmd();
     };
     return {
-      amqpPort,
-      streamPort,
+      address: `127.0.0.1:${port}`,
       pids: [node.pid, ...(epmd.pid === undefined ? [] : [epmd.pid])],
       startMs: node.startMs,
       stop,

@@ -39,7 +39,7 @@ export function benchCompareCommand(out: string): Command {
 }
 
 async function compare(flags: CompareFlags): Promise<void> {
-  const { peers } = await import('@mqlab/bench/peers/peers.ts');
+  const { PEERS: peers } = await import('@mqlab/bench/peers/peers.ts');
   const { loadWorkload } = await import('@mqlab/bench/compare/workload.ts');
   const names = flags.workload.length > 0 ? flags.workload : WORKLOADS;
   const workloads = names.map((name) => loadWorkload(name));
@@ -99,7 +99,7 @@ export function benchInstallCommand(): Command {
     .description('fetch a system to compare with (kafka: by Maven)')
     .argument('<name>', 'which')
     .action(async (name: string) => {
-      const { installs } = await import('@mqlab/bench/peers/peers.ts');
+      const { INSTALLS: installs } = await import('@mqlab/bench/peers/peers.ts');
       await installs[oneOf('bench install', name, Object.keys(installs))]!((line) => console.log(line));
     });
 }

@@ -25,7 +25,7 @@ export function benchGoalsCommand(out: string): Command {
 }
 
 async function goals(flags: GoalsFlags): Promise<void> {
-  const { peers } = await import('@mqlab/bench/peers/peers.ts');
+  const { PEERS: peers } = await import('@mqlab/bench/peers/peers.ts');
   const { parts } = await import('@mqlab/bench/goals/parts/parts.ts');
   const names = parts.map(({ name }) => name);
   for (const name of flags.part) oneOf('--part', name, names);
