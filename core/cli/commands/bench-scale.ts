@@ -41,7 +41,7 @@ async function run(flags: ScaleFlags): Promise<void> {
     parts: parts as Set<(typeof PARTS)[number]>,
     bootstrap: flags.bootstrapServer,
     system: flags.system,
-    replay: `npx mqlab bench scale${flags.quick === true ? ' --quick' : ''}`,
+    replay: `npx mqlab bench scale${flags.quick === true ? ' --quick' : ''}${flags.only === undefined ? '' : ` --only ${flags.only}`}`,
     progress: (text) => progress.show('bench scale', 0, 0, text),
   });
   progress.clear();
