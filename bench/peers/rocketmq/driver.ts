@@ -12,6 +12,10 @@ const group = 'mqlab';
 /** Its client's defaults. */
 const pullCount = 32;
 const pullWaitMs = 15_000;
+/**
+ * Until an offset is asked for again that the broker calls moved. Nothing here is old enough to have been removed, so this consumer never moves on past what it has not read.
+ */
+const retryMs = 10;
 /** A pull that commits what was read before it, may wait for messages, and brings its subscription along. */
 const pullFlags = 1 | 2 | 4;
 /** Requests without an answer; what its Java client allows for asynchronous sends. The broker refuses what its queue of 10,000 has no room for. */
@@ -211,17 +215,19 @@ class Consumer implements PeerConsumer {
       subVersion: 0,
       expressionType: 'TAG',
     };
+    if (this.isClosing) return;
     this.connection.request(requests.pull, fields, [], (error, response) => {
       if (this.isClosing) return;
       if (error !== null) this.failure ??= error;
       else if (response!.code === answers.success) {
-        eachBody(response!.body, this.onMessage);
-        queue.offset = Number(response!.fields.nextBeginOffset);
-        this.pull(queue);
+        const count = eachBody(response!.body, this.onMessage);
+        queue.offset += count;
+        const { nextBeginOffset } = response!.fields;
+        if (Number(nextBeginOffset) === queue.offset) this.pull(queue);
+        else this.failure ??= new Error(`offset ${queue.offset} of ${topic} ${queueId} became ${nextBeginOffset}`);
       } else if (response!.code === answers.pullNotFound) this.pull(queue);
       else if (response!.code === answers.pullRetryImmediately || response!.code === answers.pullOffsetMoved) {
-        queue.offset = Number(response!.fields.nextBeginOffset);
-        this.pull(queue);
+        setTimeout(() => this.pull(queue), retryMs);
       } else this.failure ??= refusal(response!);
     });
   }

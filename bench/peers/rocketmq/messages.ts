@@ -23,8 +23,9 @@ export function batched(value: Buffer): readonly Buffer[] {
   return [head, value, noProperties];
 }
 
-/** Calls `onMessage` with the body of each message of a pull's answer. */
-export function eachBody(messages: Buffer, onMessage: (body: Buffer) => void): void {
+/** Calls `onMessage` with the body of each message of a pull's answer; returns how many there were. */
+export function eachBody(messages: Buffer, onMessage: (body: Buffer) => void): number {
+  let count = 0;
   for (let at = 0; at < messages.length; at += messages.readUInt32BE(at)) {
     const flags = messages.readUInt32BE(at + logSystemFlagAt);
     if ((flags & compressed) !== 0) throw new Error('a compressed message, which no producer here sends');
@@ -33,5 +34,7 @@ export function eachBody(messages: Buffer, onMessage: (body: Buffer) => void): v
     const lengthAt = at + logBornHostAt + bornHostBytes + 8 + storeHostBytes + 4 + 8;
     const length = messages.readUInt32BE(lengthAt);
     onMessage(messages.subarray(lengthAt + 4, lengthAt + 4 + length));
+    count++;
   }
+  return count;
 }
