@@ -9,6 +9,7 @@ export { ClientError, type Outcome } from './client/client-error.ts';
 export type { ClientPorts } from './client/connections.ts';
 export type { Assignor } from './client/consumer/assignors/assignor.ts';
 export { ASSIGNORS } from './client/consumer/assignors/assignors.ts';
+export type { BatchView } from './client/consumer/batch-view.ts';
 export { Consumer, type ConsumerOptions } from './client/consumer/consumer.ts';
 export type { ConsumerRecord } from './client/consumer/fetched-partition.ts';
 export type { OffsetAndMetadata, OffsetAndTimestamp, PartitionOffset } from './client/consumer/offsets.ts';

@@ -22,10 +22,12 @@ const READY_MS_MAX = 30_000;
 const STOP_MS_MAX = 5_000;
 const LOG_LINES_KEPT = 20;
 
-/** `mqlab broker` with these settings (Kafka's property names) on a free port. */
-export async function startBroker(settings: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+/** `mqlab broker` with these settings (Kafka's property names) on a free port; `launcher`: the mqlab.js of another checkout. */
+export async function startBroker(
+  settings: Readonly<Record<string, string>> = {},
+  launcher = fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js')),
+): Promise<ServerProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mqlab-load-'));
-  const launcher = fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js'));
   const all = { listeners: 'PLAINTEXT://127.0.0.1:0', 'log.dirs': dataDir, ...settings };
   const flags = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   try {

@@ -43,15 +43,17 @@ function freshImage(): string | null {
   try {
     const { image, sources } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as ImageManifest;
     const path = join(FOLDER, image);
-    return sources.every(isUnchanged) && existsSync(path) ? path : null;
+    return areUnchanged(sources) && existsSync(path) ? path : null;
   } catch {
     return null; // None was made yet, or it is damaged: it will be made anew.
   }
 }
 
-function isUnchanged([path, bytes, changedMs]: ImageSource): boolean {
-  const now = sourceOf(path);
-  return now !== null && now[1] === bytes && now[2] === changedMs;
+export function areUnchanged(sources: readonly ImageSource[]): boolean {
+  return sources.every(([path, bytes, changedMs]) => {
+    const now = sourceOf(path);
+    return now !== null && now[1] === bytes && now[2] === changedMs;
+  });
 }
 
 /** In a process of its own: the bundler's memory is not the broker's. One at a time; who comes second does not wait. */

@@ -98,7 +98,7 @@ export class AtomicFile {
 
   private stage(text: string): File {
     const file = this.files.open(this.path + TEMPORARY_SUFFIX, 'create');
-    file.truncate(0);
+    if (file.size > 0) file.truncate(0);
     file.append([Buffer.from(text)]);
     return file;
   }

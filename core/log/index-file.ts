@@ -8,8 +8,8 @@ import type { File, Files } from '../ports/files.ts';
  * 4 KiB. A lookup near the end of the log never leaves memory; elsewhere a binary search reads at most one page for each of the first halvings
  * (9 for a full index, all from the page cache), through one page that all indexes share.
  *
- * Invariant: entry i is in the file when i < `writtenCount`, else in the tail. The file is opened on first need, so an index that is not
- * looked at costs no descriptor. The file may lag behind the log: after a crash it is rebuilt, `write` is called before a clean close.
+ * Invariant: entry i is in the file when i < `writtenCount`, else in the tail. The file is opened on need, and only that index keeps it open whose page is
+ * in memory. The file may lag behind the log: after a crash it is rebuilt, `write` is called before a clean close.
  */
 const PAGE_BYTES = 4096;
 const INITIAL_TAIL_ENTRIES = 4;
@@ -66,7 +66,10 @@ export class IndexFile {
 
   /** Makes room for one entry; the caller fills it at once: `at` in `buffer`. */
   next(): { readonly buffer: Buffer; readonly at: number } {
-    if (this.tailCount === this.entriesPerPage) this.write();
+    if (this.tailCount === this.entriesPerPage) {
+      this.write();
+      this.close();
+    }
     const at = this.tailCount * this.entryBytes;
     let tail = this.tail;
     if (tail === null || at === tail.length) {
@@ -89,6 +92,7 @@ export class IndexFile {
     const wanted = Math.floor(index / this.entriesPerPage);
     if (page === null) page = Buffer.allocUnsafeSlow(PAGE_BYTES);
     if (pageOwner !== this || pageNumber !== wanted) {
+      if (pageOwner !== this) pageOwner?.close();
       pageOwner = null;
       const pageBytes = this.entriesPerPage * this.entryBytes;
       this.open().readInto(page.subarray(0, pageBytes), wanted * pageBytes);
@@ -104,6 +108,14 @@ export class IndexFile {
     let high = this.count;
     // Most lookups want the end of the log: look at the tail alone first.
     if (this.tailCount > 0 && this.writtenCount > 0 && holds(this.tail!, 0)) low = this.writtenCount + 1;
+    else if (pageOwner === this) {
+      // A reader that goes on from where it was finds its entry in the page at hand.
+      const first = pageNumber * this.entriesPerPage;
+      const last = Math.min(first + this.entriesPerPage, this.writtenCount) - 1;
+      if (!holds(page!, 0)) high = first;
+      else if (holds(page!, (last - first) * this.entryBytes)) low = last + 1;
+      else [low, high] = [first + 1, last];
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       const { buffer, at } = this.entry(middle);
@@ -125,6 +137,17 @@ export class IndexFile {
     } else {
       this.tailCount = count - this.writtenCount;
     }
+  }
+
+  /**
+   * Begins anew without an entry. The file is cut when it is next written: recovery finds the same entries again, and after another crash it would begin anew
+   * all the same.
+   */
+  reset(): void {
+    this.writtenCount = 0;
+    this.tailCount = 0;
+    this.isDirty = true;
+    this.forgetPage();
   }
 
   /** Brings the tail to the file (made when absent), and cuts what does not fill an entry. */

@@ -21,7 +21,7 @@ export class LeaderEpochs {
   private list: LeaderEpochEntry[];
   /** What the file says, or will. */
   private saved: string;
-  /** While the log is being opened changes are gathered: recovery takes entries out and finds most of them again. */
+  /** While the log is being opened nothing is written: recovery takes entries out and finds most of them again. */
   private isLoading = true;
   private readonly onError: (error: unknown) => void;
 
@@ -38,10 +38,9 @@ export class LeaderEpochs {
     this.saved = this.text;
   }
 
-  /** The log is open: from now on the file follows. */
+  /** The log is open: from now on the file follows. What recovery changed waits for the next flush: another crash would find it again. */
   loaded(): void {
     this.isLoading = false;
-    this.save();
   }
 
   private get text(): string {

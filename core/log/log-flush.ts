@@ -29,15 +29,23 @@ export class LogFlush {
   private running: Promise<void> | null = null;
   private waiting: Promise<void> | null = null;
   /** Files were made, renamed or removed since the folder was last flushed. */
-  private isFolderDirty = true;
+  private isFolderDirty: boolean;
   /** The folder's own entry may not be on the device. */
-  private isNewFolder = true;
+  private isNewFolder: boolean;
 
-  constructor(files: Files, log: FlushedLog, flushedOffset: number, unflushedSealed: Segment[]) {
+  constructor(
+    files: Files,
+    log: FlushedLog,
+    flushedOffset: number,
+    unflushedSealed: Segment[],
+    isFolderFlushed: boolean,
+  ) {
     this.files = files;
     this.log = log;
     this.flushedOffset = flushedOffset;
     this.unflushedSealed = unflushedSealed;
+    this.isFolderDirty = !isFolderFlushed;
+    this.isNewFolder = !isFolderFlushed;
   }
 
   /** Everything below is on the device. */

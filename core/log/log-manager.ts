@@ -18,7 +18,9 @@ import type { LogDirectory } from './log-directory.ts';
 import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
 import { LogMoves, type MoveRequest } from './log-moves.ts';
 import { lostDirectory, NO_DIRECTORY, placesForNew } from './log-placement.ts';
+import { type ManagedLog, ManagedLogs } from './managed-logs.ts';
 import { RepeatingTimers } from './repeating-timers.ts';
+import { SegmentHandles } from './segment-handles.ts';
 
 /**
  * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
@@ -44,6 +46,8 @@ export interface LogManagerOptions {
   /** Called when the folders are locked; no log is opened before it resolves: here the metadata is caught up with, which `configOf` needs. */
   readonly whenLocked?: (dirs: LogDirs) => void | Promise<void>;
   readonly intervals?: Partial<LogManagerIntervals>;
+  /** Of all logs together. */
+  readonly segmentHandlesMax?: number;
   /** Asked whenever the cleaner looks for work. */
   readonly cleanerSettings?: () => CleanerSettings;
   /** replica.alter.log.dirs.io.max.bytes.per.second */
@@ -88,13 +92,6 @@ const DEFAULT_INTERVALS: LogManagerIntervals = {
 /** Logs whose flushes wait for the device together. */
 const CLOSES_AT_ONCE_MAX = 32;
 
-interface ManagedLog {
-  readonly log: Log;
-  /** A FailedLogDir holds nothing that anybody could look at. */
-  readonly directory: LogDirectory | FailedLogDir;
-  readonly topicId: string | null;
-}
-
 /** A log as DescribeLogDirs tells of it. */
 export interface DescribedLog {
   readonly topic: string;
@@ -113,10 +110,11 @@ export class LogManager {
   private readonly moves: LogMoves;
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
-  private readonly managed = new Map<string, ManagedLog>();
+  private readonly managed = new ManagedLogs();
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
   private readonly folderFlushes: FolderFlushes;
+  private readonly handles: SegmentHandles;
   private isClosing = false;
   private soon: Promise<void> | null = null;
 
@@ -124,6 +122,7 @@ export class LogManager {
     this.options = options;
     this.timers = new RepeatingTimers(options.clock);
     this.folderFlushes = new FolderFlushes(options.files);
+    this.handles = new SegmentHandles(options.clock, options.segmentHandlesMax);
     this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
     this.directories = dirs.directories;
@@ -223,6 +222,7 @@ export class LogManager {
       topic,
       partition,
       config,
+      handles: this.handles,
       onProblem,
       onTruncated: () => {
         const of = this.directoryOf(topic, partition);
@@ -262,10 +262,6 @@ export class LogManager {
     return this.managed.get(folderName(topic, partition))?.topicId ?? null;
   }
 
-  private *takenDirectories(): Generator<LogDirectory | FailedLogDir> {
-    for (const { directory } of this.managed.values()) yield directory;
-  }
-
   private *cleanable(): Generator<{ readonly log: Log; readonly directory: LogDirectory }> {
     for (const { log, directory } of this.managed.values()) if ('directoryId' in directory) yield { log, directory };
   }
@@ -273,6 +269,11 @@ export class LogManager {
   /** In the order in which they were opened or made. */
   *logs(): Generator<Log> {
     for (const { log } of this.managed.values()) yield log;
+  }
+
+  /** Of segments, of all logs together. */
+  get openHandles(): number {
+    return this.handles.count;
   }
 
   /** The log dir of the partition's log; null when it has none here, or one that nobody can look at. */
@@ -315,7 +316,7 @@ export class LogManager {
 
   /** The assigned log dir, or that with the fewest partitions whose disk lets a folder be made. */
   private directoryForNew(folder: string, assignedId: string): LogDirectory {
-    const places = placesForNew(assignedId, this.directories, this.takenDirectories());
+    const places = placesForNew(assignedId, this.directories, (directory) => this.managed.countIn(directory));
     if (places.length === 1) return places[0]!;
     for (const directory of places) {
       try {

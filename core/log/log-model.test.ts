@@ -4,6 +4,7 @@ import type { Ports } from '../ports/ports.ts';
 import { SimWorld } from '../ports/sim/world.ts';
 import { Log } from './log.ts';
 import { DEFAULT_LOG_CONFIG } from './log-config.ts';
+import { SegmentHandles } from './segment-handles.ts';
 import { batch, readAll } from './test/fixture.ts';
 
 /**
@@ -66,6 +67,7 @@ test.prop([fc.array(step, { minLength: 5, maxLength: 60 }), fc.integer({ min: 0,
         logStartOffset,
         highWatermark: 0,
         onProblem: (message) => problems.push(message),
+        handles: new SegmentHandles(ports.clock, 2),
       });
     let log = open(process.ports, true, 0);
     let appended = 0;

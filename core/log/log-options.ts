@@ -3,6 +3,7 @@ import type { FileSlice, Files } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
 import type { Rejected } from './append-result.ts';
 import type { LogConfig } from './log-config.ts';
+import type { SegmentHandles } from './segment-handles.ts';
 
 /** What a log is opened with, and what a read asks and gets. */
 export interface LogOptions {
@@ -24,6 +25,8 @@ export interface LogOptions {
   readonly onProblem: (message: string) => void;
   /** The recovery point may have fallen: the checkpoint should follow soon. Resolves when it has. */
   readonly onTruncated?: () => Promise<void> | void;
+  /** Shared by all logs of a broker; without it every segment keeps its file open. */
+  readonly handles?: SegmentHandles;
   /** Why the log cannot be looked at: it is offline from the start, and its folder is left alone. */
   readonly offlineReason?: string;
   /** The disk failed, also while the log was being opened: the log is offline from now on. */

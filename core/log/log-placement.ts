@@ -25,11 +25,9 @@ export function lostDirectory(
 export function placesForNew(
   assignedId: string,
   directories: readonly LogDirectory[],
-  taken: Iterable<LogDirectory | FailedLogDir>,
+  countIn: (directory: LogDirectory) => number,
 ): LogDirectory[] {
   const online = directories.filter((each) => each.offline === null);
-  const counts = new Map<LogDirectory | FailedLogDir, number>();
-  for (const directory of taken) counts.set(directory, (counts.get(directory) ?? 0) + 1);
-  const rank = (directory: LogDirectory) => (directory.directoryId === assignedId ? -1 : (counts.get(directory) ?? 0));
+  const rank = (directory: LogDirectory) => (directory.directoryId === assignedId ? -1 : countIn(directory));
   return online.sort((a, b) => rank(a) - rank(b));
 }

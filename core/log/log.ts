@@ -16,6 +16,7 @@ import { ProducerState } from './producer-state.ts';
 import { type LoadedSegments, loadSegments, removeSegmentFiles, replayProducers } from './recovery.ts';
 import { countOutdated } from './retention.ts';
 import { type FoundRecord, Segment } from './segment.ts';
+import type { SegmentHandles } from './segment-handles.ts';
 import { SegmentList } from './segment-list.ts';
 
 /**
@@ -54,6 +55,7 @@ export class Log {
   /** The recovery point of the last truncation is on the device. */
   private checkpointed: Promise<void> = Promise.resolve();
   private readonly onOffline: (log: Log, reason: string) => void;
+  private readonly handles: SegmentHandles | null;
   private folder: string;
   private readonly list: SegmentList;
   private readonly flushed: LogFlush;
@@ -82,6 +84,7 @@ export class Log {
     this.files = options.files;
     this.clock = options.clock;
     this.random = options.random;
+    this.handles = options.handles ?? null;
     this.onProblem = (message) => options.onProblem(`${this.directory}: ${message}`);
     this.onTruncated = options.onTruncated ?? (() => {});
     this.onOffline = options.onOffline ?? (() => {});
@@ -96,7 +99,7 @@ export class Log {
     );
     const flushedOffset = options.isClean ? this.endOffset : Math.min(options.recoveryPoint, this.endOffset);
     const unflushed = loaded.segments.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
-    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed);
+    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed, loaded.isFolderFlushed);
     this.watermark = Math.min(Math.max(options.highWatermark, this.startOffset), this.endOffset);
     if (this.offlineReason === null) this.replay(loaded);
     this.producers.onHighWatermark(this.watermark);
@@ -114,7 +117,13 @@ export class Log {
       if (!(error instanceof FilesError)) throw error;
       this.goOffline(error);
     }
-    return { segments: [], logEndOffset: options.logStartOffset, rebuilt: new Set(), snapshots: [] };
+    return {
+      segments: [],
+      logEndOffset: options.logStartOffset,
+      rebuilt: new Set(),
+      snapshots: [],
+      isFolderFlushed: false,
+    };
   }
 
   private replay({ segments, rebuilt, snapshots }: LoadedSegments): void {
@@ -312,7 +321,7 @@ export class Log {
     if (sealed.size === 0 && sealed.baseOffset === this.endOffset) return sealed;
     sealed.seal();
     this.producers.takeSnapshot();
-    const segment = new Segment(this.files, this.directory, this.endOffset, this.config, this.clock.now());
+    const segment = this.newSegment(this.endOffset);
     this.list.all.push(segment);
     this.flushed.folderChanged();
     this.rollJitterMs = this.drawJitter();
@@ -413,7 +422,7 @@ export class Log {
   private empty(offset: number): void {
     this.list.forgetPositions();
     this.discard(this.list.all.splice(0));
-    this.list.all.push(new Segment(this.files, this.directory, offset, this.config, this.clock.now()));
+    this.list.all.push(this.newSegment(offset));
     this.startOffset = offset;
     this.endOffset = offset;
     this.epochs.clear();
@@ -469,12 +478,26 @@ export class Log {
     return count;
   }
 
+  private newSegment(baseOffset: number): Segment {
+    const { files, directory, config, handles } = this;
+    return new Segment(files, directory, baseOffset, config, this.clock.now(), false, '', handles);
+  }
+
   /** A segment for the cleaner to write: `.cleaned` files that are no part of the log, and go at the next start. */
   newCleanedSegment(baseOffset: number, createdAtMs: number): Segment {
     removeSegmentFiles(this.files, this.directory, baseOffset, CLEANED_SUFFIX);
     this.flushed.folderChanged();
     const config = { ...this.config, preallocate: false };
-    return new Segment(this.files, this.directory, baseOffset, config, createdAtMs, false, CLEANED_SUFFIX);
+    return new Segment(
+      this.files,
+      this.directory,
+      baseOffset,
+      config,
+      createdAtMs,
+      false,
+      CLEANED_SUFFIX,
+      this.handles,
+    );
   }
 
   /**

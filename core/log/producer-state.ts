@@ -192,19 +192,22 @@ export class ProducerState {
   }
 
   /**
-   * Back to the newest sound snapshot that is not above `endOffset`; without one to an empty state at `logStartOffset`. Later snapshots are removed.
-   * The caller then replays the log from `this.endOffset`. `snapshots`: where they stand, rising, of a caller who has just looked.
+   * Back to the newest sound snapshot that is not above `endOffset`; without one to an empty state at `logStartOffset`. Snapshots above `logEndOffset` are of
+   * what was cut, and removed. The caller then replays the log from `this.endOffset`. `snapshots`: where they stand, rising, of a caller who has just looked.
    */
-  load(logStartOffset: number, endOffset: number, snapshots: readonly number[] = this.snapshotOffsets()): void {
+  load(
+    logStartOffset: number,
+    endOffset: number,
+    logEndOffset: number = endOffset,
+    snapshots: readonly number[] = this.snapshotOffsets(),
+  ): void {
     const { unreplicated } = this;
     this.clear();
     this.endOffset = logStartOffset;
     this.snapshotOffset = -1;
     for (const offset of snapshots.toReversed()) {
-      if (offset > endOffset) {
-        this.files.remove(this.snapshotPath(offset));
-        continue;
-      }
+      if (offset > logEndOffset) this.files.remove(this.snapshotPath(offset));
+      if (offset > endOffset) continue;
       const entries = this.readSnapshot(offset);
       if (entries === null) {
         this.files.remove(this.snapshotPath(offset));
@@ -229,7 +232,7 @@ export class ProducerState {
   takeSnapshot(): void {
     if (this.snapshotOffset === this.endOffset) return;
     const file = this.files.open(this.snapshotPath(this.endOffset), 'create');
-    file.truncate(0);
+    if (file.size > 0) file.truncate(0);
     file.append([encodeSnapshot(this.entries.values(), this.entries.size)]);
     file.close();
     this.snapshotOffset = this.endOffset;

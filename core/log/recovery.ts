@@ -18,6 +18,7 @@ import { isCompacted, type LogConfig } from './log-config.ts';
 import type { ProducerState } from './producer-state.ts';
 import { restoreTails } from './producer-tails.ts';
 import { Segment } from './segment.ts';
+import type { SegmentHandles } from './segment-handles.ts';
 
 /**
  * Opens the segments of a folder and makes them sound.
@@ -35,6 +36,7 @@ export interface LoadOptions {
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
   readonly epochs: LeaderEpochs;
+  readonly handles?: SegmentHandles;
   readonly onProblem: (message: string) => void;
 }
 
@@ -46,12 +48,15 @@ export interface LoadedSegments {
   readonly rebuilt: ReadonlySet<Segment>;
   /** Where producer snapshots stand, rising. */
   readonly snapshots: readonly number[];
+  /** The last owner flushed the folder, and nothing in it came or went since. */
+  readonly isFolderFlushed: boolean;
 }
 
 export function loadSegments(options: LoadOptions): LoadedSegments {
-  const { files, directory, config, nowMs } = options;
+  const { files, directory, config, nowMs, handles = null } = options;
   let names = namesIn(files, directory);
-  if (names.some(isLeftover)) {
+  const hasLeftovers = names.some(isLeftover);
+  if (hasLeftovers) {
     removeLeftovers(files, directory, names);
     names = namesIn(files, directory);
   }
@@ -64,7 +69,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     const nextBase = bases[index + 1];
     // A segment that ends at the recovery point may have been the active one when that was written, its indexes not on the device.
     const isUnflushed = !options.isClean && (nextBase === undefined || nextBase >= options.recoveryPoint);
-    const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed);
+    const segment = new Segment(files, directory, base, config, nowMs, !isUnflushed, '', handles);
     segments.push(segment);
     const indexProblem = segment.checkIndexes();
     if (!isUnflushed && indexProblem === null) {
@@ -102,10 +107,11 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   }
   if (segments.length === 0) {
     logEndOffset = options.logStartOffset;
-    segments.push(new Segment(files, directory, logEndOffset, config, nowMs));
+    segments.push(new Segment(files, directory, logEndOffset, config, nowMs, false, '', handles));
   }
   for (const segment of segments) segment.closeIndexes();
-  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX) };
+  const isFolderFlushed = options.isClean && bases.length > 0 && bases.length === segments.length && !hasLeftovers;
+  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX), isFolderFlushed };
 }
 
 /** What lies in the folder, which is made when absent: looked at once, since a broker opens thousands. */
@@ -158,7 +164,12 @@ export function replayProducers(
   snapshots?: readonly number[],
 ): void {
   const firstRebuilt = segments.find((segment) => rebuilt.has(segment));
-  producers.load(logStartOffset, Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset), snapshots);
+  producers.load(
+    logStartOffset,
+    Math.min(logEndOffset, firstRebuilt?.baseOffset ?? logEndOffset),
+    logEndOffset,
+    snapshots,
+  );
   restoreTails(producers, segments);
   for (const [index, segment] of segments.entries()) {
     const endOffset = segments[index + 1]?.baseOffset ?? logEndOffset;

@@ -1,4 +1,4 @@
-import { type File, FileSlice, type Files } from '../ports/files.ts';
+import { type File, FileSlice, type Files, FilesError } from '../ports/files.ts';
 import { recordsOf } from '../protocol/record.ts';
 import { BATCH_HEADER_BYTES, batchBytesAt, RecordBatch } from '../protocol/record-batch.ts';
 import { WireError } from '../protocol/wire-error.ts';
@@ -15,6 +15,7 @@ import {
 } from './file-names.ts';
 import type { LogConfig } from './log-config.ts';
 import { OffsetIndex } from './offset-index.ts';
+import type { HandleHolder, SegmentHandles } from './segment-handles.ts';
 import { NO_TIMESTAMP, TimeIndex, type TimestampOffset } from './time-index.ts';
 
 /**
@@ -43,7 +44,7 @@ export interface BatchBoundary {
 const RESERVE_BYTES_MIN = 1024 * 1024;
 const RESERVE_BYTES_MAX = 64 * 1024 * 1024;
 
-export class Segment {
+export class Segment implements HandleHolder {
   readonly baseOffset: number;
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
@@ -53,7 +54,12 @@ export class Segment {
   private readonly files: Files;
   private directory: string;
   private readonly indexIntervalBytes: number;
-  private readonly log: File;
+  /** null while others use the handle (`segment-handles.ts`), and once closed. */
+  private handle: File | null = null;
+  private readonly handles: SegmentHandles | null;
+  private bytesWithoutHandle = 0;
+  private isClosed = false;
+  isRecentlyUsed = true;
   private bytesSinceIndexEntry = 0;
   private maxTimestampSoFar: TimestampOffset;
   /** The largest timestamp of the first batch: rolling by time counts from it. undefined = not read yet. */
@@ -74,6 +80,7 @@ export class Segment {
     nowMs: number,
     isFlushed = false,
     suffix = '',
+    handles: SegmentHandles | null = null,
   ) {
     this.files = files;
     this.suffix = suffix;
@@ -82,7 +89,8 @@ export class Segment {
     this.createdAtMs = nowMs;
     this.isDirty = !isFlushed;
     this.indexIntervalBytes = config.indexIntervalBytes;
-    this.log = files.open(this.path(LOG_SUFFIX), 'create');
+    this.handles = handles;
+    this.handle = this.open('create');
     const indexBytes = config.segmentIndexBytes;
     const offsetPath = this.path(OFFSET_INDEX_SUFFIX);
     const timePath = this.path(TIME_INDEX_SUFFIX);
@@ -105,7 +113,28 @@ export class Segment {
   }
 
   get size(): number {
-    return this.log.size;
+    return this.handle === null ? this.bytesWithoutHandle : this.handle.size;
+  }
+
+  private get log(): File {
+    this.isRecentlyUsed = true;
+    this.handle ??= this.open('write');
+    return this.handle;
+  }
+
+  private open(mode: 'create' | 'write'): File {
+    const path = this.path(LOG_SUFFIX);
+    if (this.isClosed) throw new FilesError('EBADF', path, 'open');
+    const open = (): File => this.files.open(path, mode);
+    return this.handles === null ? open() : this.handles.open(this, open);
+  }
+
+  /** The file is opened again when it is needed. */
+  giveUpHandle(): File | null {
+    const { handle } = this;
+    if (handle !== null) this.bytesWithoutHandle = handle.size;
+    this.handle = null;
+    return handle;
   }
 
   /** The largest timestamp of a record here, −1 when none has one. */
@@ -288,7 +317,7 @@ export class Segment {
 
   /** Empties the indexes, for `noteBatch` to fill them again. */
   resetIndexes(): void {
-    this.offsetIndex.entries.truncate(0);
+    this.offsetIndex.entries.reset();
     this.timeIndex.clear();
     this.abortedIndex.entries.truncate(0);
     this.maxTimestampSoFar = { timestamp: NO_TIMESTAMP, offset: this.baseOffset };
@@ -328,7 +357,9 @@ export class Segment {
   /** `seal` is the clean way; without it what the indexes have in memory is lost, and rebuilt at the next start. */
   close(): void {
     this.isRemoved = true;
-    this.log.close();
+    this.isClosed = true;
+    this.handles?.forget(this);
+    this.giveUpHandle()?.close();
     this.offsetIndex.entries.close();
     this.timeIndex.entries.close();
     this.abortedIndex.entries.close();

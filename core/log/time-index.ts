@@ -64,7 +64,7 @@ export class TimeIndex {
 
   /** Drops everything. */
   clear(): void {
-    this.entries.truncate(0);
+    this.entries.reset();
     this.lastTimestamp = NO_TIMESTAMP;
   }
 

@@ -26,10 +26,11 @@ export class RecordCursor {
   private readonly recordCount: number;
   private done = 0;
   private keyPosition = 0;
-  private keyBytes = -1;
   private valuePosition = 0;
-  private valueBytes = -1;
   private headerPosition = 0;
+  /** −1: null; so for the value. */
+  keyBytes = -1;
+  valueBytes = -1;
   headerCount = 0;
   offsetDelta = 0;
   timestampDelta = 0;

@@ -52,9 +52,7 @@ export function structCodec(fields: readonly StructField[], flexible: boolean): 
   return codec;
 }
 
-/** `codecs` and `defaults` by the field's place. */
 function readerOf(fields: readonly StructField[], tagged: readonly Tagged[], flexible: boolean): Codec<Struct>['read'] {
-  const { constants, values } = constantsOf(fields);
   const properties = fields.map(({ name, codec, tag, defaultValue }, at) => {
     let value = Array.isArray(defaultValue) ? '[]' : `default${at}`;
     if (codec !== null && tag === undefined) value = codec.source?.read ?? `codec${at}.read(r)`;
@@ -62,13 +60,13 @@ function readerOf(fields: readonly StructField[], tagged: readonly Tagged[], fle
   });
   const byTag = new Map(tagged.map((field) => [field.tag, field]));
   const text = `
-    ${constants}
+    ${constantsOf(fields)}
     return (r) => {
       const value = { ${properties.join(' ')} };
       ${flexible ? 'readTags(r, tagged, value);' : ''}
       return value;
     };`;
-  return new Function('fields', 'tagged', 'readTags', text)(values, byTag, readTags);
+  return new Function('fields', 'tagged', 'readTags', text)(fields, byTag, readTags);
 }
 
 function writerOf(
@@ -76,30 +74,24 @@ function writerOf(
   tagged: readonly Tagged[],
   flexible: boolean,
 ): Codec<Struct>['write'] {
-  const { constants, values } = constantsOf(plain);
   const steps = plain.map(({ name, codec }, at) => {
     const step = codec.source?.write ?? `codec${at}.write(w, v)`;
     return `v = value[${JSON.stringify(name)}]; if (v === undefined) v = default${at}; ${step};`;
   });
   const text = `
-    ${constants}
+    ${constantsOf(plain)}
     return (w, value) => {
       let v;
       ${steps.join('\n')}
       ${flexible ? 'writeTags(w, tagged, value);' : ''}
     };`;
-  return new Function('fields', 'tagged', 'writeTags', text)(values, tagged, writeTags);
+  return new Function('fields', 'tagged', 'writeTags', text)(plain, tagged, writeTags);
 }
 
 /** A name for each field's codec and default. */
-function constantsOf(fields: readonly StructField[]): {
-  readonly constants: string;
-  readonly values: readonly StructField[];
-} {
-  const lines = fields.map(
-    (_, at) => `const codec${at} = fields[${at}].codec, default${at} = fields[${at}].defaultValue;`,
-  );
-  return { constants: lines.join('\n'), values: fields };
+function constantsOf(fields: readonly StructField[]): string {
+  const lines = fields.map((_, at) => `const { codec: codec${at}, defaultValue: default${at} } = fields[${at}];`);
+  return lines.join('\n');
 }
 
 /** A counted array; a loop of its own for each element type, for the same reason. */

@@ -4,6 +4,8 @@ export interface ExternalBytes {
 }
 
 const INITIAL_BYTES = 512;
+/** Names of topics and clients: a loop over so few is over before the runtime's own encoder has begun. */
+const SHORT_BYTES_MAX = 32;
 const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
 /**
@@ -131,7 +133,7 @@ export class Writer {
 
   nullableString(value: string | null): void {
     if (value === null) return this.int16(-1);
-    const bytes = Buffer.byteLength(value);
+    const bytes = bytesOf(value);
     if (bytes > 0x7fff) throw new RangeError(`a string of ${bytes} bytes; at most 32767`);
     this.int16(bytes);
     this.text(value, bytes);
@@ -139,14 +141,18 @@ export class Writer {
 
   compactNullableString(value: string | null): void {
     if (value === null) return this.unsignedVarint(0);
-    const bytes = Buffer.byteLength(value);
+    const bytes = bytesOf(value);
     this.unsignedVarint(bytes + 1);
     this.text(value, bytes);
   }
 
   private text(value: string, bytes: number): void {
     const at = this.reserve(bytes);
-    this.buffer.write(value, at, bytes, 'utf8');
+    if (bytes > SHORT_BYTES_MAX || bytes !== value.length) {
+      this.buffer.write(value, at, bytes, 'utf8');
+      return;
+    }
+    for (let i = 0; i < bytes; i++) this.buffer[at + i] = value.charCodeAt(i);
   }
 
   nullableBytes(value: Uint8Array | null): void {
@@ -212,6 +218,13 @@ export class Writer {
       }),
     );
   }
+}
+
+/** In UTF-8; as many as characters only where all of them are ASCII. */
+function bytesOf(value: string): number {
+  if (value.length > SHORT_BYTES_MAX) return Buffer.byteLength(value);
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return Buffer.byteLength(value);
+  return value.length;
 }
 
 export { ZERO_UUID };

@@ -4,7 +4,7 @@ import { runPlan } from './test/plans.ts';
 /**
  * The quorum under faults, seed by seed. A seed that fails says so; MQLAB_QUORUM_SEED=n runs it alone, MQLAB_QUORUM_PLANS=n as many from there on.
  */
-const PLANS = Number(process.env.MQLAB_QUORUM_PLANS ?? 150);
+const PLANS = Number(process.env.MQLAB_QUORUM_PLANS ?? 80);
 const FIRST = process.env.MQLAB_QUORUM_SEED;
 
 async function run(seed: number) {

@@ -53,8 +53,8 @@ export interface SendOptions {
 }
 
 export interface VersionRange {
-  readonly min: number;
-  readonly max: number;
+  readonly minVersion: number;
+  readonly maxVersion: number;
 }
 
 const UNSUPPORTED_VERSION = 35;
@@ -75,7 +75,8 @@ export class RpcClient {
   private readonly options: RpcClientOptions;
   private readonly connection: Connection;
   private readonly assembler: FrameAssembler;
-  private readonly versions = new Map<number, VersionRange>();
+  /** By API key. */
+  private readonly versions: (VersionRange | undefined)[] = [];
   private readonly inFlight: Call[] = [];
   private readonly pending: Call[] = [];
   private nextCorrelationId = 0;
@@ -155,10 +156,10 @@ export class RpcClient {
 
   /** The highest version that both sides have, or null. */
   versionOf(api: AnyApi, versionMax = 0x7fff): number | null {
-    const theirs = this.versions.get(api.key);
+    const theirs = this.versions[api.key];
     if (theirs === undefined) return null;
-    const version = Math.min(theirs.max, api.request.versionMax, versionMax);
-    return version >= Math.max(theirs.min, api.request.versionMin) ? version : null;
+    const version = Math.min(theirs.maxVersion, api.request.versionMax, versionMax);
+    return version >= Math.max(theirs.minVersion, api.request.versionMin) ? version : null;
   }
 
   /** Called once when the connection is gone, with what open calls got. */
@@ -214,7 +215,7 @@ export class RpcClient {
       this.end(error);
       throw error;
     }
-    for (const each of answer.apiKeys) this.versions.set(each.apiKey, { min: each.minVersion, max: each.maxVersion });
+    for (const each of answer.apiKeys) if (each.apiKey >= 0) this.versions[each.apiKey] = each;
     for (const each of answer.finalizedFeatures) this.finalizedFeatures.set(each.name, each.maxVersionLevel);
   }
 
@@ -341,8 +342,9 @@ export class RpcClient {
   }
 
   private unsupported(api: AnyApi): RpcError {
-    const theirs = this.versions.get(api.key);
-    const range = theirs === undefined ? 'does not have it' : `has versions ${theirs.min} to ${theirs.max}`;
+    const theirs = this.versions[api.key];
+    const range =
+      theirs === undefined ? 'does not have it' : `has versions ${theirs.minVersion} to ${theirs.maxVersion}`;
     return new RpcError(
       'unsupported-version',
       'not-sent',

@@ -46,7 +46,7 @@ function counterexample(parts: Parts, runs = 40) {
 }
 
 test.each<readonly [Parts, number, readonly Parts[]]>([
-  [ACKS_0, 2, [SAFE_PARTS]],
+  [ACKS_0, 3, [SAFE_PARTS]],
   [ACKS_1, 3, [SAFE_PARTS, MIN_1_KILLS]],
   [MIN_IN_SYNC_1, 3, [SAFE_PARTS, FLUSH]],
   [ONE_REPLICA, 2, [FLUSH, SAFE_POWER]],

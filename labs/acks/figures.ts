@@ -1,22 +1,31 @@
 /** The lab's figures: maps and pictures from the simulator, the price from a real cluster of processes. */
 import { clientTitle } from '../kit/drivers/versions.ts';
-import type { FigureContext, FigureVerdict, LabFigures } from '../kit/lab.ts';
-import { observeAnswers } from './figures/answers.ts';
+import type { FigureContext, FigureVerdict, LabFigures, SimulateContext } from '../kit/lab.ts';
+import { type Answers, observeAnswers } from './figures/answers.ts';
 import { measurePrice } from './figures/price.ts';
-import { drawReplicas } from './figures/replicas.ts';
-import { makeSetupsMap } from './figures/setups-map.ts';
+import { drawReplicas, type Replicas } from './figures/replicas.ts';
+import { makeSetupsMap, type SetupsMap } from './figures/setups-map.ts';
 
 const MAP_RUNS = { quick: 2, full: 20 } as const;
 
+interface Simulated {
+  readonly answers: Answers;
+  readonly replicas: Replicas;
+  readonly map: SetupsMap;
+}
+
+/** What each acks waits for, replicas over time, setups by faults. */
+export async function simulateAcks({ input, seed, profile }: SimulateContext): Promise<Simulated> {
+  return {
+    answers: await observeAnswers(seed),
+    replicas: await drawReplicas(input, seed),
+    map: await makeSetupsMap(input, seed, MAP_RUNS[profile]),
+  };
+}
+
 export async function acksFigures(context: FigureContext): Promise<LabFigures> {
-  const { input, seed, profile, progress } = context;
-  progress('what each acks waits for');
-  const answers = await observeAnswers(seed);
-  progress('replicas over time');
-  const replicas = await drawReplicas(input, seed);
-  progress('setups by faults');
-  const map = await makeSetupsMap(input, seed, MAP_RUNS[profile]);
-  progress('throughput and latency');
+  const { answers, replicas, map } = context.simulated as Simulated;
+  context.progress('throughput and latency');
   const price = await measurePrice(context);
   return {
     figures: { ...answers.figures, ...replicas.figures, ...map.figures, ...price.figures },

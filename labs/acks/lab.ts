@@ -98,6 +98,7 @@ export const lab: Lab = {
     },
   ],
   text: { en: new URL('./text.en.md', import.meta.url) },
+  simulate: async (context) => (await import('./figures.ts')).simulateAcks(context),
   figures: async (context) => (await import('./figures.ts')).acksFigures(context),
   clients: CLIENTS,
   code: excerpts,

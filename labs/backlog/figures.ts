@@ -10,8 +10,9 @@ import type { ChartSpec } from '@mqlab/reports/chart-spec.ts';
 import type { Figure, PriceRow, Table } from '@mqlab/reports/run-data.ts';
 import { Piscina } from 'piscina';
 import { clientTitle } from '../kit/drivers/versions.ts';
-import type { FigureContext, FigureVerdict, LabFigures } from '../kit/lab.ts';
-import type { Target, TargetKind } from '../kit/targets/target.ts';
+import type { FigureContext, FigureVerdict, LabFigures, SimulateContext } from '../kit/lab.ts';
+import { openTarget } from '../kit/targets/open-target.ts';
+import type { Target } from '../kit/targets/target.ts';
 import { type DispatchCost, measureDispatch } from './figures/dispatch-cost.ts';
 import {
   type DrainCurve,
@@ -52,26 +53,31 @@ const NO_SPEED_UP_MAX = 2;
 
 type Drains = Readonly<Record<DrainLayout, DrainCurve>>;
 
-export async function takeFigures(context: FigureContext): Promise<LabFigures> {
-  const figures: Record<string, Figure> = {};
-  const charts: Record<string, ChartSpec> = {};
-  const tables: Record<string, Table> = {};
-  const verdicts: FigureVerdict[] = [];
-  const price: PriceRow[] = [];
+/** Hours of backlog in virtual time, the order of keys, and polls. */
+export async function simulateBacklog(context: SimulateContext): Promise<Out> {
+  const out: Out = { figures: {}, charts: {}, tables: {}, verdicts: [] };
+  const inSim = async <T>(body: (target: Target) => Promise<T>): Promise<T> => {
+    const target = await openTarget('sim', { seed: context.seed, broker: BROKER });
+    const result = await target.run(() => body(target), 24 * HOUR_MS);
+    await target.close();
+    return result;
+  };
+  const hours = await drainAll(context, SIM, 6 * HOUR_MS, inSim);
+  reportDrains(hours, 'sim', SIM.workMs, SIM.arrivalsPerSecond, out);
+  Object.assign(out.charts, await keyLanes(context, IN_TURN, BY_KEY));
+  await inSim((target) => pollSizes(context, target, out));
+  return out;
+}
 
+export async function takeFigures(context: FigureContext): Promise<LabFigures> {
   // The words need the figures of both, whatever was asked for; rows are of the targets that were.
-  context.progress('hours of backlog in virtual time');
-  const hours = await drainAll(context, 'sim', SIM, (target) => sleep(target.clock, SIM.workMs));
-  reportDrains(hours, 'sim', SIM.workMs, SIM.arrivalsPerSecond, { figures, charts, tables, verdicts });
-  Object.assign(charts, await keyLanes(context, IN_TURN, BY_KEY));
-  const simulated = await context.open('sim', BROKER);
-  await simulated.run(() => pollSizes(context, simulated, { figures, tables, verdicts }));
-  await simulated.close();
+  const { figures, charts, tables, verdicts } = context.simulated as Out;
+  const price: PriceRow[] = [];
   const target = await context.open('local', BROKER);
   try {
     context.progress('drains on real processes');
     const recordMs = await waitMeasured(target, LOCAL.workMs);
-    const drains = await drainAll(context, 'local', LOCAL, (at) => sleep(at.clock, LOCAL.workMs), target);
+    const drains = await drainAll(context, LOCAL, 30_000, (body) => target.run(() => body(target), 60_000));
     reportDrains(drains, 'local', recordMs, LOCAL.arrivalsPerSecond, { figures, charts, tables, verdicts });
     context.progress('larger polls');
     await pollSizes(context, target, { figures, tables, verdicts });
@@ -94,25 +100,18 @@ export async function takeFigures(context: FigureContext): Promise<LabFigures> {
 }
 
 async function drainAll(
-  context: FigureContext,
-  kind: TargetKind,
+  { input }: SimulateContext,
   scale: typeof SIM,
-  work: (target: Target) => Promise<void>,
-  shared?: Target,
+  drainMsMax: number,
+  onTarget: (body: (target: Target) => Promise<DrainCurve>) => Promise<DrainCurve>,
 ): Promise<Drains> {
   const drains: Partial<Record<DrainLayout, DrainCurve>> = {};
   for (const layout of LAYOUTS) {
-    const target = shared ?? (await context.open(kind, BROKER));
-    const settings: DrainSettings = {
-      ...scale,
-      layout,
-      work: () => work(target),
-      input: context.input,
-      name: layout,
-      drainMsMax: kind === 'sim' ? 6 * HOUR_MS : 30_000,
-    };
-    drains[layout] = await target.run(() => measureDrain(target, settings), kind === 'sim' ? 24 * HOUR_MS : 60_000);
-    if (shared === undefined) await target.close();
+    drains[layout] = await onTarget((target) => {
+      const work = (): Promise<void> => sleep(target.clock, scale.workMs);
+      const settings: DrainSettings = { ...scale, layout, work, input, name: layout, drainMsMax };
+      return measureDrain(target, settings);
+    });
   }
   return drains as Drains;
 }
@@ -246,7 +245,7 @@ const POLL_LOADS = [
   { load: 'heavy', workMs: 8, records: 60 },
 ] as const;
 
-async function pollSizes(context: FigureContext, target: Target, out: Omit<Out, 'charts'>): Promise<void> {
+async function pollSizes(context: SimulateContext, target: Target, out: Omit<Out, 'charts'>): Promise<void> {
   const kind = target.kind;
   const rates = new Map<string, number>();
   for (const { load, workMs, records } of POLL_LOADS) {

@@ -9,7 +9,7 @@ import { extractCode } from '@mqlab/reports/code-excerpt.ts';
 import type { ClientSettings, CodeExcerpt } from '@mqlab/reports/run-data.ts';
 import { clientVersion } from '../kit/drivers/versions.ts';
 import type { Lab } from '../kit/lab.ts';
-import { takeFigures } from './figures.ts';
+import { simulateBacklog, takeFigures } from './figures.ts';
 import { SESSION_MS } from './run-drain.ts';
 import { SCENARIOS } from './scenarios.ts';
 
@@ -70,6 +70,7 @@ export const lab: Lab = {
     },
   ],
   text: { en: new URL('./text.en.md', import.meta.url) },
+  simulate: simulateBacklog,
   figures: takeFigures,
   clients: CLIENTS,
   code: excerpts,

@@ -11,7 +11,7 @@ import type { ClientSettings, CodeExcerpt } from '@mqlab/reports/run-data.ts';
 import { CLIENT_NAMES } from '../kit/drivers/driver.ts';
 import { clientVersion } from '../kit/drivers/versions.ts';
 import type { Lab } from '../kit/lab.ts';
-import { dedupFigures } from './figures/figures.ts';
+import { dedupFigures, simulateDedup } from './figures/figures.ts';
 import { SESSION_MS } from './run.ts';
 import { SCENARIOS } from './scenarios.ts';
 
@@ -78,6 +78,7 @@ export const lab: Lab = {
     },
   ],
   text: { en: new URL('./text.en.md', import.meta.url) },
+  simulate: simulateDedup,
   figures: dedupFigures,
   clients: CLIENTS,
   code: excerpts,

@@ -1,8 +1,8 @@
-/** A worker's part of a campaign: some plans of one scenario, by number, or one given plan. Loads the lab once and keeps it. */
+/** A worker's part of a campaign: some plans of one scenario, by number, or one given plan; and what figures need of the simulator. Loads the lab once and keeps it. */
 import { isMainThread } from 'node:worker_threads';
 import type { ClientName } from './drivers/driver.ts';
 import { type InputOptions, sharedInput } from './input.ts';
-import type { Lab } from './lab.ts';
+import type { Lab, Profile } from './lab.ts';
 import { loadLabModule, scenarioOf } from './registry.ts';
 import { type PlanRun, runPlan } from './run-plan.ts';
 import { planOf, seedOf } from './search.ts';
@@ -46,6 +46,15 @@ export interface OnePlan {
   readonly task: CampaignTask;
   readonly plan: unknown;
   readonly planSeed: number;
+}
+
+/** What a lab's figures need of the simulator. */
+export interface SimulateTask {
+  readonly module: string;
+  readonly profile: Profile;
+  readonly seed: number;
+  readonly input: InputOptions;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 // Expected errors (a refused connection, a file that is not there) are made by the thousand, and nobody reads their stacks: a plan that
@@ -97,6 +106,12 @@ export async function runOne({ task, plan, planSeed }: OnePlan): Promise<PlanRun
     options,
     ...externalOf(task),
   });
+}
+
+/** Undefined where the lab has nothing of the kind. */
+export async function simulate({ module, input, ...settings }: SimulateTask): Promise<unknown> {
+  const lab = await labOf(module);
+  return lab.simulate?.({ ...settings, input: await sharedInput(input) });
 }
 
 function externalOf({ bootstrap, nodeCommands }: CampaignTask): Pick<CampaignTask, 'bootstrap' | 'nodeCommands'> {

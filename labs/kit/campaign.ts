@@ -5,7 +5,14 @@
  * unbroken row of finished ones from number 0 counts. A deadline may end that row early; then fewer runs are reported.
  */
 import { Piscina } from 'piscina';
-import { type CampaignBatch, type CampaignTask, type OnePlan, type RunSummary, runBatch } from './campaign-worker.ts';
+import {
+  type CampaignBatch,
+  type CampaignTask,
+  type OnePlan,
+  type RunSummary,
+  runBatch,
+  type SimulateTask,
+} from './campaign-worker.ts';
 import type { PlanRun } from './run-plan.ts';
 import type { Coverage } from './verdict.ts';
 
@@ -43,8 +50,8 @@ export interface CampaignResult {
 const BATCH_PLANS = 8;
 
 export class CampaignPool {
-  // biome-ignore lint/suspicious/noExplicitAny: two kinds of tasks
-  readonly #piscina: Piscina<CampaignBatch | OnePlan, any>;
+  // biome-ignore lint/suspicious/noExplicitAny: three kinds of tasks
+  readonly #piscina: Piscina<CampaignBatch | OnePlan | SimulateTask, any>;
   readonly workers: number;
 
   constructor(workers: number) {
@@ -64,6 +71,10 @@ export class CampaignPool {
 
   runOne(task: CampaignTask, plan: unknown, planSeed: number): Promise<PlanRun> {
     return this.#piscina.run({ task, plan, planSeed }, { name: 'runOne' });
+  }
+
+  simulate(task: SimulateTask): Promise<unknown> {
+    return this.#piscina.run(task, { name: 'simulate' });
   }
 
   close(): Promise<void> {

@@ -12,6 +12,7 @@ import os from 'node:os';
 import { thisMachine } from '@mqlab/bench/machine.ts';
 import type { LabRunData } from '@mqlab/reports/run-data.ts';
 import type { CampaignPool } from './campaign.ts';
+import { simulate } from './campaign-worker.ts';
 import { claim } from './claims.ts';
 import { CLIENT_NAMES, type ClientName } from './drivers/driver.ts';
 import { clientVersion } from './drivers/versions.ts';
@@ -70,8 +71,9 @@ const SHARES = { search: 0.15, real: 0.5, figures: 0.35 } as const;
 const LATE_BUDGETS = 6;
 /** The user's cluster takes its own time to start a node again: what was promised is run all the same. */
 const EXTERNAL_LATE_MS = 900_000;
-/** What a job on real processes gets at least. */
+/** What a job on real processes gets at least, and how much later it may still begin a run that was promised. */
 const REAL_MS_MIN = 10_000;
+const REAL_LATE_MS = 60_000;
 
 /** One lab from its first plan to its report. The phases go in order; between phases of different labs the caller decides. */
 export class LabRunner {
@@ -89,6 +91,7 @@ export class LabRunner {
   readonly #startedAt = new Date();
   #taken: LabFigures = { figures: {} };
   #observed: unknown;
+  #simulated: unknown;
   #busyMs = 0;
 
   private constructor(lab: Lab, module: string, input: readonly InputRecord[], options: RunLabOptions) {
@@ -115,9 +118,10 @@ export class LabRunner {
     return this.#jobsOn((target) => target !== 'sim').length;
   }
 
-  /** The scenarios in the simulator, `before` ahead of `after`: on all cores. */
+  /** The scenarios in the simulator, `before` ahead of `after`, and what the figures need of it: on all cores. */
   search(pool: CampaignPool | undefined): Promise<void> {
     return this.#phase(async (began) => {
+      const simulated = pool === undefined ? undefined : this.#simulate(pool);
       const jobs = this.#jobsOn((target) => target === 'sim');
       const searchMs = Math.min(this.#budgetMs * SHARES.search, this.#options.searchMsMax ?? Number.POSITIVE_INFINITY);
       for (const [done, at] of jobs.entries()) {
@@ -127,6 +131,7 @@ export class LabRunner {
         const fairShare = performance.now() + (leftMs * weightOf(this.#jobs[at]!)) / left;
         await this.#run(at, fairShare, began + LATE_BUDGETS * this.#budgetMs, pool);
       }
+      await (simulated ?? this.#simulate());
     });
   }
 
@@ -141,7 +146,7 @@ export class LabRunner {
           lanes.run(() => {
             const deadline = performance.now() + realMs;
             const isOthers = this.#jobs[at]!.target === 'external';
-            return this.#run(at, deadline, isOthers ? deadline + EXTERNAL_LATE_MS : deadline);
+            return this.#run(at, deadline, deadline + (isOthers ? EXTERNAL_LATE_MS : REAL_LATE_MS));
           }),
         ),
       ]);
@@ -158,6 +163,14 @@ export class LabRunner {
       this.#taken = await lab.figures(this.#figureContext('figures', began));
       this.#report('figures', 1, 1, `${Object.keys(this.#taken.figures).length} figures`);
     });
+  }
+
+  async #simulate(pool?: CampaignPool): Promise<void> {
+    if (this.lab.simulate === undefined) return;
+    const { profile, options = {}, input = {} } = this.#options;
+    const task = { module: this.#module, profile, seed: this.#seed, input, options };
+    this.#simulated = await (pool === undefined ? simulate(task) : pool.simulate(task));
+    this.#report('figures of the simulator', 1, 1, 'taken');
   }
 
   async #observe(): Promise<void> {
@@ -184,6 +197,7 @@ export class LabRunner {
       deadline: began + this.#budgetMs * SHARES.figures,
       progress: (text) => this.#report(part, 0, 0, text),
       observed: this.#observed,
+      simulated: this.#simulated,
     };
   }
 

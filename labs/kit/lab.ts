@@ -107,7 +107,12 @@ export interface FigureContext {
   readonly progress: (text: string) => void;
   /** What the lab's `observe` resolved with. */
   readonly observed?: unknown;
+  /** What the lab's `simulate` resolved with. */
+  readonly simulated?: unknown;
 }
+
+/** What `simulate` has of it: the simulator and no clock. */
+export type SimulateContext = Pick<FigureContext, 'profile' | 'seed' | 'input' | 'options'>;
 
 /** Verdict of a claim that is decided by figures and not by search. */
 export interface FigureVerdict {
@@ -146,6 +151,8 @@ export interface Lab {
   readonly waitsLong?: boolean;
   /** What mostly waits and does not care who else is busy: runs beside scenarios on real processes, before `figures`. */
   readonly observe?: (context: FigureContext) => Promise<unknown>;
+  /** What figures need of the simulator alone: taken in a worker beside the searches, so plain data in and out, and the same wherever it runs. */
+  readonly simulate?: (context: SimulateContext) => Promise<unknown>;
   /** Runs alone. */
   readonly figures?: (context: FigureContext) => Promise<LabFigures>;
   readonly clients?: readonly ClientSettings[];

@@ -185,4 +185,7 @@ test('a whole lab: run data that the reports accept, verdict rows with replays, 
   expect(data.verdicts[0]!.replay).toMatch(/^npx mqlab lab run toy --replay mq1\./);
   expect(data.witnesses.before!.plan.length).toBeLessThanOrEqual(3);
   expect(exitCodeOf(data.verdicts)).toBe(0);
+  // What the figures need of the simulator was taken in a worker.
+  expect(data.figures.seed!.value).toBe(7);
+  expect(data.figures.records!.value).toBeGreaterThan(0);
 });

@@ -8,6 +8,7 @@ import { bytesDeserializer, type Deserializer } from '../producer/serializers.ts
 import type { Assignor } from './assignors/assignor.ts';
 import { ASSIGNORS } from './assignors/assignors.ts';
 import type { AssignorName } from './assignors/names.ts';
+import type { BatchView } from './batch-view.ts';
 import { type CommitCallback, Commits } from './commits.ts';
 import { GroupCoordinator } from './coordinator.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
@@ -186,12 +187,24 @@ export class Consumer<K = Buffer, V = Buffer> {
    * Records, at most max.poll.records, as soon as there are any; an empty list after `timeoutMs`, or after `wakeup`.
    * Must come again within max.poll.interval.ms, or the member loses its partitions. Rejects with ClientError.
    */
-  async poll(timeoutMs: number): Promise<ConsumerRecord<K, V>[]> {
+  poll(timeoutMs: number): Promise<ConsumerRecord<K, V>[]> {
+    return this.polled(timeoutMs, () => this.fetcher.collect());
+  }
+
+  /**
+   * The same without an object a record: views of batches, as many as begin within max.poll.records. Keys and values are bytes there: no deserializer is called.
+   * The position is behind all of them; who stops within a batch seeks.
+   */
+  pollBatches(timeoutMs: number): Promise<BatchView[]> {
+    return this.polled(timeoutMs, () => this.fetcher.collectBatches());
+  }
+
+  private async polled<T>(timeoutMs: number, collect: () => T[]): Promise<T[]> {
     this.checkOpen();
     if (this.pollInProgress !== null) throw illegalState('one poll at a time');
     if (this.subscription.mode.kind === 'none') throw illegalState('neither subscribed nor assigned');
     this.group?.coordinator.polling(true);
-    const polling = this.pollUntil(this.clock.monotonic() + timeoutMs);
+    const polling = this.pollUntil(this.clock.monotonic() + timeoutMs, collect);
     this.pollInProgress = polling.then(ignore, ignore);
     try {
       return await polling;
@@ -208,7 +221,7 @@ export class Consumer<K = Buffer, V = Buffer> {
     this.signal.ring();
   }
 
-  private async pollUntil(deadlineMs: number): Promise<ConsumerRecord<K, V>[]> {
+  private async pollUntil<T>(deadlineMs: number, collect: () => T[]): Promise<T[]> {
     const { group, positions, fetcher, signal } = this;
     for (;;) {
       signal.clear();
@@ -217,7 +230,7 @@ export class Consumer<K = Buffer, V = Buffer> {
       if (this.state !== 'open') return [];
       group?.commits.autoCommit();
       positions.update();
-      const records = fetcher.collect();
+      const records = collect();
       const againMs = fetcher.sendFetches();
       if (records.length > 0) return records;
       const leftMs = deadlineMs - this.clock.monotonic();

@@ -5,6 +5,7 @@ import { RecordCursor } from '../../protocol/record-cursor.ts';
 import { WireError } from '../../protocol/wire-error.ts';
 import { ClientError } from '../client-error.ts';
 import type { Deserializer } from '../producer/serializers.ts';
+import { BatchView, type OpenBatch } from './batch-view.ts';
 import type { PartitionState } from './subscription.ts';
 
 /** A record as poll returns it. */
@@ -30,17 +31,6 @@ export interface AbortedTransaction {
 export interface Deserializers<K, V> {
   readonly key: Deserializer<K>;
   readonly value: Deserializer<V>;
-}
-
-/** A batch whose records are being handed out: what each of them needs of the header, read once. */
-interface OpenBatch {
-  readonly cursor: RecordCursor;
-  readonly baseOffset: number;
-  readonly nextOffset: number;
-  readonly baseTimestamp: number;
-  /** null: each record's own. */
-  readonly logAppendTime: number | null;
-  readonly partitionLeaderEpoch: number;
 }
 
 /**
@@ -86,6 +76,27 @@ export class FetchedPartition {
         if (batch === null) return false;
         const record = this.next(batch, deserializers);
         if (record !== null) target.push(record);
+      }
+    } catch (error) {
+      this.failure = this.asClientError(error);
+      throw this.failure;
+    }
+    return true;
+  }
+
+  /** The next batches (the rest of one that was begun) up to `recordsMax` records, at least one; returns false when there is nothing left. Throws ClientError. */
+  takeBatches(target: BatchView[], recordsMax: number): boolean {
+    if (this.failure !== null) throw this.failure;
+    let left = recordsMax;
+    try {
+      while (left > 0) {
+        const batch = this.batch ?? this.openNext();
+        if (batch === null) return false;
+        target.push(new BatchView(this.state, batch, this.nextOffset));
+        left -= batch.recordCount;
+        this.batch = null;
+        this.nextOffset = batch.nextOffset;
+        this.lastEpoch = batch.partitionLeaderEpoch;
       }
     } catch (error) {
       this.failure = this.asClientError(error);
@@ -178,6 +189,7 @@ export class FetchedPartition {
 function opened(batch: RecordBatch): OpenBatch {
   return {
     cursor: new RecordCursor(recordDataOf(batch), batch.recordCount),
+    recordCount: batch.recordCount,
     baseOffset: batch.baseOffset,
     nextOffset: batch.nextOffset,
     baseTimestamp: batch.baseTimestamp,

@@ -8,6 +8,7 @@ import type { ConsumerConfig } from '../client-config.ts';
 import { brokerError, ClientError } from '../client-error.ts';
 import type { ClientPorts, Connections } from '../connections.ts';
 import type { Metadata } from '../metadata.ts';
+import type { BatchView } from './batch-view.ts';
 import { type ConsumerRecord, type Deserializers, FetchedPartition } from './fetched-partition.ts';
 import type { PartitionState, Subscription } from './subscription.ts';
 
@@ -63,7 +64,26 @@ export class Fetcher<K, V> {
 
   /** Up to max.poll.records, in the order of arrival. Throws ClientError for what only the application can decide. */
   collect(): ConsumerRecord<K, V>[] {
-    const records: ConsumerRecord<K, V>[] = [];
+    return this.gather<ConsumerRecord<K, V>>(
+      (fetched, records, countMax) => fetched.take(records, countMax, this.deserializers),
+      (records) => records.length,
+    );
+  }
+
+  /** The same as views of batches: as many as begin within max.poll.records. */
+  collectBatches(): BatchView[] {
+    return this.gather<BatchView>(
+      (fetched, batches, countMax) => fetched.takeBatches(batches, countMax),
+      (batches) => batches.reduce((sum, { recordCount }) => sum + recordCount, 0),
+    );
+  }
+
+  /** `take` says whether the partition has more; `countOf` counts records. */
+  private gather<T>(
+    take: (fetched: FetchedPartition, target: T[], countMax: number) => boolean,
+    countOf: (target: readonly T[]) => number,
+  ): T[] {
+    const target: T[] = [];
     const countMax = this.config['max.poll.records'];
     for (const [key, fetched] of this.fetched) {
       const { state } = fetched;
@@ -73,22 +93,22 @@ export class Fetcher<K, V> {
       }
       if (state.isPaused || state.isRevoking) continue;
       try {
-        if (!fetched.take(records, countMax - records.length, this.deserializers)) this.fetched.delete(key);
+        if (!take(fetched, target, countMax - countOf(target))) this.fetched.delete(key);
       } catch (error) {
         // What was read before the bad record goes out first; the error comes again at the next poll.
-        if (records.length === 0) throw error;
+        if (target.length === 0) throw error;
         this.advance(fetched);
-        return records;
+        return target;
       }
       this.advance(fetched);
-      if (records.length >= countMax) return records;
+      if (countOf(target) >= countMax) return target;
     }
-    if (records.length === 0 && this.failure !== null) {
+    if (target.length === 0 && this.failure !== null) {
       const failure = this.failure;
       this.failure = null;
       throw failure;
     }
-    return records;
+    return target;
   }
 
   private advance(fetched: FetchedPartition): void {

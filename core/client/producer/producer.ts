@@ -16,6 +16,7 @@ import { recordBytesMax } from './producer-batch.ts';
 import { ProducerTopic } from './producer-topic.ts';
 import type { DeliveryCallback, ProducerRecord, RecordMetadata } from './record.ts';
 import { asSendError, checkFields, tooLarge } from './record-check.ts';
+import { SendTimes } from './send-times.ts';
 import { Sender } from './sender.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import { bytesSerializer, type Serializer } from './serializers.ts';
@@ -63,8 +64,7 @@ export class Producer<K = unknown, V = unknown> {
   private readonly monotonic = () => this.clock.monotonic();
   /** Of a record: the smaller one of max.request.size and buffer.memory. */
   private readonly bytesMax: number;
-  /** The time of a bulk while it is handed over; −1: each record's own. */
-  private bulkTimeMs = -1;
+  private readonly times: SendTimes;
   private state: 'open' | 'closing' | 'closed' = 'open';
 
   /** Throws ConfigError. */
@@ -113,6 +113,7 @@ export class Producer<K = unknown, V = unknown> {
       () => this.onMemoryFree(),
       this.transactions,
     );
+    this.times = new SendTimes(ports.clock, this.sender);
     this.metadata.onUpdate(() => this.onMetadata());
   }
 
@@ -288,11 +289,11 @@ export class Producer<K = unknown, V = unknown> {
     }
     const bulk = new BulkSend(records.length, callback);
     let isAccepted = true;
-    this.bulkTimeMs = this.clock.now();
+    this.times.beginBulk();
     try {
       for (const record of records) isAccepted = this.enqueue(record as ProducerRecord, bulk) && isAccepted;
     } finally {
-      this.bulkTimeMs = -1;
+      this.times.endBulk();
     }
     return isAccepted;
   }
@@ -371,7 +372,7 @@ export class Producer<K = unknown, V = unknown> {
       return true;
     }
     const queue = topic.queue(partition);
-    const timestamp = record.timestamp ?? (this.bulkTimeMs >= 0 ? this.bulkTimeMs : this.clock.now());
+    const timestamp = record.timestamp ?? this.times.now();
     const result = this.accumulator.append(queue, this.monotonic, timestamp, key, value, record.headers, delivery);
     if (result === 'no-memory') return false;
     if (this.partitions.isSticky(record, key)) {

@@ -13,6 +13,7 @@ import { type BatchAnswer, Deliveries } from './deliveries.ts';
 import type { ProducerIdentity } from './idempotence.ts';
 import type { ProducerBatch } from './producer-batch.ts';
 import { ProducerId } from './producer-id.ts';
+import type { Turns } from './send-times.ts';
 import { noMetrics, type SenderMetrics } from './sender-metrics.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -43,7 +44,7 @@ interface Draining {
   bytes: number;
 }
 
-export class Sender {
+export class Sender implements Turns {
   private readonly clock: Clock;
   private readonly config: ProducerConfig;
   private readonly connections: Connections;
@@ -56,7 +57,8 @@ export class Sender {
   private readonly acks: number;
   private readonly isIdempotent: boolean;
   private readonly transactions: Transactions | null;
-  private scheduled = false;
+  isWoken = false;
+  turn = 0;
   private timer: Timer | null = null;
   private timerDueMs = Number.POSITIVE_INFINITY;
   private closed = false;
@@ -100,10 +102,11 @@ export class Sender {
 
   /** Looks at the end of this tick: whatever was appended until then leaves together. */
   wake(): void {
-    if (this.scheduled || this.closed) return;
-    this.scheduled = true;
+    if (this.isWoken || this.closed) return;
+    this.isWoken = true;
     this.clock.defer(() => {
-      this.scheduled = false;
+      this.isWoken = false;
+      this.turn++;
       this.run();
     });
   }

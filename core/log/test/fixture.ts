@@ -10,6 +10,7 @@ import { type BatchOptions, buildBatch } from '../../protocol/record-batch-build
 import { Log } from '../log.ts';
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../log-config.ts';
 import type { LogOptions } from '../log-options.ts';
+import { SegmentHandles } from '../segment-handles.ts';
 
 /** For the tests of this room: a log in a temporary folder, a clock moved by hand, short ways to append and to read everything. */
 export const T0 = 1_700_000_000_000;
@@ -68,6 +69,8 @@ export class TestFolder implements Disposable {
       logStartOffset: 0,
       highWatermark: 0,
       onProblem: (message) => this.problems.push(message),
+      // As few as there can be: what a segment does must not hang on its file staying open.
+      handles: new SegmentHandles(this.clock, 1),
       ...options,
     });
   }

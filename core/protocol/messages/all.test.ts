@@ -45,7 +45,7 @@ describe.each(MESSAGES.map((message) => [message.name, message] as const))('%s',
         expect(message.decode(version, bytes)).toEqual(value);
         expect(message.encode(version, message.decode(version, bytes) as never)).toEqual(bytes);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -59,7 +59,7 @@ describe.each(MESSAGES.map((message) => [message.name, message] as const))('%s',
         for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
         tryDecode(message as Message<never>, version, bytes);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });
@@ -71,7 +71,7 @@ test('arbitrary bytes are decoded or refused', () => {
       const version = message.versionMin + (pick % (message.versionMax - message.versionMin + 1));
       tryDecode(message as Message<never>, version, Buffer.from(bytes));
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   );
 });
 

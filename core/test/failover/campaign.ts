@@ -1,3 +1,4 @@
+import { ClientError } from '../../client/client-error.ts';
 import { KillableCluster } from './cluster.ts';
 import { checkFolders } from './folders.ts';
 import { judge } from './judge.ts';
@@ -68,9 +69,7 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
     (nodeId, line) => logs.take(nodeId, line),
   );
   try {
-    await cluster.admin.createTopics([
-      { name: TOPIC, partitions, replicationFactor: 3, configs: { 'min.insync.replicas': '2' } },
-    ]);
+    await createTopic(cluster, partitions);
     await until(() => isAllInSync(cluster), 'all in sync');
     const load = openLoad(cluster.bootstrap, TOPIC, partitions);
     const kills: Kill[] = [];
@@ -105,6 +104,16 @@ export async function runCampaign(options: CampaignOptions): Promise<Campaign> {
   }
 }
 
+async function createTopic({ admin }: KillableCluster, partitions: number): Promise<void> {
+  const topic = { name: TOPIC, partitions, replicationFactor: 3, configs: { 'min.insync.replicas': '2' } };
+  try {
+    await admin.createTopics([topic]);
+  } catch (error) {
+    // The answer to the first attempt was too late.
+    if (!(error instanceof ClientError) || error.kind !== 'TOPIC_ALREADY_EXISTS') throw error;
+  }
+}
+
 /** The leader of the partition dies and comes back. */
 async function killOnce(cluster: KillableCluster, load: Load, logs: NodeLogs, partition: number): Promise<Kill> {
   const leaders = await leadersOf(cluster);
@@ -112,7 +121,7 @@ async function killOnce(cluster: KillableCluster, load: Load, logs: NodeLogs, pa
   const led = leaders.flatMap((leader, at) => (leader === victim ? [at] : []));
   const wasController = logs.activeController === victim;
   const killedMs = performance.now();
-  const watch = new GapWatch(led, killedMs);
+  const watch = new GapWatch(led, killedMs, () => electedMs(logs.since(killedMs), victim) !== null);
   load.onAck = (at) => watch.acked(at, performance.now());
   await cluster.kill(victim);
   await sleep(DOWN_MS_MIN);

@@ -7,24 +7,29 @@ import { kafkaClasspath } from '../foreign/java.ts';
 
 /**
  * The data folders that a cluster left: Kafka's dump-log finds nothing wrong in any, and the replicas of a partition are the same bytes as far as the
- * shortest goes. Returns what is wrong.
+ * shortest goes. Returns what is wrong. Folders may be large: dump-log's output is read line by line.
  */
 export async function checkFolders(logDirs: readonly string[], topic: string, partitions: number): Promise<string[]> {
-  const problems: string[] = [];
-  for (let partition = 0; partition < partitions; partition++) {
-    const name = `${topic}-${partition}`;
-    const folders = logDirs.map((dir) => join(dir, name));
-    const lengths = folders.map(bytesOf);
-    const shortest = Math.min(...lengths);
-    const digests = new Set(folders.map((folder) => digestOf(folder, shortest)));
-    if (digests.size > 1) problems.push(`the replicas of ${name} differ within their first ${shortest} bytes`);
-  }
+  const problems = differentReplicas(logDirs, topic, partitions);
   const at = kafkaClasspath();
   if ('missing' in at) {
     process.stderr.write(`dump-log is skipped: ${at.missing}\n`);
     return problems;
   }
   for (const dir of logDirs) problems.push(...(await dumped(at.classpath, dir)));
+  return problems;
+}
+
+/** The partitions whose replicas differ. */
+export function differentReplicas(logDirs: readonly string[], topic: string, partitions: number): string[] {
+  const problems: string[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const name = `${topic}-${partition}`;
+    const folders = logDirs.map((dir) => join(dir, name));
+    const shortest = Math.min(...folders.map(bytesOf));
+    const digests = new Set(folders.map((folder) => digestOf(folder, shortest)));
+    if (digests.size > 1) problems.push(`the replicas of ${name} differ within their first ${shortest} bytes`);
+  }
   return problems;
 }
 

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
 import { electedMs, GapWatch, gapsOf, type Kill, summarize } from './kill.ts';
 
-test('a gap ends with the first acknowledgement after a silence, not with what was on its way', () => {
-  const watch = new GapWatch([0, 2], 1000);
+test('a gap ends with the first acknowledgement after the election and after a silence, not with what was on its way', () => {
+  let isElected = false;
+  const watch = new GapWatch([0, 2], 1000, () => isElected);
   watch.acked(1, 1400); // led by another broker
   for (const atMs of [1010, 1045, 1090, 1150]) watch.acked(0, atMs);
+  watch.acked(0, 2700); // told late
+  expect(watch).toMatchObject({ waitingCount: 2, gapsMs: [] });
+  isElected = true;
+  watch.acked(0, 2750);
   expect(watch).toMatchObject({ waitingCount: 2, gapsMs: [] });
   watch.acked(0, 3500);
   watch.acked(0, 3900);

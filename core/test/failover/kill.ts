@@ -1,8 +1,8 @@
 /**
  * One kill of a broker that leads, as data: who died, what else it was, and how long each partition that it led took no writes.
  *
- * Pure: times are milliseconds since the kill. A gap ends with the first acknowledgement that comes after a silence: what was on its way when the leader died is
- * no sign of a new one.
+ * Pure: times are milliseconds since the kill. A gap ends with the first acknowledgement after the election of others that comes after a silence: what was on its way
+ * when the leader died, and may be told late by a program that is short of processor time, is no sign of a new one.
  */
 export interface Kill {
   readonly victim: number;
@@ -31,18 +31,18 @@ export function electedMs(told: readonly Told[], victim: number): number | null 
 
 /** Below it a partition was not silent. */
 const SILENCE_MS = 100;
-/** Answers of the dead that were on their way. */
-const ON_ITS_WAY_MS = 50;
 
 /** Watches the acknowledgements of the partitions that the victim led. */
 export class GapWatch {
   private readonly killedMs: number;
+  private readonly isElected: () => boolean;
   /** The last acknowledgement of each that still waits. */
   private readonly waiting: Map<number, number>;
   readonly gapsMs: number[] = [];
 
-  constructor(led: readonly number[], killedMs: number) {
+  constructor(led: readonly number[], killedMs: number, isElected: () => boolean) {
     this.killedMs = killedMs;
+    this.isElected = isElected;
     this.waiting = new Map(led.map((partition) => [partition, killedMs]));
   }
 
@@ -58,7 +58,7 @@ export class GapWatch {
     const lastMs = this.waiting.get(partition);
     if (lastMs === undefined) return;
     this.waiting.set(partition, nowMs);
-    if (nowMs - this.killedMs < ON_ITS_WAY_MS || nowMs - lastMs < SILENCE_MS) return;
+    if (nowMs - lastMs < SILENCE_MS || !this.isElected()) return;
     this.waiting.delete(partition);
     this.gapsMs.push(Math.round(nowMs - this.killedMs));
   }

@@ -42,10 +42,11 @@ export async function startApacheKafka(
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
   writeFileSync(properties, `${lines.join('\n')}\n`);
-  const run = (level: string) => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`, '-cp', at.classpath];
+  const jvm = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+  const run = (level: string) => [...jvm, `-Dorg.slf4j.simpleLogger.defaultLogLevel=${level}`, '-cp', at.classpath];
   if (folder !== undefined) cpSync(folder, dataDir, { recursive: true });
   else {
-    const format = ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...run('warn'), 'kafka.tools.StorageTool', 'format'];
+    const format = ['-Xmx128m', ...run('warn'), 'kafka.tools.StorageTool', 'format'];
     const formatted = spawnSync('java', [...format, '-t', clusterId, '-c', properties], { encoding: 'utf8' });
     if (formatted.status !== 0) throw new Error(`not formatted: ${formatted.stdout}${formatted.stderr}`);
   }

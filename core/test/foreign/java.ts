@@ -1,12 +1,14 @@
-// Apache Kafka's own command-line tools, run one JVM a call. Finds the classpath, or says why there is none:
+// Apache Kafka's own command-line tools, in one JVM for all calls of a process but a few. Finds the classpath, or says why there is none:
 // 1. MQLAB_KAFKA_CLASSPATH, a classpath or @FILE that holds one; 2. what an earlier run resolved from java/pom.xml (kept under
 // node_modules/.cache); 3. Maven: offline from the local repository, or from the network when MQLAB_JAVA=1 asks for it.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withOwnClasses } from './java-classes.ts';
+import { type JavaResult, JavaToolsHost, javaAlone } from './java-tools-host.ts';
 
 const pom = fileURLToPath(new URL('java/pom.xml', import.meta.url));
 const cacheDir = fileURLToPath(new URL('../../../node_modules/.cache/mqlab/', import.meta.url));
@@ -24,8 +26,6 @@ export const tools = {
   verifiableProducer: 'org.apache.kafka.tools.VerifiableProducer',
   verifiableConsumer: 'org.apache.kafka.tools.VerifiableConsumer',
   dumpLog: 'org.apache.kafka.tools.DumpLogSegments',
-  /** Our own source file, which the launcher compiles. */
-  dumpLogs: fileURLToPath(new URL('java/DumpLogs.java', import.meta.url)),
   logDirs: 'org.apache.kafka.tools.LogDirsCommand',
   reassign: 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   leaderElection: 'org.apache.kafka.tools.LeaderElectionCommand',
@@ -34,21 +34,24 @@ export const tools = {
   cluster: 'org.apache.kafka.tools.ClusterTool',
 } as const;
 
-export interface JavaResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
+/** Of Kafka's jars and our own classes. */
 export type Classpath = { readonly classpath: string } | { readonly missing: string };
 
 let found: Classpath | undefined;
 export function kafkaClasspath(): Classpath {
-  found ??= find();
+  if (found === undefined) {
+    const jars = find();
+    found = 'missing' in jars ? jars : withOwnClasses(jars.classpath);
+  }
   return found;
 }
 
-export function java(
+/** They tell their sums while their JVM ends. */
+const alone: ReadonlySet<keyof typeof tools> = new Set(['verifiableProducer', 'verifiableConsumer']);
+
+let host: JavaToolsHost | undefined;
+
+export async function java(
   tool: keyof typeof tools,
   args: readonly string[],
   input = '',
@@ -56,30 +59,9 @@ export function java(
 ): Promise<JavaResult> {
   const at = kafkaClasspath();
   if ('missing' in at) throw new Error(at.missing);
-  const jvm = [
-    '-Xmx256m',
-    '-XX:TieredStopAtLevel=1',
-    '-XX:+UseSerialGC',
-    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  ];
-  return new Promise((resolve, reject) => {
-    const child = spawn('java', [...jvm, '-cp', at.classpath, tools[tool], ...args], { stdio: 'pipe' });
-    const timer = setTimeout(() => child.kill('SIGTERM'), msMax);
-    const endWithUs = (): void => void child.kill('SIGKILL');
-    process.once('exit', endWithUs);
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      process.off('exit', endWithUs);
-      resolve({ code, stdout, stderr });
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-  });
+  if (alone.has(tool)) return javaAlone(at.classpath, tools[tool], args, msMax);
+  if (host === undefined || host.isEnded) host = new JavaToolsHost(at.classpath);
+  return host.run(tools[tool], args, input, msMax);
 }
 
 /** One complaint of dump-log, in its own words, with the file it was reading. */
@@ -122,16 +104,11 @@ export interface DumpLogCall {
   readonly switches: readonly string[];
 }
 
-/** As `dumpLog`, many times in one JVM. A call without files finds nothing. */
+/** As `dumpLog`, many calls. A call without files finds nothing. */
 export async function dumpLogs(calls: readonly DumpLogCall[]): Promise<DumpLogResult[]> {
-  const asked = calls.filter(({ files }) => files.length > 0);
-  const lines = asked.map(({ files, switches }) => ['--files', files.join(','), ...switches].join('\t'));
-  const { code, stdout, stderr } = await java('dumpLogs', [], lines.map((line) => `${line}\n`).join(''), 120_000);
-  const found = [...stdout.matchAll(/^=== call \d+\n([\s\S]*?)\n=== exit (-?\d+)$/gm)];
-  if (code !== 0 || found.length !== asked.length)
-    throw new Error(`dump-log: exit ${code}\n${stdout.slice(-2000)}${stderr}`);
-  const results = found.map(([, text, exit]) => judged(text!, Number(exit)));
-  return calls.map(({ files }) => (files.length > 0 ? results.shift()! : judged('', 0)));
+  return Promise.all(
+    calls.map(({ files, switches }) => (files.length > 0 ? dumpLog(files, ...switches) : judged('', 0))),
+  );
 }
 
 function judged(output: string, code: number | null): DumpLogResult {

@@ -1,9 +1,6 @@
 // Apache Kafka's share consumers in one JVM (java/ShareProbe.java), each driven call by call.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { kafkaClasspath } from './java.ts';
-
-const source = fileURLToPath(new URL('java/ShareProbe.java', import.meta.url));
 
 export interface Delivered {
   readonly offset: number;
@@ -29,7 +26,7 @@ export class ShareProbe {
       quiet,
       '-cp',
       at.classpath,
-      source,
+      'ShareProbe',
     ];
     this.#child = spawn('java', args, { stdio: 'pipe' });
     process.once('exit', this.#kill);

@@ -2,13 +2,10 @@
 // that is asked for, as JSON with Kafka's field names. One JVM serves any number of brokers and connections.
 // Bodies are filled in here from our schema, since Kafka's JSON reader wants every field of a version: what is encoded is still Kafka's business.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { AnyField, Fields } from '../../protocol/schema.ts';
 import { includes, isField } from '../../protocol/schema.ts';
 import type { AnyApi } from '../../rpc/request-codec.ts';
 import { kafkaClasspath } from './java.ts';
-
-const source = fileURLToPath(new URL('java/WireProbe.java', import.meta.url));
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 /** As for our own codec: fields may be left out, bytes are buffers. */
@@ -48,7 +45,7 @@ export class WireProbe {
       '-XX:+UseSerialGC',
       '-cp',
       at.classpath,
-      source,
+      'WireProbe',
     ];
     this.#child = spawn('java', args, { stdio: 'pipe' });
     process.once('exit', this.#kill);

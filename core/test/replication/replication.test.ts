@@ -7,7 +7,7 @@ import { type PlanOptions, runPlan } from './replication-plan.ts';
  * Replication in a simulated cluster: plans of faults by seed. MQLAB_SEED replays one plan, MQLAB_PLANS says how many are run of each kind.
  */
 const SEED = process.env.MQLAB_SEED;
-const PLANS = Number(process.env.MQLAB_PLANS ?? 20);
+const PLANS = Number(process.env.MQLAB_PLANS ?? 12);
 const FAULT_SEEDS_MAX = 40;
 const KINDS = ['crash', 'flushed', 'power'] as const;
 

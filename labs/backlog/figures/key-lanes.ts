@@ -5,7 +5,7 @@
  */
 import type { LanePoint, LanesChart } from '@mqlab/reports/chart-spec.ts';
 import type { History } from '../../kit/history.ts';
-import type { FigureContext, Scenario } from '../../kit/lab.ts';
+import type { Scenario, SimulateContext } from '../../kit/lab.ts';
 import { runPlan } from '../../kit/run-plan.ts';
 import { planOf, seedOf } from '../../kit/search.ts';
 import type { BacklogPlan } from '../plan.ts';
@@ -14,7 +14,7 @@ const PLANS_TRIED_MAX = 200;
 const RECORDS_MIN = 3;
 
 export async function keyLanes(
-  context: FigureContext,
+  context: SimulateContext,
   inTurn: Scenario<BacklogPlan>,
   byKey: Scenario<BacklogPlan>,
 ): Promise<Record<string, LanesChart>> {

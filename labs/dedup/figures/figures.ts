@@ -1,21 +1,27 @@
 /** The lab's figures: the state table and the expiry from the simulator, the price from real stores. */
 import type { Figure } from '@mqlab/reports/run-data.ts';
-import type { FigureContext, LabFigures } from '../../kit/lab.ts';
+import type { FigureContext, LabFigures, SimulateContext } from '../../kit/lab.ts';
 import { SESSION_MS } from '../run.ts';
-import { expiryChart, measureExpiry } from './expiry.ts';
+import { type ExpiryPoint, expiryChart, measureExpiry } from './expiry.ts';
 import { measurePrice } from './price.ts';
-import { makeStateTable, stateChart } from './state-table.ts';
+import { makeStateTable, type StateTable, stateChart } from './state-table.ts';
 
 const ROUND_MS = { quick: 60, full: 500 } as const;
 
+interface Simulated {
+  readonly table: StateTable;
+  readonly points: readonly ExpiryPoint[];
+}
+
+export async function simulateDedup({ input, seed }: SimulateContext): Promise<Simulated> {
+  return { table: await makeStateTable(input, seed), points: await measureExpiry(input, seed) };
+}
+
 export async function dedupFigures(context: FigureContext): Promise<LabFigures> {
-  const { input, seed, options, profile, progress } = context;
+  const { input, options, profile, progress } = context;
+  const { table, points } = context.simulated as Simulated;
   progress('price of each way');
   const price = await measurePrice(input, options, ROUND_MS[profile]);
-  progress('state table');
-  const table = await makeStateTable(input, seed);
-  progress('expiry');
-  const points = await measureExpiry(input, seed);
 
   const cells = table.rows.flatMap(({ outcomes }) => [...outcomes.crash.values(), ...outcomes.pause.values()]);
   const count = (value: number, source: string): Figure => ({ value, unit: 'count', label: 'measured', source });

@@ -98,5 +98,11 @@ export const lab: Lab = {
   scenarios: [scenario('before'), scenario('after')],
   conclusions: [{ claim: 'C66', verdict: 'confirmed', scope: 'for a toy' }],
   text: { en: new URL('./toy.en.md', import.meta.url) },
+  simulate: async ({ seed, input }) => ({ seed, records: input.length }),
+  figures: async ({ simulated }) => {
+    const { seed, records } = simulated as { readonly seed: number; readonly records: number };
+    const count = (value: number) => ({ value, unit: 'count', label: 'measured', source: 'the toy' }) as const;
+    return { figures: { seed: count(seed), records: count(records) } };
+  },
   limits: [],
 };
