@@ -17,11 +17,14 @@ export interface CrashOptions {
   readonly dataDir: string;
   /** Confirmed before the kill. */
   readonly messages: number;
+  /** Between the making of the topic and the first message: a new queue is not safe at once everywhere (RabbitMQ keeps its directory of quorum queues in memory for some seconds). */
+  readonly settleMs: number;
 }
 
-export async function measureCrash({ peer, dataDir, messages }: CrashOptions): Promise<CrashMeasured> {
+export async function measureCrash(options: CrashOptions): Promise<CrashMeasured> {
+  const { peer, dataDir } = options;
   const { default: driver } = (await import(peer.driver.href)) as { readonly default: PeerDriver };
-  const confirmed = await sendUntilKilled(peer, driver, dataDir, messages);
+  const confirmed = await sendUntilKilled(peer, driver, dataDir, options);
   const again = await peer.start({ dataDir, flushBeforeAck: false });
   try {
     const seen = await readAll(driver, again, confirmed);
@@ -47,12 +50,13 @@ async function sendUntilKilled(
   peer: Peer,
   driver: PeerDriver,
   dataDir: string,
-  messages: number,
+  { messages, settleMs }: CrashOptions,
 ): Promise<ReadonlySet<string>> {
   const running = await peer.start({ dataDir, flushBeforeAck: false });
   const confirmed = new Set<string>();
   try {
     await driver.createTopics(running.address, [TOPIC]);
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
     const producer = await driver.openProducer({
       address: running.address,
       topics: [TOPIC],

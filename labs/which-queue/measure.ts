@@ -25,6 +25,7 @@ interface Plan {
   readonly systemWarmupMs: number;
   readonly topics: readonly number[];
   readonly crashMessages: number;
+  readonly crashSettleMs: number;
   /** Of this project only its own broker, which starts at once. */
   readonly ownOnly: boolean;
 }
@@ -37,6 +38,7 @@ const PLANS: Readonly<Record<Profile, Plan>> = {
     systemWarmupMs: 300,
     topics: [8, 64],
     crashMessages: 2_000,
+    crashSettleMs: 0,
     ownOnly: true,
   },
   full: {
@@ -46,6 +48,7 @@ const PLANS: Readonly<Record<Profile, Plan>> = {
     systemWarmupMs: 6_000,
     topics: [1, 64, 256, 1_000],
     crashMessages: 20_000,
+    crashSettleMs: 5_000,
     ownOnly: false,
   },
 };
@@ -160,7 +163,12 @@ class SystemRun {
   async crash(): Promise<void> {
     const dataDir = newDataDir(this.system.peer.name);
     try {
-      this.crashed = await measureCrash({ peer: this.system.peer, dataDir, messages: this.plan.crashMessages });
+      this.crashed = await measureCrash({
+        peer: this.system.peer,
+        dataDir,
+        messages: this.plan.crashMessages,
+        settleMs: this.plan.crashSettleMs,
+      });
     } finally {
       rmSync(dataDir, { recursive: true, force: true });
     }
