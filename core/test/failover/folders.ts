@@ -76,14 +76,24 @@ async function dumped(classpath: string, dir: string): Promise<string[]> {
   const metadata = named(LOGS).filter((path) => path.includes('__cluster_metadata'));
   const others = named(LOGS).filter((path) => !path.includes('__cluster_metadata'));
   return [
-    ...(await run(classpath, others, [])),
-    ...(await run(classpath, metadata, ['--cluster-metadata-decoder'])),
-    ...(await run(classpath, named(INDEXES), ['--verify-index-only'])),
+    ...(await runAll(classpath, others, [])),
+    ...(await runAll(classpath, metadata, ['--cluster-metadata-decoder'])),
+    ...(await runAll(classpath, named(INDEXES), ['--verify-index-only'])),
   ];
 }
 
+/** As many files at a time as a command line holds. */
+const FILES_MAX = 500;
+
+async function runAll(classpath: string, files: readonly string[], switches: readonly string[]): Promise<string[]> {
+  const complaints: string[] = [];
+  for (let at = 0; at < files.length; at += FILES_MAX) {
+    complaints.push(...(await run(classpath, files.slice(at, at + FILES_MAX), switches)));
+  }
+  return complaints;
+}
+
 function run(classpath: string, files: readonly string[], switches: readonly string[]): Promise<string[]> {
-  if (files.length === 0) return Promise.resolve([]);
   const jvm = ['-Xmx512m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', classpath];
   const args = [...jvm, 'org.apache.kafka.tools.DumpLogSegments', '--files', files.join(','), ...switches];
   const child = spawn('java', args, { stdio: ['ignore', 'pipe', 'pipe'] });
