@@ -129,7 +129,7 @@ export class LabRunner {
         // What a job was promised and does not need is left to the next; too few runs are worse than a late end.
         const leftMs = Math.max(0, began + searchMs - performance.now());
         const fairShare = performance.now() + (leftMs * weightOf(this.#jobs[at]!)) / left;
-        await this.#run(at, fairShare, began + LATE_BUDGETS * this.#budgetMs, pool);
+        await this.#run(at, fairShare, this.#promisedUntil(began + LATE_BUDGETS * this.#budgetMs), pool);
       }
       await (simulated ?? this.#simulate());
     });
@@ -146,12 +146,18 @@ export class LabRunner {
           lanes.run(() => {
             const deadline = performance.now() + realMs;
             const isOthers = this.#jobs[at]!.target === 'external';
-            return this.#run(at, deadline, deadline + (isOthers ? EXTERNAL_LATE_MS : REAL_LATE_MS));
+            const late = deadline + (isOthers ? EXTERNAL_LATE_MS : REAL_LATE_MS);
+            return this.#run(at, deadline, this.#promisedUntil(late));
           }),
         ),
       ]);
     };
     return this.#phase(runAll);
+  }
+
+  /** What the user asked for by number is run, however long it takes. */
+  #promisedUntil(lateDeadline: number): number {
+    return this.#options.runs === undefined ? lateDeadline : Number.POSITIVE_INFINITY;
   }
 
   /** The figures: nothing else should run meanwhile. */
