@@ -12,14 +12,17 @@ export function benchReportName(run: BenchRunData): string {
 
 export function renderBench(run: BenchRunData): string {
   const report = benchReportName(run);
+  // What was asked comes first, what it was made of after it.
+  const { summary, ...tables } = run.tables;
   const parts = [
     `# ${markdownText(run.title)}`,
     run.about.trim(),
     'Run it again:',
     markdownFence(run.replay, 'sh'),
+    summary === undefined ? '' : tableBlock(summary, run.figures),
     ...groupsOf(run.results).flatMap(([group, results]) => [`## ${markdownText(group)}`, resultTable(results)]),
     ...Object.entries(run.charts).map(([name, chart]: [string, ChartSpec]) => chartBlock(report, name, chart)),
-    ...Object.values(run.tables).map((table) => tableBlock(table, run.figures)),
+    ...Object.values(tables).map((table) => tableBlock(table, run.figures)),
     '## About this run',
     ...environment(run),
     figureTable(run.figures),

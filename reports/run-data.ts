@@ -177,6 +177,7 @@ type RunBase = {
   readonly settings: Readonly<Record<string, string>>;
   readonly figures: Readonly<Record<string, Figure>>;
   readonly charts: Readonly<Record<string, ChartSpec>>;
+  /** One called `summary` stands first in the page of a benchmark. */
   readonly tables: Readonly<Record<string, Table>>;
   /** What this run cannot show, a sentence each. */
   readonly limits: readonly string[];

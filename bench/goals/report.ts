@@ -51,7 +51,7 @@ export function goalsRunData(report: GoalsReport): BenchRunData {
     settings,
     figures: {},
     charts: chart === null ? {} : { ratios: chart },
-    tables: { goals: goalTable(lines), samples: sampleTable(samples) },
+    tables: { summary: goalTable(lines), samples: sampleTable(samples) },
     limits: [...LIMITS, ...skipped.map(({ name, why }) => `${name} was not measured: ${why}`), ...failures],
     results: figuresOf(samples),
   };
