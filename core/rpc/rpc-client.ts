@@ -81,6 +81,8 @@ export class RpcClient {
   private readonly pending: Call[] = [];
   private nextCorrelationId = 0;
   private timer: Timer | null = null;
+  /** When the timer rings: never later than the first deadline in flight. */
+  private timerDueMs = Number.POSITIVE_INFINITY;
   private closedBy: RpcError | null = null;
   private closeListeners = new Set<(error: RpcError) => void>();
   private readonly drainListeners = new Set<() => void>();
@@ -268,19 +270,27 @@ export class RpcClient {
       call.deadlineMs = this.clock.monotonic() + call.timeoutMs;
       this.inFlight.push(call);
       this.connection.send(call.parts);
-      if (this.timer === null) this.armTimer();
+      if (call.deadlineMs < this.timerDueMs) this.armTimer();
     }
   }
 
   private armTimer(): void {
     let dueMs = Number.POSITIVE_INFINITY;
     for (const call of this.inFlight) dueMs = Math.min(dueMs, call.deadlineMs);
+    this.disarmTimer();
     if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.timerDueMs = dueMs;
     this.timer = this.clock.setTimer(Math.max(0, dueMs - this.clock.monotonic()), () => this.onTimer());
   }
 
-  private onTimer(): void {
+  private disarmTimer(): void {
+    this.timer?.cancel();
     this.timer = null;
+    this.timerDueMs = Number.POSITIVE_INFINITY;
+  }
+
+  private onTimer(): void {
+    this.disarmTimer();
     const nowMs = this.clock.monotonic();
     const late = this.inFlight.find((call) => call.deadlineMs <= nowMs);
     if (late === undefined) return this.armTimer();
@@ -310,8 +320,7 @@ export class RpcClient {
     call.complete(frame); // throws when it cannot be read: the call then fails with the connection
     this.inFlight.shift();
     if (this.inFlight.length === 0) {
-      this.timer?.cancel();
-      this.timer = null;
+      this.disarmTimer();
     }
     this.pump();
   }
@@ -323,8 +332,7 @@ export class RpcClient {
   private end(error: RpcError): void {
     if (this.closedBy !== null) return;
     this.closedBy = error;
-    this.timer?.cancel();
-    this.timer = null;
+    this.disarmTimer();
     this.connection.destroy();
     const sent = this.inFlight.splice(0);
     const unsent = this.pending.splice(0);

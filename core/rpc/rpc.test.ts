@@ -131,6 +131,21 @@ test('a late answer costs the connection; what was in flight is unknown', async 
   );
 });
 
+test('who may wait for less is told in time, whoever waits for longer before it', async () => {
+  await inWorld(
+    () => new Promise(() => {}),
+    async (ports) => {
+      const client = await RpcClient.connect(ports, SERVER);
+      const patient = client.send(Heartbeat, member('1'), { timeoutMs: 30_000 });
+      const late = client.send(Heartbeat, member('2'), { timeoutMs: 500 });
+      const sentMs = ports.clock.monotonic();
+      await expect(late).rejects.toMatchObject({ kind: 'timeout' });
+      expect(ports.clock.monotonic() - sentMs).toBe(500);
+      await expect(patient).rejects.toMatchObject({ kind: 'connection-lost' });
+    },
+  );
+});
+
 test('a connection that breaks fails what is in flight; no address fails at connect', async () => {
   await inWorld(
     () => new Promise(() => {}),
