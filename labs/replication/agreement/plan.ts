@@ -57,10 +57,13 @@ const POWER: readonly FaultKind[] = ['power-cut', 'power-cut', 'power-cut'];
 const OF_CLIENTS: readonly FaultKind[] = ['crash-app', 'drop-response'];
 const APPS = ['c1', 't1'] as const;
 
+/** A clock is never further off. */
+export const SKEW_MS_MAX = 60_000;
+
 function faultsOf(flushing: Flushing, brokers: number): fc.Arbitrary<readonly Fault[]> {
   const numbers = Array.from({ length: brokers }, (_, at) => at + 1);
   const limits = { apps: APPS, msMax: SPAN_MS, durationMsMax: 1800 };
-  const links = { skewMsMax: 60_000, latencyMsMax: 150 };
+  const links = { skewMsMax: SKEW_MS_MAX, latencyMsMax: 150 };
   if (flushing === 'never') {
     return fc.integer({ min: 1, max: brokers }).chain((node) =>
       faultsArbitrary({
@@ -174,4 +177,9 @@ export function describeAgreement(plan: AgreementPlan): readonly PlanOperation[]
     ...changes.map((change) => operation(changeText(change))),
     ...faults.map(describeFault),
   ];
+}
+
+/** How far ahead a clock was at most. */
+export function skewAheadMs({ faults }: AgreementPlan): number {
+  return Math.max(0, ...faults.map(({ kind, skewMs = SKEW_MS_MAX }) => (kind === 'clock-skew' ? skewMs : 0)));
 }

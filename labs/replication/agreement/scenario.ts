@@ -10,7 +10,7 @@ import { transactionReads } from '../../kit/checkers/transaction-reads.ts';
 import type { Scenario } from '../../kit/lab.ts';
 import { withoutLegal } from '../checks.ts';
 import { CAREFUL, QUICK_TIMES } from '../cluster-settings.ts';
-import { type AgreementPlan, agreementPlans, describeAgreement, stormPlans } from './plan.ts';
+import { type AgreementPlan, agreementPlans, describeAgreement, SKEW_MS_MAX, stormPlans } from './plan.ts';
 import { DRAIN_MS_MAX, GOALS, runAgreement } from './run.ts';
 
 const FLUSHED = { 'log.flush.interval.messages': '1' } as const;
@@ -37,7 +37,8 @@ export const agreement: Scenario<AgreementPlan> = {
     lostWrite,
     duplicate,
     ...[transactionReads, pollOrder, sendOrder, commitOrder()].map(withoutLegal),
-    liveness({ drainMsMax: DRAIN_MS_MAX }),
+    // The run itself waits no longer than its own clocks' skew asks for.
+    liveness({ drainMsMax: DRAIN_MS_MAX + SKEW_MS_MAX }),
   ],
   exercised: [
     'fault:kill-broker',
