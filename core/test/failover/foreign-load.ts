@@ -47,7 +47,7 @@ async function endedWithin({ child, ended }: Program, msMax: number): Promise<vo
 function runJava(tool: string, args: readonly string[], onLine: (line: string) => void): Program {
   const at = kafkaClasspath();
   if ('missing' in at) throw new Error(at.missing);
-  const jvm = ['-Xmx256m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', at.classpath];
+  const jvm = ['-Xmx1g', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', at.classpath];
   return run('java', [...jvm, `org.apache.kafka.tools.${tool}`, ...args], onLine);
 }
 
@@ -57,7 +57,8 @@ const VALUE = /"value":"(\d+)"/;
 const numberIn = (line: string, pattern: RegExp): number => Number(pattern.exec(line)![1]);
 
 /** The tool has no retries, and so no idempotence, unless it is told. */
-const PRODUCER_CONFIG = 'acks=all\nenable.idempotence=true\nretries=2147483647\n';
+/** The tool keeps objects for each record under way: of its small ones, a few MiB are a hundred thousand. */
+const PRODUCER_CONFIG = 'acks=all\nenable.idempotence=true\nretries=2147483647\nbuffer.memory=4194304\n';
 
 /**
  * Kafka's own verifiable producer: idempotent and acks=all, as Java's producers are by default; and beside it Kafka's verifiable consumer, alone in a group, whose
