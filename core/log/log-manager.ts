@@ -110,6 +110,8 @@ export class LogManager {
   private readonly moves: LogMoves;
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
+  /** Topic ids on their way to their files: a clean end waits for them. */
+  private readonly savingIds = new Set<Promise<void>>();
   private readonly managed = new ManagedLogs();
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
@@ -333,12 +335,14 @@ export class LogManager {
   private saveTopicId(logDir: string, folder: string, topicId: string): void {
     const { files, onProblem } = this.options;
     const path = joinPath(logDir, folder);
-    writeTopicId(files, path, topicId)
+    const saving = writeTopicId(files, path, topicId)
       .then(() => this.folderFlushes.flush(logDir))
       .catch((error) => {
         // The folder may have been deleted meanwhile.
         if (this.managed.get(folder)?.topicId === topicId) onProblem(`${path}: partition.metadata: ${String(error)}`);
-      });
+      })
+      .finally(() => this.savingIds.delete(saving));
+    this.savingIds.add(saving);
   }
 
   /** Renames the folder out of the way at once; its bytes go after file.delete.delay.ms. False when there is no such log. */
@@ -529,6 +533,7 @@ export class LogManager {
       }
     };
     await Promise.all(Array.from({ length: CLOSES_AT_ONCE_MAX }, closeNext));
+    await Promise.all(this.savingIds);
     await this.checkpointAll();
     for (const directory of new Set([...this.directories, this.metadataDirectory])) {
       await directory.close(!failed.has(directory));
