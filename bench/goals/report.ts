@@ -1,26 +1,15 @@
 /** Run data of the goals, from their samples. Pure. */
 import type { BarChart } from '@mqlab/reports/chart-spec.ts';
 import { formatQuantity } from '@mqlab/reports/format.ts';
-import type { BenchRunData, Machine, Table, TableCell } from '@mqlab/reports/run-data.ts';
+import type { BenchRunData, Table, TableCell } from '@mqlab/reports/run-data.ts';
 import { benchRunSchema } from '@mqlab/reports/run-data.ts';
-import { sampleTable, versionsOf } from '../compare/report.ts';
-import { figuresOf, REFERENCE, type Sample } from '../compare/samples.ts';
-import type { Skipped, System } from '../compare/session.ts';
+import { type CompareReport, sampleTable, versionsOf } from '../compare/report.ts';
+import { figuresOf, REFERENCE } from '../compare/samples.ts';
 import type { Spread } from '../statistics.ts';
 import type { GoalLine, Reached } from './goal.ts';
 
-export interface GoalsReport {
-  readonly machine: Machine;
-  readonly startedAt: Date;
-  readonly durationMs: number;
-  readonly replay: string;
-  readonly pairs: number;
-  readonly systems: readonly System[];
-  readonly skipped: readonly Skipped[];
-  readonly samples: readonly Sample[];
-  readonly failures: readonly string[];
+export interface GoalsReport extends Omit<CompareReport, 'workloads'> {
   readonly lines: readonly GoalLine[];
-  readonly settings: Readonly<Record<string, string>>;
 }
 
 const ABOUT = `The goals of the project's performance, each with its measured value and, where it is a comparison, the ratio to the other system, taken round by

@@ -1,5 +1,5 @@
 // RocketMQ over its remoting protocol, as its Java client speaks it: a partition is a queue of the topic, which the producer chooses and the consumer pulls.
-// Not through the proxy and its Node client: that sends each message alone in a gRPC call and lets nobody choose the queue.
+// Not through the proxy and its Node client (not tried here): by its interface each message is a gRPC call of its own, and the queue is not the caller's to choose.
 import type { ConsumerOptions, PeerConsumer, PeerDriver, PeerProducer, PeerTopic, ProducerOptions } from '../peer.ts';
 import { SendWindow } from '../send-window.ts';
 import { batched, eachBody } from './messages.ts';
