@@ -2,7 +2,8 @@
  * One producer thread against any peer: its driver module, imported by URL, in the loops of `producer-loops.ts`.
  *
  * Which partition a record goes to is decided here, alike for all systems. A record that carries its due moment (8 bytes in front, a double) is a buffer of its
- * own; others come from the pool as they are.
+ * own, used again once the record is settled: new memory for each would have the collector stop this thread in the middle of a measurement. Others come from the
+ * pool as they are.
  */
 import { parentPort } from 'node:worker_threads';
 import type { PeerDriver, PeerProducer } from '../peers/peer.ts';
@@ -34,16 +35,24 @@ async function open(task: PeerProducerTask): Promise<(start: Start) => Promise<P
   // Threads begin at different records, so that two do not send the same at the same time.
   let nextValue = Math.floor((values.length / producers) * index);
 
+  // Of settled records. Nothing settles a record of acks=0 but that it was handed over, so its memory may still be on its way.
+  const spare: Buffer[] = [];
+  const isMemoryReused = acks !== '0';
+
   function send(dueMs: number | null, settled: (error: Error | null) => void): void {
-    let value = values[nextValue]!;
+    const value = values[nextValue]!;
     nextValue = nextValue + 1 === values.length ? 0 : nextValue + 1;
     recordsSent++;
-    if (dueMs !== null && carriesTime) {
-      value = Buffer.from(value);
-      value.writeDoubleBE(dueMs);
-    }
     chooser.next(value.length);
-    producer.send(chooser.topic, chooser.partition, value, settled);
+    if (dueMs === null || !carriesTime) return producer.send(chooser.topic, chooser.partition, value, settled);
+    const kept = spare.pop();
+    const timed = kept?.length === value.length ? kept : Buffer.allocUnsafeSlow(value.length);
+    timed.set(value);
+    timed.writeDoubleBE(dueMs);
+    producer.send(chooser.topic, chooser.partition, timed, (error) => {
+      if (isMemoryReused) spare.push(timed);
+      settled(error);
+    });
   }
 
   if (carriesTime && recordBytes < DUE_TIME_BYTES)

@@ -24,6 +24,8 @@ export const COPY_BYTES = 256 * 1024;
 export const TURN_BYTES_MAX = 4 * 1024 * 1024;
 /** Memory parts up to this sum are joined into one buffer; above it the write is gathered. */
 const JOIN_BYTES_MAX = 32 * 1024;
+/** Filled and sent within one call: never holds bytes between two. */
+const joinMemory = Buffer.allocUnsafeSlow(JOIN_BYTES_MAX);
 /** Bytes handed to one gathered write. */
 const GATHER_BYTES_MAX = 1024 * 1024;
 const GATHER_COUNT_MAX = 256;
@@ -197,15 +199,15 @@ export class SendQueue {
     return bytes <= JOIN_BYTES_MAX ? this.#writeJoined(end, bytes) : this.#writeEach(end);
   }
 
+  /** Joined in memory that is used again: most of the time the system takes all of it at once, and what it leaves gets memory of its own. */
   #writeJoined(end: number, bytes: number): boolean {
-    const joined = Buffer.allocUnsafe(bytes);
+    const joined = joinMemory.subarray(0, bytes);
     let at = 0;
     while (this.#head < end) {
       const item = this.#items[this.#head]!;
-      const target = joined.subarray(at);
       if (isSlice(item)) {
         const length = item.remaining;
-        if (!this.#read(item, target.subarray(0, length))) return true;
+        if (!this.#read(item, joined.subarray(at, at + length))) return true;
         this.#counters.bytesSentByCopy += length;
         this.#advance(item, length);
         at += length;
@@ -215,7 +217,8 @@ export class SendQueue {
         this.#passMemory(item);
       }
     }
-    return this.#write(joined, null);
+    const sent = this.#sendNow(joined);
+    return sent < bytes && this.#stream(Buffer.from(joined.subarray(sent)), null);
   }
 
   #writeEach(end: number): boolean {
@@ -243,11 +246,13 @@ export class SendQueue {
   /** Hands bytes to the system. False when it took everything at once, so that the next step may follow; what it does not take waits in the stream. */
   #write(whole: Uint8Array, chunk: Chunk | null): boolean {
     const sent = this.#sendNow(whole);
-    if (sent === whole.byteLength) {
-      if (chunk !== null) giveBack(chunk);
-      return false;
-    }
-    const bytes = sent > 0 ? whole.subarray(sent) : whole;
+    if (sent < whole.byteLength) return this.#stream(sent > 0 ? whole.subarray(sent) : whole, chunk);
+    if (chunk !== null) giveBack(chunk);
+    return false;
+  }
+
+  /** The stream keeps `bytes` until the system took them. */
+  #stream(bytes: Uint8Array, chunk: Chunk | null): boolean {
     const socket = this.#socket;
     let waited = false;
     socket.write(bytes, (error) => {
