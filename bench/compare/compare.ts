@@ -215,6 +215,7 @@ class WorkloadComparison {
   ): Promise<void> {
     const topics = await session.newTopics(this.workload.topics, this.workload.partitions);
     try {
+      await session.touch(topics);
       await use(topics);
     } finally {
       await session.dropTopics(topics);

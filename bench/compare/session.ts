@@ -29,6 +29,10 @@ export async function findSystems(peers: readonly Peer[]): Promise<{ systems: Sy
 }
 
 let topicsMade = 0;
+/** Carries no due moment that a consumer could take for one of a run. */
+const FIRST_RECORD = Buffer.alloc(16);
+/** A server works off one connection's requests in turn, several connections' side by side. */
+const TOUCHING_PRODUCERS = 4;
 
 export class Session {
   readonly system: System;
@@ -76,21 +80,36 @@ export class Session {
     await this.driver.deleteTopics?.(this.running.address, topics);
   }
 
-  /** One record there and acknowledged. */
-  async produceOne(topic: PeerTopic): Promise<void> {
-    const producer = await this.driver.openProducer({
-      address: this.running.address,
-      topics: [topic],
-      acks: '1',
-      batchBytes: 16_384,
-      lingerMs: 0,
-    });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        producer.send(topic.name, 0, Buffer.from('the first record'), (error) =>
-          error === null ? resolve() : reject(error),
-        );
+  /** One record in the topic's first partition, acknowledged. */
+  produceOne(topic: PeerTopic): Promise<void> {
+    return this.sendOneEach([{ ...topic, partitions: 1 }]);
+  }
+
+  /**
+   * One record in every partition, acknowledged: what a partition costs once is over then. Kafka's first append writes the partition's leader-epoch checkpoint and
+   * flushes it before the answer, tens of milliseconds each here, which would be all that a short run over many partitions measures.
+   */
+  async touch(topics: readonly PeerTopic[]): Promise<void> {
+    const perProducer = Math.ceil(topics.length / TOUCHING_PRODUCERS);
+    const shares = Array.from({ length: TOUCHING_PRODUCERS }, (_, index) =>
+      topics.slice(index * perProducer, (index + 1) * perProducer),
+    );
+    await Promise.all(shares.filter((share) => share.length > 0).map((share) => this.sendOneEach(share)));
+  }
+
+  private async sendOneEach(topics: readonly PeerTopic[]): Promise<void> {
+    const { address } = this.running;
+    const producer = await this.driver.openProducer({ address, topics, acks: '1', batchBytes: 16_384, lingerMs: 0 });
+    const sendTo = (topic: string, partition: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        producer.send(topic, partition, FIRST_RECORD, (error) => (error === null ? resolve() : reject(error)));
       });
+    try {
+      await Promise.all(
+        topics.flatMap(({ name, partitions }) =>
+          Array.from({ length: partitions }, (_, partition) => sendTo(name, partition)),
+        ),
+      );
     } finally {
       await producer.close();
     }

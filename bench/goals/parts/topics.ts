@@ -1,7 +1,7 @@
 /**
  * How much of the throughput is left when the same load goes to more topics: 64, 256, 1,000, of eight partitions each.
  *
- * Method: a server for each number of topics, all of them running; the rounds take them in turn. What is kept is taken within a round, against 64 topics of the same system.
+ * Method: a server for each number of topics, all of them running, each partition with a record in it; the rounds take them in turn. What is kept is taken within a round, against 64 topics of the same system.
  */
 
 import { Session, type System } from '../../compare/session.ts';
@@ -40,7 +40,9 @@ export const topics: Part = {
           const session = await Session.open(system, false);
           const place = { system, count, session, topics: [] };
           places.push(place);
-          places[places.length - 1] = { ...place, topics: await session.newTopics(count, workload.partitions) };
+          const made = await session.newTopics(count, workload.partitions);
+          await session.touch(made);
+          places[places.length - 1] = { ...place, topics: made };
         }
         await rounds(context, workload, places);
       } catch (error) {
