@@ -1,4 +1,5 @@
 /** A peer that runs for a while, on a data folder of its own that goes away with it. */
+import { randomFillSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,8 +30,9 @@ export async function findSystems(peers: readonly Peer[]): Promise<{ systems: Sy
 }
 
 let topicsMade = 0;
-/** Carries no due moment that a consumer could take for one of a run. */
-const FIRST_RECORD = Buffer.alloc(16);
+/** Longer than Kafka's index.interval.bytes, so that the third append has written an index entry. */
+const TOUCH_RECORD = randomFillSync(Buffer.alloc(5_000));
+const TOUCHES = 3;
 /** A server works off one connection's requests in turn, several connections' side by side. */
 const TOUCHING_PRODUCERS = 4;
 
@@ -82,27 +84,29 @@ export class Session {
 
   /** One record in the topic's first partition, acknowledged. */
   produceOne(topic: PeerTopic): Promise<void> {
-    return this.sendOneEach([{ ...topic, partitions: 1 }]);
+    return this.sendOneEach([{ ...topic, partitions: 1 }], Buffer.from('the first record'));
   }
 
   /**
-   * One record in every partition, acknowledged: what a partition costs once is over then. Kafka's first append writes the partition's leader-epoch checkpoint and
-   * flushes it before the answer, tens of milliseconds each here, which would be all that a short run over many partitions measures.
+   * A few records in every partition, acknowledged: what a partition costs once is over then. Kafka's first append flushes the partition's leader-epoch checkpoint
+   * before the answer, and its first entry in an index takes space for it: 2 and 6 ms a partition here, which would be all that a short run over thousands of
+   * partitions measures.
    */
   async touch(topics: readonly PeerTopic[]): Promise<void> {
     const perProducer = Math.ceil(topics.length / TOUCHING_PRODUCERS);
     const shares = Array.from({ length: TOUCHING_PRODUCERS }, (_, index) =>
       topics.slice(index * perProducer, (index + 1) * perProducer),
-    );
-    await Promise.all(shares.filter((share) => share.length > 0).map((share) => this.sendOneEach(share)));
+    ).filter((share) => share.length > 0);
+    for (let round = 0; round < TOUCHES; round++)
+      await Promise.all(shares.map((share) => this.sendOneEach(share, TOUCH_RECORD)));
   }
 
-  private async sendOneEach(topics: readonly PeerTopic[]): Promise<void> {
+  private async sendOneEach(topics: readonly PeerTopic[], value: Buffer): Promise<void> {
     const { address } = this.running;
     const producer = await this.driver.openProducer({ address, topics, acks: '1', batchBytes: 16_384, lingerMs: 0 });
     const sendTo = (topic: string, partition: number): Promise<void> =>
       new Promise((resolve, reject) => {
-        producer.send(topic, partition, FIRST_RECORD, (error) => (error === null ? resolve() : reject(error)));
+        producer.send(topic, partition, value, (error) => (error === null ? resolve() : reject(error)));
       });
     try {
       await Promise.all(

@@ -1,7 +1,7 @@
 /**
  * How much of the throughput is left when the same load goes to more topics: 64, 256, 1,000, of eight partitions each.
  *
- * Method: a server for each number of topics, all of them running, each partition with a record in it; the rounds take them in turn. What is kept is taken within a round, against 64 topics of the same system.
+ * Method: a server for each number of topics, all of them running, each partition with a few records in it; the rounds take them in turn. What is kept is taken within a round, against 64 topics of the same system.
  */
 
 import { Session, type System } from '../../compare/session.ts';
