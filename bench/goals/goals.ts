@@ -75,7 +75,7 @@ export const GOALS: readonly Goal[] = [
   },
   {
     what: 'flush before ack',
-    workload: '1 KiB, flush.messages=1, four producers',
+    workload: '1 KiB, flush.messages=1, eight producers',
     samples: { workload: 'flush', metric: 'produce rate' },
     demands: [{ of: { ratioTo: FLUSH_PEER }, bound: 'at least', than: 4, words: '≥ 4 × RabbitMQ quorum queues' }],
   },
