@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { realRandom } from '../ports/real/random.ts';
 import { DEFAULT_LOG_CONFIG } from './log-config.ts';
 import { LogDirectoryError } from './log-directory.ts';
-import { LogManager, type LogManagerOptions } from './log-manager.ts';
+import { LogManager } from './log-manager.ts';
+import type { LogManagerOptions } from './log-manager-options.ts';
 import { batch, readAll, TestFolder } from './test/fixture.ts';
 
 const ID = 'abcdefghijklmnopqrstuv';

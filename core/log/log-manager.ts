@@ -1,7 +1,4 @@
-import type { Clock } from '../ports/clock.ts';
-import { type Files, FilesError } from '../ports/files.ts';
-import type { Random } from '../ports/random.ts';
-import { readTopicId, writeTopicId } from './checkpoint-files.ts';
+import { FilesError } from '../ports/files.ts';
 import {
   deletedFolderName,
   folderName,
@@ -12,82 +9,18 @@ import {
 } from './file-names.ts';
 import { FolderFlushes } from './folder-flushes.ts';
 import { Log } from './log.ts';
-import { type CleanerSettings, DEFAULT_CLEANER_SETTINGS, LogCleaner } from './log-cleaner.ts';
+import { LogCheckpoints } from './log-checkpoints.ts';
+import { DEFAULT_CLEANER_SETTINGS, LogCleaner } from './log-cleaner.ts';
 import type { LogConfig } from './log-config.ts';
 import type { LogDirectory } from './log-directory.ts';
 import { type FailedLogDir, type LogDirs, openLogDirs } from './log-dirs.ts';
+import { DEFAULT_INTERVALS, type LogManagerIntervals, type LogManagerOptions } from './log-manager-options.ts';
 import { LogMoves, type MoveRequest } from './log-moves.ts';
 import { lostDirectory, NO_DIRECTORY, placesForNew } from './log-placement.ts';
 import { type ManagedLog, ManagedLogs } from './managed-logs.ts';
 import { RepeatingTimers } from './repeating-timers.ts';
 import { SegmentHandles } from './segment-handles.ts';
-
-/**
- * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
- * timers.
- *
- * Invariant: a partition has at most one current log, in one directory; what `get` returns is open until `delete`, `close` or the end of a move.
- * Of several log dirs one that fails takes all its logs offline, and only those. With a single one each log fails by itself, so that the others go on as
- * long as the disk lets them. What is offline takes no part in the checkpoints.
- */
-export interface LogManagerOptions {
-  readonly files: Files;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** log.dirs */
-  readonly logDirs: readonly string[];
-  /** metadata.log.dir; the first of log.dirs when absent. */
-  readonly metadataLogDir?: string | undefined;
-  readonly nodeId: number;
-  readonly clusterId: string;
-  /** The settings of a topic that lies in log.dirs at the start. */
-  readonly configOf: (topic: string) => LogConfig;
-  readonly onProblem: (message: string) => void;
-  /** Called when the folders are locked; no log is opened before it resolves: here the metadata is caught up with, which `configOf` needs. */
-  readonly whenLocked?: (dirs: LogDirs) => void | Promise<void>;
-  readonly intervals?: Partial<LogManagerIntervals>;
-  /** Of all logs together. */
-  readonly segmentHandlesMax?: number;
-  /** Asked whenever the cleaner looks for work. */
-  readonly cleanerSettings?: () => CleanerSettings;
-  /** replica.alter.log.dirs.io.max.bytes.per.second */
-  readonly moveBytesPerSecondMax?: () => number;
-  /** Of several log dirs this one failed; its logs are offline now. */
-  readonly onDirectoryFailed?: (directory: LogDirectory) => void;
-  /** A partition was moved: `log` took the place of the one that `get` returned before, in this very call. */
-  readonly onMoved?: (log: Log) => void;
-}
-
-export interface LogManagerIntervals {
-  /** log.retention.check.interval.ms */
-  readonly retentionCheckMs: number;
-  /** log.flush.scheduler.interval.ms */
-  readonly flushSchedulerMs: number;
-  /** log.flush.offset.checkpoint.interval.ms */
-  readonly recoveryPointCheckpointMs: number;
-  /** log.flush.start.offset.checkpoint.interval.ms */
-  readonly logStartCheckpointMs: number;
-  /** replica.high.watermark.checkpoint.interval.ms */
-  readonly highWatermarkCheckpointMs: number;
-  /** producer.id.expiration.ms */
-  /** Asked at each use: it may be altered. */
-  readonly producerIdExpirationMs: () => number;
-  /** producer.id.expiration.check.interval.ms */
-  readonly producerIdExpirationCheckMs: number;
-  /** file.delete.delay.ms for whole partitions */
-  readonly fileDeleteDelayMs: () => number;
-}
-
-const DEFAULT_INTERVALS: LogManagerIntervals = {
-  retentionCheckMs: 300_000,
-  flushSchedulerMs: Number.MAX_SAFE_INTEGER,
-  recoveryPointCheckpointMs: 60_000,
-  logStartCheckpointMs: 60_000,
-  highWatermarkCheckpointMs: 5_000,
-  producerIdExpirationMs: () => 86_400_000,
-  producerIdExpirationCheckMs: 600_000,
-  fileDeleteDelayMs: () => 60_000,
-};
+import { TopicIds } from './topic-ids.ts';
 
 /** Logs whose flushes wait for the device together. */
 const CLOSES_AT_ONCE_MAX = 32;
@@ -102,6 +35,14 @@ export interface DescribedLog {
   readonly isFuture: boolean;
 }
 
+/**
+ * All logs of a broker: opens what lies in log.dirs, makes, moves and deletes partition folders, and runs retention, flush, checkpoints and the cleaner on
+ * timers.
+ *
+ * Invariant: a partition has at most one current log, in one directory; what `get` returns is open until `delete`, `close` or the end of a move.
+ * Of several log dirs one that fails takes all its logs offline, and only those. With a single one each log fails by itself, so that the others go on as
+ * long as the disk lets them. What is offline takes no part in the checkpoints.
+ */
 export class LogManager {
   /** Those of log.dirs that could be opened; `offline` tells of each whether it failed since. */
   readonly directories: readonly LogDirectory[];
@@ -110,20 +51,20 @@ export class LogManager {
   private readonly moves: LogMoves;
   private readonly options: LogManagerOptions;
   private readonly intervals: LogManagerIntervals;
-  /** Topic ids on their way to their files: a clean end waits for them. */
-  private readonly savingIds = new Set<Promise<void>>();
   private readonly managed = new ManagedLogs();
   private readonly timers: RepeatingTimers;
   readonly cleaner: LogCleaner;
-  private readonly folderFlushes: FolderFlushes;
+  readonly checkpoints: LogCheckpoints;
+  private readonly topicIds: TopicIds;
   private readonly handles: SegmentHandles;
   private isClosing = false;
-  private soon: Promise<void> | null = null;
 
   private constructor(options: LogManagerOptions, dirs: LogDirs) {
     this.options = options;
     this.timers = new RepeatingTimers(options.clock);
-    this.folderFlushes = new FolderFlushes(options.files);
+    const { files, clock, onProblem } = options;
+    this.checkpoints = new LogCheckpoints({ clock, directories: dirs.directories, managed: this.managed, onProblem });
+    this.topicIds = new TopicIds(files, new FolderFlushes(files), this.managed, onProblem);
     this.handles = new SegmentHandles(options.clock, options.segmentHandlesMax);
     this.moves = this.newMoves();
     this.intervals = { ...DEFAULT_INTERVALS, ...options.intervals };
@@ -135,7 +76,7 @@ export class LogManager {
       directories: dirs.directories,
       logs: () => this.cleanable(),
       settings: options.cleanerSettings ?? (() => DEFAULT_CLEANER_SETTINGS),
-      checkpointRecovery: () => this.checkpoint('recoveryPoints'),
+      checkpointRecovery: () => this.checkpoints.write('recoveryPoints'),
       onProblem: options.onProblem,
     });
   }
@@ -172,18 +113,9 @@ export class LogManager {
         highWatermark: checkpoints.highWatermarks.get(folder) ?? 0,
         logStartOffset: checkpoints.logStarts.get(folder) ?? 0,
       });
-      this.loaded(folder, { log, directory, topicId: this.topicIdIn(joinPath(directory.path, folder)) });
+      this.loaded(folder, { log, directory, topicId: this.topicIds.read(joinPath(directory.path, folder)) });
     }
     this.spreadFailure(directory);
-  }
-
-  private topicIdIn(path: string): string | null {
-    try {
-      return readTopicId(this.options.files, path);
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      return null;
-    }
   }
 
   /** Two folders of one partition: a move was interrupted after the change of places. The one that holds more is the partition; the other goes. */
@@ -229,7 +161,7 @@ export class LogManager {
       onTruncated: () => {
         const of = this.directoryOf(topic, partition);
         if (of !== null && this.get(topic, partition) === log) this.cleaner.onTruncated(log, of);
-        return this.checkpointSoon();
+        return this.checkpoints.recoveryPointsSoon();
       },
       onOffline: (_, reason) => {
         const of = this.directories.find((each) => each.path === directory.path);
@@ -296,7 +228,7 @@ export class LogManager {
       if (known.topicId === topicId) return known.log;
       if (known.topicId === null) {
         this.managed.set(folder, { ...known, topicId });
-        if (known.log.offline === null) this.saveTopicId(known.directory.path, folder, topicId);
+        if (known.log.offline === null) this.topicIds.save(known.directory.path, folder, topicId);
         return known.log;
       }
       this.delete(topic, partition);
@@ -312,7 +244,7 @@ export class LogManager {
     const directory = this.directoryForNew(folder, assignedId);
     const log = this.openLog(directory, folder, { topic, partition }, config, empty);
     this.managed.set(folder, { log, directory, topicId });
-    if (log.offline === null) this.saveTopicId(directory.path, folder, topicId);
+    if (log.offline === null) this.topicIds.save(directory.path, folder, topicId);
     return log;
   }
 
@@ -330,19 +262,6 @@ export class LogManager {
       }
     }
     return this.directories[0]!;
-  }
-
-  private saveTopicId(logDir: string, folder: string, topicId: string): void {
-    const { files, onProblem } = this.options;
-    const path = joinPath(logDir, folder);
-    const saving = writeTopicId(files, path, topicId)
-      .then(() => this.folderFlushes.flush(logDir))
-      .catch((error) => {
-        // The folder may have been deleted meanwhile.
-        if (this.managed.get(folder)?.topicId === topicId) onProblem(`${path}: partition.metadata: ${String(error)}`);
-      })
-      .finally(() => this.savingIds.delete(saving));
-    this.savingIds.add(saving);
   }
 
   /** Renames the folder out of the way at once; its bytes go after file.delete.delay.ms. False when there is no such log. */
@@ -434,7 +353,7 @@ export class LogManager {
           highWatermark: 0,
           logStartOffset: 0,
         }),
-      checkpointAll: () => this.checkpointAll(),
+      checkpointAll: () => this.checkpoints.writeAll(),
       changePlaces: (folder, future, target) => {
         const known = this.managed.get(folder)!;
         sources.set(known.log, known.directory as LogDirectory);
@@ -458,9 +377,9 @@ export class LogManager {
     const { intervals } = this;
     this.timers.every(intervals.retentionCheckMs, () => this.applyRetention());
     this.timers.every(intervals.flushSchedulerMs, () => this.flushDue());
-    this.timers.every(intervals.recoveryPointCheckpointMs, () => this.checkpoint('recoveryPoints'));
-    this.timers.every(intervals.logStartCheckpointMs, () => this.checkpoint('logStarts'));
-    this.timers.every(intervals.highWatermarkCheckpointMs, () => this.checkpoint('highWatermarks'));
+    this.timers.every(intervals.recoveryPointCheckpointMs, () => this.checkpoints.write('recoveryPoints'));
+    this.timers.every(intervals.logStartCheckpointMs, () => this.checkpoints.write('logStarts'));
+    this.timers.every(intervals.highWatermarkCheckpointMs, () => this.checkpoints.write('highWatermarks'));
     this.timers.every(intervals.producerIdExpirationCheckMs, () => this.expireProducers());
     this.cleaner.start();
   }
@@ -483,39 +402,6 @@ export class LogManager {
     for (const log of this.logs()) log.producers.removeExpired(nowMs, this.intervals.producerIdExpirationMs());
   }
 
-  /** Writes one kind of checkpoint of every log dir; a failure is reported. */
-  async checkpoint(kind: 'recoveryPoints' | 'logStarts' | 'highWatermarks'): Promise<void> {
-    for (const directory of this.directories) {
-      if (directory.offline !== null) continue;
-      const logs: Log[] = [];
-      for (const known of this.managed.values()) {
-        if (known.directory === directory && known.log.segments.length > 0) logs.push(known.log);
-      }
-      try {
-        if (kind === 'recoveryPoints') await directory.writeRecoveryPoints(logs);
-        else if (kind === 'logStarts') await directory.writeLogStarts(logs);
-        else await directory.writeHighWatermarks(logs);
-      } catch (error) {
-        this.options.onProblem(`${directory.path}: checkpoint of ${kind}: ${String(error)}`);
-      }
-    }
-  }
-
-  /** The recovery points, once for all truncations of a tick. */
-  private checkpointSoon(): Promise<void> {
-    this.soon ??= new Promise<void>((resolve) => this.options.clock.defer(resolve)).then(() => {
-      this.soon = null;
-      return this.checkpoint('recoveryPoints');
-    });
-    return this.soon;
-  }
-
-  private async checkpointAll(): Promise<void> {
-    await this.checkpoint('recoveryPoints');
-    await this.checkpoint('logStarts');
-    await this.checkpoint('highWatermarks');
-  }
-
   /** Closes every log cleanly, writes the checkpoints and the mark that lets the next start skip recovery. */
   async close(): Promise<void> {
     if (this.isClosing) return;
@@ -533,8 +419,8 @@ export class LogManager {
       }
     };
     await Promise.all(Array.from({ length: CLOSES_AT_ONCE_MAX }, closeNext));
-    await Promise.all(this.savingIds);
-    await this.checkpointAll();
+    await this.topicIds.settled();
+    await this.checkpoints.writeAll();
     for (const directory of new Set([...this.directories, this.metadataDirectory])) {
       await directory.close(!failed.has(directory));
     }

@@ -3,7 +3,8 @@ import type { Ports } from '../ports/ports.ts';
 import { SimWorld } from '../ports/sim/world.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts';
-import { LogManager, type LogManagerOptions } from './log-manager.ts';
+import { LogManager } from './log-manager.ts';
+import type { LogManagerOptions } from './log-manager-options.ts';
 import { batch, readAll } from './test/fixture.ts';
 
 /** Several log dirs in a simulated broker: where partitions are made, moves between them, dirs that fail. */
@@ -210,7 +211,7 @@ for (const how of ['kill', 'powerCut'] as const) {
       const sim = await new DirsWorld(count).open();
       for (let i = 0; i < 40; i++) sim.append(`v${i}`);
       await sim.world.settle(sim.log().flush());
-      await sim.world.settle(sim.manager.checkpoint('recoveryPoints'));
+      await sim.world.settle(sim.manager.checkpoints.write('recoveryPoints'));
       let operations = 0;
       let isEnded = false;
       let safe = 40;

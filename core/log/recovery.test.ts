@@ -122,7 +122,7 @@ test('a segment rolled right at the recovery point is not believed after a power
     sim.append([{ key: 'a', value: 'aborted' }], producer);
     sim.endTransaction(1, false);
     await sim.world.settle(sim.log.flush());
-    await sim.world.settle(sim.manager.checkpoint('recoveryPoints'));
+    await sim.world.settle(sim.manager.checkpoints.write('recoveryPoints'));
     sim.log.roll();
     sim.world.powerCut(['broker']);
     await sim.open(sim.process.restart());
