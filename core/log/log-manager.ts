@@ -92,6 +92,7 @@ export class LogManager {
     }
     const manager = new LogManager(options, dirs);
     for (const directory of dirs.directories) manager.loadAll(directory);
+    await manager.flushCut();
     manager.startTimers();
     return manager;
   }
@@ -132,6 +133,12 @@ export class LogManager {
     this.managed.set(folder, kept);
     gone.log.closeFiles();
     this.removeFolder(gone.directory as LogDirectory, folder, gone.log);
+  }
+
+  /** What recovery took away stays away, before anybody appends. A disk that refuses puts the log offline by itself. */
+  private async flushCut(): Promise<void> {
+    const cut = [...this.managed.values()].filter(({ log }) => log.wasCut && log.offline === null);
+    await Promise.all(cut.map(({ log }) => log.flush().catch(() => {})));
   }
 
   private openLog(

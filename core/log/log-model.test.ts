@@ -136,6 +136,8 @@ test.prop([fc.array(step, { minLength: 5, maxLength: 60 }), fc.integer({ min: 0,
           values.length = log.logEndOffset;
           ends = ends.filter((end) => end <= values.length);
           logStartOffset = Math.max(logStartOffset, log.logStartOffset);
+          // As the manager does.
+          if (log.wasCut) await world.settle(log.flush());
           break;
         }
       }

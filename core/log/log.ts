@@ -71,6 +71,8 @@ export class Log {
   lastFlushMs: number;
   /** The cleaner has a pass over this log under way: retention waits. */
   isBeingCleaned = false;
+  /** Recovery cut it: to be flushed before anything is appended, or a power cut may put what was cut behind what came later. */
+  readonly wasCut: boolean;
   /** How often the log was truncated: what was read before is not what lies here now. */
   truncationCount = 0;
 
@@ -93,6 +95,7 @@ export class Log {
     const loaded = this.load(options);
     this.list = new SegmentList(loaded.segments);
     this.endOffset = loaded.logEndOffset;
+    this.wasCut = loaded.wasCut;
     this.startOffset = Math.min(
       Math.max(options.logStartOffset, loaded.segments[0]?.baseOffset ?? this.endOffset),
       this.endOffset,
@@ -122,6 +125,7 @@ export class Log {
       logEndOffset: options.logStartOffset,
       rebuilt: new Set(),
       snapshots: [],
+      wasCut: false,
       isFolderFlushed: false,
     };
   }

@@ -130,3 +130,23 @@ test('a segment rolled right at the recovery point is not believed after a power
     expect([...sim.committed().keys()]).toEqual([]);
   }
 });
+
+test('what recovery removed stays away: the next power cut does not put it behind what was appended since', async () => {
+  let cuts = 0;
+  for (let seed = 0; seed < 60; seed++) {
+    const sim = await new CleaningWorld(seed, { cleanupPolicy: ['delete'] }).open();
+    sim.append([{ key: 'a', value: 'flushed' }]);
+    await sim.world.settle(sim.log.flush());
+    sim.log.roll();
+    for (let i = 0; i < 6; i++) sim.append([{ key: `k${i}`, value: 'x'.repeat(300) }]);
+    sim.world.powerCut(['broker']);
+    await sim.open(sim.process.restart());
+    if (sim.log.wasCut) cuts++;
+    sim.append([{ key: 'later', value: 'y' }]);
+    const end = sim.log.logEndOffset;
+    sim.world.powerCut(['broker']);
+    await sim.open(sim.process.restart());
+    expect(sim.log.logEndOffset, `seed ${seed}`).toBeLessThanOrEqual(end);
+  }
+  expect(cuts).toBeGreaterThan(0);
+});

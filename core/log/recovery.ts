@@ -48,6 +48,8 @@ export interface LoadedSegments {
   readonly rebuilt: ReadonlySet<Segment>;
   /** Where producer snapshots stand, rising. */
   readonly snapshots: readonly number[];
+  /** Bytes or segments behind the log's end were taken away: until that is on the device, a power cut brings them back. */
+  readonly wasCut: boolean;
   /** The last owner flushed the folder, and nothing in it came or went since. */
   readonly isFolderFlushed: boolean;
 }
@@ -65,6 +67,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   const segments: Segment[] = [];
   const rebuilt = new Set<Segment>();
   let logEndOffset = options.logStartOffset;
+  let wasCut = false;
   for (const [index, base] of bases.entries()) {
     const nextBase = bases[index + 1];
     // A segment that ends at the recovery point may have been the active one when that was written, its indexes not on the device.
@@ -87,6 +90,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
     const isShort = nextBase !== undefined && logEndOffset !== nextBase && !isCompacted(config);
     const problem = end.problem ?? (isShort ? `it ends there, and the next segment begins at ${nextBase}` : null);
     if (problem !== null) {
+      wasCut = true;
       const later = bases.slice(index + 1);
       options.onProblem(
         `${offsetFileName(base, LOG_SUFFIX)} was cut to ${segment.size} bytes, offset ${logEndOffset}: ${problem}` +
@@ -103,6 +107,7 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
       `the log ends at ${logEndOffset}, before its start ${options.logStartOffset}; it begins anew there`,
     );
     for (const segment of segments.splice(0)) segment.remove();
+    wasCut = true;
     rebuilt.clear();
   }
   if (segments.length === 0) {
@@ -111,7 +116,8 @@ export function loadSegments(options: LoadOptions): LoadedSegments {
   }
   for (const segment of segments) segment.closeIndexes();
   const isFolderFlushed = options.isClean && bases.length > 0 && bases.length === segments.length && !hasLeftovers;
-  return { segments, logEndOffset, rebuilt, snapshots: offsetsIn(names, SNAPSHOT_SUFFIX), isFolderFlushed };
+  const snapshots = offsetsIn(names, SNAPSHOT_SUFFIX);
+  return { segments, logEndOffset, rebuilt, snapshots, wasCut, isFolderFlushed };
 }
 
 /** What lies in the folder, which is made when absent: looked at once, since a broker opens thousands. */

@@ -1,9 +1,9 @@
 /** The contract of `Clock` and `Random`. */
 import { expect, test } from 'vitest';
 import { sleep } from '../clock.ts';
-import type { OpenBench } from './bench.ts';
+import type { OpenProcessPair } from './process-pair.ts';
 
-export function clockContract(open: OpenBench): void {
+export function clockContract(open: OpenProcessPair): void {
   test('a timer fires after its delay and never inside setTimer', async () => {
     const { run, server } = open();
     await run(async () => {

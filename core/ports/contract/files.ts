@@ -1,18 +1,18 @@
 /** The contract of `Files`: operations, error codes, gathered appends, locks. What a crash leaves is tested where it can be caused. */
 import { afterEach, expect, test } from 'vitest';
 import { type File, FilesError } from '../files.ts';
-import type { Bench, OpenBench } from './bench.ts';
+import type { OpenProcessPair, ProcessPair } from './process-pair.ts';
 
-export function filesContract(open: OpenBench): void {
-  let bench: Bench;
-  const benches: Bench[] = [];
+export function filesContract(open: OpenProcessPair): void {
+  let pair: ProcessPair;
+  const pairs: ProcessPair[] = [];
   const start = () => {
-    bench = open();
-    benches.push(bench);
-    return { files: bench.server.files, at: (name: string) => `${bench.folder}/${name}`, run: bench.run };
+    pair = open();
+    pairs.push(pair);
+    return { files: pair.server.files, at: (name: string) => `${pair.folder}/${name}`, run: pair.run };
   };
   afterEach(() => {
-    for (const used of benches.splice(0)) used.close();
+    for (const used of pairs.splice(0)) used.close();
   });
 
   test('open modes', () => {
@@ -26,7 +26,7 @@ export function filesContract(open: OpenBench): void {
     made.append([Buffer.from('abc')]);
     made.close();
     expect(codeOf(() => files.open(at('a'), 'createNew'))).toBe('EEXIST');
-    expect(codeOf(() => files.open(bench.folder, 'read'))).toBe('EISDIR');
+    expect(codeOf(() => files.open(pair.folder, 'read'))).toBe('EISDIR');
     for (const mode of ['read', 'write', 'create'] as const) {
       const file = files.open(at('a'), mode);
       expect(file.size).toBe(3);
@@ -110,7 +110,7 @@ export function filesContract(open: OpenBench): void {
     file.close();
     file.close();
     await run(() => late);
-    await run(() => files.flushDirectory(bench.folder));
+    await run(() => files.flushDirectory(pair.folder));
     expect(codeOf(() => file.append([Buffer.from('x')]))).toBe('EBADF');
     expect(codeOf(() => file.readInto(Buffer.alloc(1), 0))).toBe('EBADF');
     await expect(run(() => file.flush())).rejects.toMatchObject({ code: 'EBADF' });
@@ -185,7 +185,7 @@ export function filesContract(open: OpenBench): void {
 
   test('free bytes are a number or unknown', () => {
     const { files } = start();
-    const free = files.freeBytes(bench.folder);
+    const free = files.freeBytes(pair.folder);
     if (free !== null) expect(free).toBeGreaterThan(0);
   });
 }

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { sleep } from '../clock.ts';
 import { FileSlice } from '../files.ts';
 import { type Connection, type Listener, NetworkError, type Part } from '../network.ts';
-import type { Bench, OpenBench } from './bench.ts';
+import type { OpenProcessPair, ProcessPair } from './process-pair.ts';
 
 const CONNECT_MS_MAX = 5000;
 
@@ -45,39 +45,39 @@ class Tap {
 }
 
 interface Pair {
-  readonly bench: Bench;
+  readonly pair: ProcessPair;
   readonly listener: Listener;
   readonly client: Connection;
   readonly server: Connection;
 }
 
-export function networkContract(open: OpenBench): void {
+export function networkContract(open: OpenProcessPair): void {
   const closers: (() => void)[] = [];
   afterEach(() => {
     for (const close of closers.splice(0)) close();
   });
 
-  function startBench(): Bench {
-    const bench = open();
-    closers.push(() => bench.close());
-    return bench;
+  function startPair(): ProcessPair {
+    const pair = open();
+    closers.push(() => pair.close());
+    return pair;
   }
 
   /** Runs `body` with a fresh connection and closes everything behind it. */
   async function withPair(body: (pair: Pair) => Promise<void>): Promise<void> {
-    const bench = startBench();
-    await bench.run(async () => {
+    const pair = startPair();
+    await pair.run(async () => {
       let accept: (connection: Connection) => void = () => {};
       const accepted = new Promise<Connection>((resolve) => {
         accept = resolve;
       });
-      const listener = await bench.server.network.listen({ host: '0.0.0.0', port: 0 }, (connection) =>
+      const listener = await pair.server.network.listen({ host: '0.0.0.0', port: 0 }, (connection) =>
         accept(connection),
       );
-      const address = { host: bench.serverHost, port: listener.address.port };
-      const client = await bench.client.network.connect(address, CONNECT_MS_MAX);
+      const address = { host: pair.serverHost, port: listener.address.port };
+      const client = await pair.client.network.connect(address, CONNECT_MS_MAX);
       const server = await accepted;
-      await body({ bench, listener, client, server });
+      await body({ pair, listener, client, server });
       client.destroy();
       server.destroy();
       await listener.close();
@@ -85,7 +85,7 @@ export function networkContract(open: OpenBench): void {
   }
 
   test('bytes arrive in order, both ways', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       const atServer = new Tap(server);
       const atClient = new Tap(client);
       let expected = '';
@@ -94,7 +94,7 @@ export function networkContract(open: OpenBench): void {
         expected += `${count},`;
         if (count % 100 === 0) server.send([Buffer.from(`s${count};`)]);
       }
-      while (atClient.bytes < 23) await tick(bench, atClient);
+      while (atClient.bytes < 23) await tick(pair, atClient);
       client.end();
       await Promise.all([atServer.closed, atClient.closed]);
       expect(atServer.content.toString()).toBe(expected);
@@ -103,7 +103,7 @@ export function networkContract(open: OpenBench): void {
     }));
 
   test('answers sent from within onData keep their order', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       const atClient = new Tap(client);
       server.start({
         onData: (chunk) => {
@@ -112,14 +112,14 @@ export function networkContract(open: OpenBench): void {
         onClose: () => {},
       });
       client.send([Buffer.from('abcdefgh')]);
-      while (atClient.bytes < 16) await tick(bench, atClient);
+      while (atClient.bytes < 16) await tick(pair, atClient);
       expect(atClient.content.toString()).toBe('a!b!c!d!e!f!g!h!');
     }));
 
   test('large transfers of slices between buffers are equal byte for byte', () =>
-    withPair(async ({ bench, client, server }) => {
-      const file = bench.server.files.open(`${bench.folder}/data`, 'create');
-      const content = bench.server.random.bytes(3_000_000);
+    withPair(async ({ pair, client, server }) => {
+      const file = pair.server.files.open(`${pair.folder}/data`, 'create');
+      const content = pair.server.random.bytes(3_000_000);
       file.append([content]);
       const sent = createHash('sha256');
       let bytes = 0;
@@ -129,9 +129,9 @@ export function networkContract(open: OpenBench): void {
       for (let round = 0; round < 24; round += 1) {
         const parts: Part[] = [];
         for (let count = 0; count < 3; count += 1) {
-          const memory = bench.server.random.bytes(bench.server.random.integer(round % 5 === 0 ? 90_000 : 300));
-          const length = lengths[bench.server.random.integer(lengths.length)]!;
-          const position = bench.server.random.integer(content.byteLength - length);
+          const memory = pair.server.random.bytes(pair.server.random.integer(round % 5 === 0 ? 90_000 : 300));
+          const length = lengths[pair.server.random.integer(lengths.length)]!;
+          const position = pair.server.random.integer(content.byteLength - length);
           parts.push(memory, new FileSlice(file, position, length));
           sent.update(memory).update(content.subarray(position, position + length));
           bytes += memory.byteLength + length;
@@ -139,7 +139,7 @@ export function networkContract(open: OpenBench): void {
         server.send(parts);
       }
       // A slice in flight outlives its file's close.
-      if (bench.serverHost === '127.0.0.1') file.close();
+      if (pair.serverHost === '127.0.0.1') file.close();
       server.end();
       await atClient.closed;
       expect(atClient.bytes).toBe(bytes);
@@ -148,21 +148,21 @@ export function networkContract(open: OpenBench): void {
     }));
 
   test('a reader that pauses fills the queue; after resume everything arrives and onDrain is called', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       const atServer = new Tap(server);
       const atClient = new Tap(client);
       client.pause();
-      const block = bench.server.random.bytes(1 << 20);
+      const block = pair.server.random.bytes(1 << 20);
       for (let count = 0; count < 16; count += 1) server.send([block]);
-      await sleep(bench.server.clock, 30);
+      await sleep(pair.server.clock, 30);
       expect(server.queuedBytes).toBeGreaterThan(0);
       expect(server.queuedBytes).toBeLessThanOrEqual(16 << 20);
       const before = atClient.bytes;
-      await sleep(bench.server.clock, 30);
+      await sleep(pair.server.clock, 30);
       expect(atClient.bytes).toBe(before);
       expect(atServer.drains).toBe(0);
       client.resume();
-      while (atClient.bytes < 16 << 20) await sleep(bench.server.clock, 2);
+      while (atClient.bytes < 16 << 20) await sleep(pair.server.clock, 2);
       expect(server.queuedBytes).toBe(0);
       expect(atServer.drains).toBe(1);
       expect(createHash('sha256').update(atClient.content).digest('hex')).toBe(
@@ -173,22 +173,22 @@ export function networkContract(open: OpenBench): void {
     }));
 
   test('end sends what is queued, and both ends close once without an error', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       const atServer = new Tap(server);
       const atClient = new Tap(client);
-      server.send([bench.server.random.bytes(5 << 20)]);
+      server.send([pair.server.random.bytes(5 << 20)]);
       server.end();
       server.end();
       server.send([Buffer.from('ignored')]);
       await Promise.all([atServer.closed, atClient.closed]);
       expect(atClient.bytes).toBe(5 << 20);
-      await sleep(bench.server.clock, 5);
+      await sleep(pair.server.clock, 5);
       expect([atServer.closes, atClient.closes]).toEqual([1, 1]);
       expect([atServer.error, atClient.error]).toEqual([undefined, undefined]);
     }));
 
   test('destroy drops what is queued, and both ends close once', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       const atServer = new Tap(server);
       const atClient = new Tap(client);
       client.pause();
@@ -200,52 +200,52 @@ export function networkContract(open: OpenBench): void {
       client.resume();
       await Promise.all([atServer.closed, atClient.closed]);
       expect(atClient.bytes).toBeLessThan(24 << 20);
-      await sleep(bench.server.clock, 5);
+      await sleep(pair.server.clock, 5);
       expect([atServer.closes, atClient.closes]).toEqual([1, 1]);
       expect(atServer.error).toBeUndefined();
     }));
 
   test('a client that goes away in the middle of a large answer costs only its connection', () =>
-    withPair(async ({ bench, listener, client, server }) => {
-      const file = bench.server.files.open(`${bench.folder}/data`, 'create');
+    withPair(async ({ pair, listener, client, server }) => {
+      const file = pair.server.files.open(`${pair.folder}/data`, 'create');
       file.append([Buffer.alloc(8 << 20, 7)]);
       const atServer = new Tap(server);
       const atClient = new Tap(client);
       for (let count = 0; count < 8; count += 1) server.send([Buffer.from('head'), new FileSlice(file, 0, 8 << 20)]);
       file.close();
-      while (atClient.bytes < 1000) await tick(bench, atClient);
+      while (atClient.bytes < 1000) await tick(pair, atClient);
       client.destroy();
       await atServer.closed;
       expect(atServer.closes).toBe(1);
       server.send([Buffer.from('ignored')]);
       // The listener lives.
-      const address = { host: bench.serverHost, port: listener.address.port };
-      const next = await bench.client.network.connect(address, CONNECT_MS_MAX);
+      const address = { host: pair.serverHost, port: listener.address.port };
+      const next = await pair.client.network.connect(address, CONNECT_MS_MAX);
       next.start({ onData: () => {}, onClose: () => {} });
       next.destroy();
     }));
 
   test('data that came before start is delivered after it', () =>
-    withPair(async ({ bench, client, server }) => {
+    withPair(async ({ pair, client, server }) => {
       new Tap(client);
       client.send([Buffer.from('early')]);
-      await sleep(bench.server.clock, 20);
+      await sleep(pair.server.clock, 20);
       const atServer = new Tap(server);
-      while (atServer.bytes < 5) await tick(bench, atServer);
+      while (atServer.bytes < 5) await tick(pair, atServer);
       expect(atServer.content.toString()).toBe('early');
     }));
 
   test('a connection to a port where nobody listens is refused, and one port listens once', async () => {
-    const bench = startBench();
-    await bench.run(async () => {
-      const { network } = bench.server;
+    const pair = startPair();
+    await pair.run(async () => {
+      const { network } = pair.server;
       const listener = await network.listen({ host: '0.0.0.0', port: 0 }, () => {});
       expect(listener.address.port).toBeGreaterThan(0);
       const { port } = listener.address;
       await expect(network.listen({ host: '0.0.0.0', port }, () => {})).rejects.toMatchObject({ code: 'EADDRINUSE' });
       await listener.close();
-      const address = { host: bench.serverHost, port };
-      const refused = await bench.client.network.connect(address, CONNECT_MS_MAX).catch((error) => error);
+      const address = { host: pair.serverHost, port };
+      const refused = await pair.client.network.connect(address, CONNECT_MS_MAX).catch((error) => error);
       expect(refused).toBeInstanceOf(NetworkError);
       expect(refused.code).toBe('ECONNREFUSED');
       // The port is free again.
@@ -254,17 +254,17 @@ export function networkContract(open: OpenBench): void {
   });
 
   test('many connections at once keep their bytes apart', async () => {
-    const bench = startBench();
-    await bench.run(async () => {
-      const listener = await bench.server.network.listen({ host: '0.0.0.0', port: 0 }, (connection) => {
+    const pair = startPair();
+    await pair.run(async () => {
+      const listener = await pair.server.network.listen({ host: '0.0.0.0', port: 0 }, (connection) => {
         connection.start({ onData: (chunk) => connection.send([Buffer.from(chunk)]), onClose: () => {} });
       });
-      const address = { host: bench.serverHost, port: listener.address.port };
+      const address = { host: pair.serverHost, port: listener.address.port };
       const one = async (value: number) => {
-        const connection = await bench.client.network.connect(address, CONNECT_MS_MAX);
+        const connection = await pair.client.network.connect(address, CONNECT_MS_MAX);
         const tap = new Tap(connection);
         for (let count = 0; count < 20; count += 1) connection.send([Buffer.alloc(5000, value)]);
-        while (tap.bytes < 100_000) await tick(bench, tap);
+        while (tap.bytes < 100_000) await tick(pair, tap);
         connection.end();
         await tap.closed;
         expect(tap.content.equals(Buffer.alloc(100_000, value))).toBe(true);
@@ -275,18 +275,18 @@ export function networkContract(open: OpenBench): void {
   });
 
   test('connections that are open survive their listener', () =>
-    withPair(async ({ bench, listener, client, server }) => {
+    withPair(async ({ pair, listener, client, server }) => {
       await listener.close();
       const atServer = new Tap(server);
       new Tap(client);
       client.send([Buffer.from('still here')]);
-      while (atServer.bytes < 10) await sleep(bench.server.clock, 1);
+      while (atServer.bytes < 10) await sleep(pair.server.clock, 1);
       expect(atServer.content.toString()).toBe('still here');
     }));
 }
 
 /** Lets a little time pass, and does not wait for ever on an end that closed. */
-async function tick(bench: Bench, tap: Tap): Promise<void> {
+async function tick(pair: ProcessPair, tap: Tap): Promise<void> {
   if (tap.closes > 0) throw new Error(`closed early: ${tap.error?.message}`);
-  await sleep(bench.server.clock, 1);
+  await sleep(pair.server.clock, 1);
 }

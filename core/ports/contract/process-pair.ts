@@ -8,7 +8,7 @@ import type { Ports } from '../ports.ts';
 import { type RealPorts, realPorts } from '../real/ports.ts';
 import { SimWorld } from '../sim/world.ts';
 
-export interface Bench {
+export interface ProcessPair {
   readonly server: Ports;
   readonly client: Ports;
   /** The name under which the client reaches the server. */
@@ -19,13 +19,13 @@ export interface Bench {
   close(): void;
 }
 
-export type OpenBench = () => Bench;
+export type OpenProcessPair = () => ProcessPair;
 
-export interface RealBench extends Bench {
+export interface RealProcessPair extends ProcessPair {
   readonly server: RealPorts;
 }
 
-export function realBench(sendfile: 'auto' | 'off' = 'auto'): RealBench {
+export function realProcessPair(sendfile: 'auto' | 'off' = 'auto'): RealProcessPair {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mqlab-ports-'));
   return {
     server: realPorts({ sendfile }),
@@ -37,7 +37,7 @@ export function realBench(sendfile: 'auto' | 'off' = 'auto'): RealBench {
   };
 }
 
-export function simBench(seed = 1): Bench {
+export function simProcessPair(seed = 1): ProcessPair {
   const world = new SimWorld({ seed });
   const server = world.process('server').ports;
   const client = world.process('client').ports;
