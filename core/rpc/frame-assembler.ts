@@ -12,12 +12,10 @@
  * With `ownership: 'borrowed'` (the server) a frame is valid only during `onFrame`: its memory is used again. With `'owned'` (the client,
  * whose users keep views of fetched records) it belongs to the receiver for good.
  */
+import { giveMemoryBack, takeMemory } from './frame-memory.ts';
+
 const GROW_BYTES_FIRST = 4 * 1024;
 const GROWTH_OWNED = 8;
-/** Gathering buffers up to this size are kept for the next frames, whosever: a connection that is silent after a large frame holds nothing. */
-const KEPT_BYTES_MAX = 2 * 1024 * 1024;
-const KEPT_COUNT_MAX = 16;
-const kept: Buffer[] = [];
 const SIZE_BYTES = 4;
 
 export interface FrameAssemblerOptions {
@@ -39,6 +37,13 @@ export class FrameSizeError extends Error {
   }
 }
 
+/** What is left of a chunk that came to a stop. */
+interface Waiting {
+  readonly memory: Buffer;
+  from: number;
+  readonly to: number;
+}
+
 export class FrameAssembler {
   private readonly options: FrameAssemblerOptions;
   private readonly onFrame: (frame: Buffer) => AfterFrame;
@@ -51,7 +56,7 @@ export class FrameAssembler {
   private sizeFieldBytes = 0;
   private stopped = false;
   /** What arrived while stopped, copied; normally empty. */
-  private waiting: Buffer[] = [];
+  private readonly waiting: Waiting[] = [];
 
   constructor(options: FrameAssemblerOptions, onFrame: (frame: Buffer) => AfterFrame) {
     this.options = options;
@@ -60,28 +65,33 @@ export class FrameAssembler {
 
   /** Bytes held for a frame that is not complete, or for frames that wait. */
   get heldBytes(): number {
-    return this.waiting.reduce((sum, each) => sum + each.length, this.gatheredBytes + this.sizeFieldBytes);
+    return this.waiting.reduce((sum, { from, to }) => sum + to - from, this.gatheredBytes + this.sizeFieldBytes);
   }
 
   /** Takes a chunk that is valid only during the call. Throws FrameSizeError: the connection must end. */
   push(chunk: Buffer): void {
-    if (this.stopped || this.waiting.length > 0) {
-      this.waiting.push(Buffer.from(chunk));
-      return;
-    }
-    const consumed = this.consume(chunk);
-    if (consumed < chunk.length) this.waiting.unshift(Buffer.from(chunk.subarray(consumed)));
+    const consumed = this.stopped || this.waiting.length > 0 ? 0 : this.consume(chunk);
+    if (consumed < chunk.length) this.keepWaiting(chunk, consumed);
   }
 
   /** After a `'stop'`: goes on with what waits. */
   resume(): void {
     this.stopped = false;
     while (!this.stopped) {
-      const next = this.waiting.shift();
+      const next = this.waiting[0];
       if (next === undefined) return;
-      const consumed = this.consume(next);
-      if (consumed < next.length) this.waiting.unshift(next.subarray(consumed));
+      next.from += this.consume(next.memory.subarray(next.from, next.to));
+      if (next.from < next.to) return;
+      this.waiting.shift();
+      giveMemoryBack(next.memory);
     }
+  }
+
+  private keepWaiting(chunk: Buffer, from: number): void {
+    const bytes = chunk.length - from;
+    const memory = takeMemory(bytes);
+    chunk.copy(memory, 0, from);
+    this.waiting.push({ memory, from: 0, to: bytes });
   }
 
   /** Returns how many bytes were used: fewer than all only when stopped. */
@@ -137,25 +147,28 @@ export class FrameAssembler {
       this.wanted = -1;
       this.gatheredBytes = 0;
       this.deliver(frame);
-      const isOurs = this.options.ownership === 'borrowed';
-      if (isOurs && buffer.length <= KEPT_BYTES_MAX && kept.length < KEPT_COUNT_MAX) kept.push(buffer);
+      if (this.options.ownership === 'borrowed') giveMemoryBack(buffer);
     }
     return at + taken;
   }
 
   /**
-   * The gathering buffer with room for `bytes`: it grows with the bytes that arrive, never beyond the declared size. Eightfold where each frame has memory of its
-   * own: a fetch of megabytes is then copied once and a little, and no half-sized buffers are left behind.
+   * The gathering buffer with room for `bytes`: it grows with the bytes that arrive. Eightfold, and never beyond the declared size, where each frame has memory of
+   * its own: a fetch of megabytes is then copied once and a little, and no half-sized buffers are left behind.
    */
   private room(bytes: number): Buffer {
-    if (this.gathered === null && this.options.ownership === 'borrowed') this.gathered = kept.pop() ?? null;
     const current = this.gathered;
     if (current !== null && current.length >= bytes) return current;
-    const ahead = this.options.ownership === 'owned' ? bytes * GROWTH_OWNED : (current?.length ?? 0) * 2;
-    const grownBytes = Math.max(bytes, ahead, GROW_BYTES_FIRST);
-    // allocUnsafeSlow: a buffer of its own, not a corner of the shared pool, which the frame would keep alive.
-    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, Math.min(this.wanted, grownBytes)));
-    if (current !== null) current.copy(grown, 0, 0, this.gatheredBytes);
+    const isBorrowed = this.options.ownership === 'borrowed';
+    const grown = isBorrowed
+      ? takeMemory(bytes, this.wanted)
+      : Buffer.allocUnsafeSlow(
+          Math.max(bytes, Math.min(this.wanted, Math.max(bytes * GROWTH_OWNED, GROW_BYTES_FIRST))),
+        );
+    if (current !== null) {
+      current.copy(grown, 0, 0, this.gatheredBytes);
+      if (isBorrowed) giveMemoryBack(current);
+    }
     this.gathered = grown;
     return grown;
   }
