@@ -31,8 +31,13 @@ export interface GuardRatio {
   readonly ratio: Spread;
 }
 
+interface Figure {
+  readonly value: number;
+  readonly betterIs: 'higher' | 'lower';
+}
+
 /** What one broker did in one round. */
-export type Round = Readonly<Record<string, { readonly value: number; readonly betterIs: 'higher' | 'lower' }>>;
+export type Round = Readonly<Record<string, Figure>>;
 
 const SEED = 20_260_107;
 const RATE = 10_000;
@@ -47,16 +52,21 @@ export async function runGuard(options: GuardOptions): Promise<GuardRatio[]> {
   try {
     const here = system('here', fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js')));
     const there = system('there', join(revision.directory, 'core/cli/mqlab.js'));
-    for (const each of [here, there]) sessions.push(await Session.open(each, false));
+    for (const each of [here, there])
+      for (const flushBeforeAck of [false, true]) sessions.push(await Session.open(each, flushBeforeAck));
     const drivers = driversOf(revision);
     const rounds: { here: Round; there: Round }[] = [];
     // Round −1 is the warm-up.
     for (let pair = -1; pair < pairs; pair++) {
       const found = new Map<string, Round>();
       for (const at of inRound([0, 1] as const, Math.abs(pair))) {
-        const session = sessions[at]!;
-        progress(`${session.system.peer.name}, ${pair < 0 ? 'warm-up' : `pair ${pair + 1} of ${pairs}`}`);
-        found.set(session.system.peer.name, await oneRound(session, drivers[at], measureMs));
+        const [session, flushing] = [sessions[2 * at]!, sessions[2 * at + 1]!];
+        const { name } = session.system.peer;
+        progress(`${name}, ${pair < 0 ? 'warm-up' : `pair ${pair + 1} of ${pairs}`}`);
+        found.set(name, {
+          ...(await oneRound(session, drivers[at], measureMs)),
+          ...(await flushRound(flushing, measureMs)),
+        });
       }
       if (pair >= 0) rounds.push({ here: found.get('here')!, there: found.get('there')! });
     }
@@ -96,47 +106,53 @@ function driversOf({ directory }: Revision): readonly [URL, URL | undefined] {
   return existsSync(there) ? [here, pathToFileURL(there)] : [here, undefined];
 }
 
-async function oneRound(session: Session, ownDriver: URL | undefined, measureMs: number): Promise<Round> {
-  const kilobyte = randomTextPayload(1024, SEED);
-  const small = randomTextPayload(100, SEED);
-  const base = {
-    keys: 'none',
-    acks: '1',
-    batchBytes: 65_536,
-    lingerMs: 5,
-    outstandingBytesMax: 8 * 1024 * 1024,
-    warmupMs: 300,
-    measureMs,
-    drainMsMax: 3_000,
-    producers: 1,
-    consumers: 0,
-    recordsPerSecond: 'max',
-  } as const;
-  const run = async (
-    setting: Omit<PeerLoadSetting, 'topics'>,
-    payload: Payload,
-    driver = session.system.peer.driver,
-    drain = false,
-  ) => {
-    const topics = await session.newTopics(1, 1);
-    try {
-      const produced = await loadPeer({ ...session.target, driver }, { ...setting, topics }, payload);
-      if (produced.failed > 0) throw new Error(`${produced.failed} records failed: ${produced.failure}`);
-      if (!drain) return { produced, drained: null };
-      const wanted = Math.min(produced.recordsSent, Math.floor(DRAIN_BYTES_MAX / 1024));
-      return { produced, drained: await drainPeer(session.target, topics, 1, wanted) };
-    } finally {
-      await session.dropTopics(topics);
-    }
-  };
-  const large = await run(base, kilobyte, session.system.peer.driver, true);
-  const tiny = await run(base, small, ownDriver);
-  const paced = await run({ ...base, lingerMs: 0, consumers: 1, recordsPerSecond: RATE }, kilobyte);
+interface Run {
+  readonly session: Session;
+  readonly setting: Omit<PeerLoadSetting, 'topics'>;
+  readonly payload: Payload;
+  readonly driver?: URL | undefined;
+  readonly partitions?: number;
+  readonly drain?: boolean;
+}
+
+const BASE = {
+  keys: 'none',
+  acks: '1',
+  batchBytes: 65_536,
+  lingerMs: 5,
+  outstandingBytesMax: 8 * 1024 * 1024,
+  warmupMs: 300,
+  drainMsMax: 3_000,
+  producers: 1,
+  consumers: 0,
+  recordsPerSecond: 'max',
+} as const;
+
+/** Into a topic of its own, which is gone afterwards. */
+async function run({ session, setting, payload, driver, partitions = 1, drain = false }: Run) {
+  const topics = await session.newTopics(1, partitions);
+  const target = { ...session.target, driver: driver ?? session.system.peer.driver };
+  try {
+    const produced = await loadPeer(target, { ...setting, topics }, payload);
+    if (produced.failed > 0) throw new Error(`${produced.failed} records failed: ${produced.failure}`);
+    if (!drain) return { produced, drained: null };
+    const wanted = Math.min(produced.recordsSent, Math.floor(DRAIN_BYTES_MAX / 1024));
+    return { produced, drained: await drainPeer(session.target, topics, 1, wanted) };
+  } finally {
+    await session.dropTopics(topics);
+  }
+}
+
+async function oneRound(session: Session, driver: URL | undefined, measureMs: number): Promise<Round> {
+  const payload = randomTextPayload(1024, SEED);
+  const base = { ...BASE, measureMs };
+  const large = await run({ session, setting: base, payload, drain: true });
+  const tiny = await run({ session, setting: base, payload: randomTextPayload(100, SEED), driver });
+  const steady = { ...base, lingerMs: 0, consumers: 1, recordsPerSecond: RATE };
+  const paced = await run({ session, setting: steady, payload });
   const endToEnd = paced.produced.endToEnd;
   if (endToEnd === null) throw new Error('no record came through');
-  const higher = (value: number) => ({ value, betterIs: 'higher' }) as const;
-  const lower = (value: number | null) => ({ value: value ?? Number.NaN, betterIs: 'lower' }) as const;
-  const round: Record<string, { readonly value: number; readonly betterIs: 'higher' | 'lower' }> = {
+  return measuredOnly({
     'produce 1 KiB, MB/s': higher(large.produced.bytesPerSecond),
     'produce 1 KiB, processor time per GB': lower(large.produced.cpuSecondsPerGb),
     'fetch 1 KiB, MB/s': higher(large.drained!.bytesPerSecond),
@@ -144,7 +160,28 @@ async function oneRound(session: Session, ownDriver: URL | undefined, measureMs:
     [OWN_CLIENT]: higher(tiny.produced.recordsPerSecond),
     'end to end p50 at 10,000/s': lower(endToEnd.p50Ms),
     'end to end p99 at 10,000/s': lower(endToEnd.p99Ms),
-  };
-  // Where there is no /proc there are no processor times.
+  });
+}
+
+/** Requests that wait for the device, several in flight on each connection. */
+async function flushRound(session: Session, measureMs: number): Promise<Round> {
+  const setting = { ...BASE, measureMs, acks: 'all', batchBytes: 16_384, lingerMs: 0, producers: 4 } as const;
+  const { produced } = await run({ session, setting, payload: randomTextPayload(1024, SEED), partitions: 4 });
+  return measuredOnly({
+    'flush before ack, records/s': higher(produced.recordsPerSecond),
+    'flush before ack, processor time per GB': lower(produced.cpuSecondsPerGb),
+  });
+}
+
+function higher(value: number): Figure {
+  return { value, betterIs: 'higher' };
+}
+
+function lower(value: number | null): Figure {
+  return { value: value ?? Number.NaN, betterIs: 'lower' };
+}
+
+/** Where there is no /proc there are no processor times. */
+function measuredOnly(round: Round): Round {
   return Object.fromEntries(Object.entries(round).filter(([, { value }]) => Number.isFinite(value)));
 }
