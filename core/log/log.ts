@@ -4,7 +4,7 @@ import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { batchesIn, type RecordBatch } from '../protocol/record-batch.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
-import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
+import { type AppendOrigin, type AppendResult, appended, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
 import { CLEANED_SUFFIX } from './file-names.ts';
 import { followerBatches } from './follower-batches.ts';
@@ -223,20 +223,8 @@ export class Log {
     if (valid.kind === 'rejected') return valid;
     const { batch, logAppendTimeMs } = valid;
     if (batch.hasProducerId) {
-      const known = this.producers.check(batch, origin);
-      if (known !== null) {
-        if ('kind' in known) return known;
-        const firstOffset = known.lastOffset - known.offsetDelta;
-        return {
-          kind: 'appended',
-          errorCode: 0,
-          firstOffset,
-          lastOffset: known.lastOffset,
-          // As in Kafka: the time of the copy that is there, whosever time that is.
-          logAppendTimeMs: known.timestamp,
-          isDuplicate: true,
-        };
-      }
+      const answer = this.producers.check(batch, origin);
+      if (answer !== null) return answer;
     }
     const firstOffset = this.endOffset;
     batch.baseOffset = firstOffset;
@@ -244,8 +232,7 @@ export class Log {
     const lastOffset = batch.lastOffset;
     const need = { bytes: batch.bytes, lastOffset, timestamp: batch.maxTimestamp };
     const failed = this.write(batch.view, need, nowMs, (segment) => this.noteAppended(segment, batch));
-    if (failed !== null) return failed;
-    return { kind: 'appended', errorCode: 0, firstOffset, lastOffset, logAppendTimeMs, isDuplicate: false };
+    return failed ?? appended(firstOffset, lastOffset, logAppendTimeMs, false);
   }
 
   /**
@@ -274,14 +261,7 @@ export class Log {
       });
       if (failed !== null) return failed;
     }
-    return {
-      kind: 'appended',
-      errorCode: 0,
-      firstOffset,
-      lastOffset: this.endOffset - 1,
-      logAppendTimeMs: -1,
-      isDuplicate: false,
-    };
+    return appended(firstOffset, this.endOffset - 1, -1, false);
   }
 
   private write(bytes: Buffer, need: RollNeed, nowMs: number, note: (segment: Segment) => void): Rejected | null {
@@ -300,11 +280,8 @@ export class Log {
   private noteAppended(segment: Segment, batch: RecordBatch): void {
     this.endOffset = batch.nextOffset;
     this.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
-    const completed = this.producers.update(batch);
-    if (completed?.isAborted) {
-      const lastStableOffset = this.producers.stableOffsetAfter(completed);
-      segment.abortedIndex.append({ ...completed, lastStableOffset });
-    }
+    const aborted = this.producers.update(batch);
+    if (aborted !== null) segment.abortedIndex.append(aborted);
   }
 
   private rollIfNeeded(need: RollNeed, nowMs: number): Segment {
