@@ -84,7 +84,7 @@ export class ManyPartitions {
 
   private async acknowledged(node: TimedNode): Promise<StartSample> {
     await acknowledgeOne(node.bootstrap, FIRST_TOPIC);
-    return { readyMs: node.readyMs, acknowledgedMs: performance.now() - node.startedAtMs };
+    return { readyMs: node.startMs, acknowledgedMs: performance.now() - node.startedAtMs };
   }
 
   private async write(node: TimedNode): Promise<void> {

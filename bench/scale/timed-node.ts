@@ -1,80 +1,23 @@
 /**
- * A broker process with the time from the start of the process to `ready`, and what it costs while it runs.
- *
- * Invariant: the process ends with this one. The data folder is the caller's.
+ * A broker process with the time from the start of the process to `ready`, and what it costs while it runs. The data folder is the caller's.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { processUsage } from '../load/process-usage.ts';
+import { brokerCommand } from '../load/server-process.ts';
+import { type RunningServer, startServer } from '../start-server.ts';
 
-const READY_MS_MAX = 120_000;
-const LOG_LINES_KEPT = 20;
+const START_MS_MAX = 120_000;
+/** A start after a clean end is measured: a node that flushes ten thousand partitions is not to be killed. */
+const STOP_MS_MAX = 600_000;
 
-export interface TimedNode {
+export interface TimedNode extends RunningServer {
   readonly bootstrap: string;
-  readonly pid: number;
-  /** Of `performance.now()`, right before the process was started. */
-  readonly startedAtMs: number;
-  readonly readyMs: number;
-  kill(): Promise<void>;
-  stop(): Promise<void>;
 }
 
-export async function startTimed(dataDir: string, settings: Readonly<Record<string, string>> = {}): Promise<TimedNode> {
-  const launcher = fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js'));
-  const all = { listeners: 'PLAINTEXT://127.0.0.1:0', 'log.dirs': dataDir, ...settings };
-  const flags = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const startedAtMs = performance.now();
-  const child = spawn(process.execPath, [launcher, 'broker', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const killed = (): void => void child.kill('SIGKILL');
-  process.once('exit', killed);
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    process.off('exit', killed);
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  };
-  try {
-    const bootstrap = await readyLine(child);
-    const readyMs = performance.now() - startedAtMs;
-    return {
-      bootstrap,
-      pid: child.pid!,
-      startedAtMs,
-      readyMs,
-      kill: () => end('SIGKILL'),
-      stop: () => end('SIGTERM'),
-    };
-  } catch (error) {
-    await end('SIGKILL');
-    throw error;
-  }
-}
-
-function readyLine(child: ChildProcess): Promise<string> {
-  const log: string[] = [];
-  createInterface({ input: child.stderr! }).on('line', (line) => {
-    log.push(line);
-    if (log.length > LOG_LINES_KEPT) log.shift();
-  });
-  return new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`the broker ${why}\n${log.join('\n')}`));
-    const timer = setTimeout(() => fail(`was not ready in ${READY_MS_MAX} ms`), READY_MS_MAX);
-    const onExit = (): void => {
-      clearTimeout(timer);
-      fail('ended before it was ready');
-    };
-    child.once('exit', onExit);
-    createInterface({ input: child.stdout! }).once('line', (line) => {
-      clearTimeout(timer);
-      child.off('exit', onExit);
-      resolve(/^ready ([^,\s]+)/.exec(line)?.[1] ?? '');
-    });
-  });
+export async function startTimed(dataDir: string): Promise<TimedNode> {
+  const limits = { startMsMax: START_MS_MAX, stopMsMax: STOP_MS_MAX };
+  const server = await startServer({ name: 'mqlab', ...brokerCommand(dataDir), ...limits });
+  return { ...server, bootstrap: server.ready[1]! };
 }
 
 /** null where there is no /proc. */

@@ -31,6 +31,15 @@ export interface Rejected {
   readonly recordErrors: readonly RecordError[];
 }
 
+export function appended(
+  firstOffset: number,
+  lastOffset: number,
+  logAppendTimeMs: number,
+  isDuplicate: boolean,
+): Appended {
+  return { kind: 'appended', errorCode: 0, firstOffset, lastOffset, logAppendTimeMs, isDuplicate };
+}
+
 const NO_RECORD_ERRORS: readonly RecordError[] = [];
 
 export function rejected(errorCode: number, message: string, recordErrors = NO_RECORD_ERRORS): Rejected {

@@ -1,23 +1,24 @@
 import type { Clock } from '../ports/clock.ts';
-import { type Files, FilesError } from '../ports/files.ts';
+import { FilesError } from '../ports/files.ts';
 import type { Random } from '../ports/random.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { batchesIn, type RecordBatch } from '../protocol/record-batch.ts';
 import type { AbortedTransaction } from './aborted-index.ts';
-import { type AppendOrigin, type AppendResult, type Rejected, rejected } from './append-result.ts';
+import { type AppendOrigin, type AppendResult, appended, type Rejected, rejected } from './append-result.ts';
 import { validateBatch } from './append-validation.ts';
-import { CLEANED_SUFFIX } from './file-names.ts';
 import { followerBatches } from './follower-batches.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { isCompacted, type LogConfig } from './log-config.ts';
-import { type FlushedLog, LogFlush } from './log-flush.ts';
+import { LogFlush } from './log-flush.ts';
+import { openLog, unopenedLog } from './log-opening.ts';
 import type { LogOptions, ReadOptions, ReadResult } from './log-options.ts';
 import { ProducerState } from './producer-state.ts';
-import { type LoadedSegments, loadSegments, removeSegmentFiles, replayProducers } from './recovery.ts';
+import { replayProducers } from './recovery.ts';
 import { countOutdated } from './retention.ts';
-import { type FoundRecord, Segment } from './segment.ts';
-import type { SegmentHandles } from './segment-handles.ts';
+import type { FoundRecord, Segment } from './segment.ts';
+import { SegmentFiles } from './segment-files.ts';
 import { SegmentList } from './segment-list.ts';
+import { drawRollJitterMs, type Incoming, isRollDue } from './segment-rolling.ts';
 
 /**
  * A partition's log: its segments in offset order, of which the last one takes appends.
@@ -31,15 +32,6 @@ import { SegmentList } from './segment-list.ts';
  *
  * Not here: who is leader, when the high watermark rises (`replica/`); timers for retention and flush (`log-manager.ts`).
  */
-interface RollNeed {
-  readonly bytes: number;
-  readonly lastOffset: number;
-  readonly timestamp: number;
-}
-
-const OFFSET_DELTA_MAX = 0x7fff_ffff;
-const nothingToFlush = (): Promise<void> => Promise.resolve();
-
 export class Log {
   readonly topic: string;
   readonly partition: number;
@@ -47,7 +39,6 @@ export class Log {
   readonly epochs: LeaderEpochs;
   /** Replaced by the owner when the topic's settings change; takes effect at the next append. */
   config: LogConfig;
-  private readonly files: Files;
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly onProblem: (message: string) => void;
@@ -55,20 +46,16 @@ export class Log {
   /** The recovery point of the last truncation is on the device. */
   private checkpointed: Promise<void> = Promise.resolve();
   private readonly onOffline: (log: Log, reason: string) => void;
-  private readonly handles: SegmentHandles | null;
-  private folder: string;
+  private readonly segmentFiles: SegmentFiles;
   private readonly list: SegmentList;
   private readonly flushed: LogFlush;
   private startOffset: number;
   private endOffset: number;
   private watermark: number;
   private rollJitterMs: number;
-  /** The log that took this one's place, in another log dir. */
-  private successor: Log | null = null;
   private offlineReason: string | null = null;
-  private isClosed = false;
-  /** Monotonic time of the last flush, for flush.ms. */
-  lastFlushMs: number;
+  /** Its files were given back. */
+  isClosed = false;
   /** The cleaner has a pass over this log under way: retention waits. */
   isBeingCleaned = false;
   /** Recovery cut it: to be flushed before anything is appended, or a power cut may put what was cut behind what came later. */
@@ -78,93 +65,37 @@ export class Log {
 
   /** Opens what lies in the folder, recovering it when its last owner did not close it. */
   constructor(options: LogOptions) {
+    const { files, clock, random, directory } = options;
     this.topic = options.topic;
     this.partition = options.partition;
-    this.folder = options.directory;
     this.offlineReason = options.offlineReason ?? null;
     this.config = options.config;
-    this.files = options.files;
-    this.clock = options.clock;
-    this.random = options.random;
-    this.handles = options.handles ?? null;
+    this.clock = clock;
+    this.random = random;
     this.onProblem = (message) => options.onProblem(`${this.directory}: ${message}`);
     this.onTruncated = options.onTruncated ?? (() => {});
     this.onOffline = options.onOffline ?? (() => {});
-    this.epochs = new LeaderEpochs(this.files, this.directory, (error) => this.goOffline(error));
-    this.producers = new ProducerState(this.files, this.directory);
-    const loaded = this.load(options);
-    this.list = new SegmentList(loaded.segments);
-    this.endOffset = loaded.logEndOffset;
-    this.wasCut = loaded.wasCut;
-    this.startOffset = Math.min(
-      Math.max(options.logStartOffset, loaded.segments[0]?.baseOffset ?? this.endOffset),
-      this.endOffset,
-    );
-    const flushedOffset = options.isClean ? this.endOffset : Math.min(options.recoveryPoint, this.endOffset);
-    const unflushed = loaded.segments.slice(0, -1).filter((segment) => loaded.rebuilt.has(segment));
-    this.flushed = new LogFlush(this.files, this.flushedLog(), flushedOffset, unflushed, loaded.isFolderFlushed);
-    this.watermark = Math.min(Math.max(options.highWatermark, this.startOffset), this.endOffset);
-    if (this.offlineReason === null) this.replay(loaded);
+    this.segmentFiles = new SegmentFiles(files, clock, options.handles ?? null, directory, this.onProblem);
+    this.epochs = new LeaderEpochs(files, directory, (error) => this.goOffline(error));
+    this.producers = new ProducerState(files, directory);
+    const opened =
+      this.offlineReason === null
+        ? openLog(options, this.epochs, this.producers, clock.now(), this.onProblem)
+        : unopenedLog(options);
+    if (opened.failure !== null) this.goOffline(opened.failure);
+    this.list = new SegmentList(opened.segments);
+    this.startOffset = opened.logStartOffset;
+    this.endOffset = opened.logEndOffset;
+    this.watermark = opened.highWatermark;
+    this.wasCut = opened.wasCut;
+    this.flushed = new LogFlush(files, clock, this, opened.flushed, (error) => this.goOffline(error));
     this.producers.onHighWatermark(this.watermark);
-    this.rollJitterMs = this.drawJitter();
-    this.lastFlushMs = this.clock.monotonic();
-  }
-
-  /** What lies in the folder; no segment when the disk refuses: the log is offline from its first moment, and nothing is made anew in its place. */
-  private load(options: LogOptions): LoadedSegments {
-    try {
-      if (this.offlineReason === null) {
-        return loadSegments({ ...options, nowMs: this.clock.now(), epochs: this.epochs, onProblem: this.onProblem });
-      }
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
-    }
-    return {
-      segments: [],
-      logEndOffset: options.logStartOffset,
-      rebuilt: new Set(),
-      snapshots: [],
-      wasCut: false,
-      isFolderFlushed: false,
-    };
-  }
-
-  private replay({ segments, rebuilt, snapshots }: LoadedSegments): void {
-    try {
-      this.epochs.truncateFromEnd(this.endOffset);
-      this.epochs.truncateFromStart(this.startOffset);
-      replayProducers(this.producers, segments, this.startOffset, this.endOffset, rebuilt, snapshots);
-      this.epochs.loaded();
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
-    }
-  }
-
-  private flushedLog(): FlushedLog {
-    return {
-      logEndOffset: () => this.endOffset,
-      active: () => this.list.active,
-      directory: () => this.folder,
-      elsewhere: () => {
-        const { successor } = this;
-        if (successor !== null) return () => successor.flush();
-        if (this.isClosed) return nothingToFlush;
-        const reason = this.offlineReason;
-        return reason === null ? null : () => Promise.reject(new Error(`the log is offline: ${reason}`));
-      },
-      settled: () => this.epochs.settled(),
-      onStart: () => {
-        this.lastFlushMs = this.clock.monotonic();
-      },
-      onFailed: (error) => this.goOffline(error),
-    };
+    this.rollJitterMs = drawRollJitterMs(this.config, random);
   }
 
   /** The folder of the partition; another one after `moveTo`. */
   get directory(): string {
-    return this.folder;
+    return this.segmentFiles.directory;
   }
 
   get logStartOffset(): number {
@@ -191,6 +122,11 @@ export class Log {
     return this.flushed.recoveryPoint;
   }
 
+  /** Monotonic time at which the last flush began, for flush.ms. */
+  get lastFlushMs(): number {
+    return this.flushed.lastFlushMs;
+  }
+
   get segments(): readonly Segment[] {
     return this.list.all;
   }
@@ -213,9 +149,7 @@ export class Log {
     return true;
   }
 
-  /**
-   * Appends one batch as leader: checks it, gives it offsets and the leader epoch (patched in `records`, which the caller lends for the call), writes it.
-   */
+  /** Appends one batch as leader: checks it, gives it offsets and the leader epoch (patched in `records`, which the caller lends for the call), writes it. */
   append(records: Buffer, leaderEpoch: number, origin: AppendOrigin = 'client'): AppendResult {
     if (this.offlineReason !== null) return this.storageError();
     const nowMs = this.clock.now();
@@ -223,29 +157,16 @@ export class Log {
     if (valid.kind === 'rejected') return valid;
     const { batch, logAppendTimeMs } = valid;
     if (batch.hasProducerId) {
-      const known = this.producers.check(batch, origin);
-      if (known !== null) {
-        if ('kind' in known) return known;
-        const firstOffset = known.lastOffset - known.offsetDelta;
-        return {
-          kind: 'appended',
-          errorCode: 0,
-          firstOffset,
-          lastOffset: known.lastOffset,
-          // As in Kafka: the time of the copy that is there, whosever time that is.
-          logAppendTimeMs: known.timestamp,
-          isDuplicate: true,
-        };
-      }
+      const answer = this.producers.check(batch, origin);
+      if (answer !== null) return answer;
     }
     const firstOffset = this.endOffset;
     batch.baseOffset = firstOffset;
     batch.partitionLeaderEpoch = leaderEpoch;
     const lastOffset = batch.lastOffset;
-    const need = { bytes: batch.bytes, lastOffset, timestamp: batch.maxTimestamp };
-    const failed = this.write(batch.view, need, nowMs, (segment) => this.noteAppended(segment, batch));
-    if (failed !== null) return failed;
-    return { kind: 'appended', errorCode: 0, firstOffset, lastOffset, logAppendTimeMs, isDuplicate: false };
+    const incoming = { bytes: batch.bytes, lastOffset, timestamp: batch.maxTimestamp };
+    const failed = this.write(batch.view, incoming, nowMs, (segment) => this.noteAppended(segment, batch));
+    return failed ?? appended(firstOffset, lastOffset, logAppendTimeMs, false);
   }
 
   /**
@@ -268,55 +189,32 @@ export class Log {
         if (this.offlineReason !== null) return this.storageError();
       }
       const whole = records.subarray(0, bytes);
-      const need = { bytes, lastOffset: found.nextOffset - 1, timestamp: found.maxTimestamp };
-      const failed = this.write(whole, need, this.clock.now(), (segment) => {
+      const incoming = { bytes, lastOffset: found.nextOffset - 1, timestamp: found.maxTimestamp };
+      const failed = this.write(whole, incoming, this.clock.now(), (segment) => {
         for (const batch of batchesIn(whole)) this.noteAppended(segment, batch);
       });
       if (failed !== null) return failed;
     }
-    return {
-      kind: 'appended',
-      errorCode: 0,
-      firstOffset,
-      lastOffset: this.endOffset - 1,
-      logAppendTimeMs: -1,
-      isDuplicate: false,
-    };
+    return appended(firstOffset, this.endOffset - 1, -1, false);
   }
 
-  private write(bytes: Buffer, need: RollNeed, nowMs: number, note: (segment: Segment) => void): Rejected | null {
+  private write(bytes: Buffer, incoming: Incoming, nowMs: number, note: (segment: Segment) => void): Rejected | null {
     try {
-      const segment = this.rollIfNeeded(need, nowMs);
+      const { active } = this.list;
+      const segment = isRollDue(active, incoming, this.config, this.rollJitterMs, nowMs) ? this.roll() : active;
       segment.append(bytes);
       note(segment);
       return null;
     } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
-      return this.storageError();
+      return this.refused(error);
     }
   }
 
   private noteAppended(segment: Segment, batch: RecordBatch): void {
     this.endOffset = batch.nextOffset;
     this.epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
-    const completed = this.producers.update(batch);
-    if (completed?.isAborted) {
-      const lastStableOffset = this.producers.stableOffsetAfter(completed);
-      segment.abortedIndex.append({ ...completed, lastStableOffset });
-    }
-  }
-
-  private rollIfNeeded(need: RollNeed, nowMs: number): Segment {
-    const { active } = this.list;
-    const { segmentBytes } = this.config;
-    const isFull = active.size > segmentBytes - need.bytes;
-    const isDistant = need.lastOffset - active.baseOffset > OFFSET_DELTA_MAX;
-    const isRollNeeded =
-      isDistant ||
-      (active.size > 0 &&
-        (isFull || active.isIndexFull || active.rollAgeMs(nowMs, need.timestamp) > this.rollMs - this.rollJitterMs));
-    return isRollNeeded ? this.roll() : active;
+    const aborted = this.producers.update(batch);
+    if (aborted !== null) segment.abortedIndex.append(aborted);
   }
 
   /** Seals the active segment and begins a new one at the log's end. */
@@ -325,24 +223,13 @@ export class Log {
     if (sealed.size === 0 && sealed.baseOffset === this.endOffset) return sealed;
     sealed.seal();
     this.producers.takeSnapshot();
-    const segment = this.newSegment(this.endOffset);
-    this.list.all.push(segment);
+    const segment = this.segmentFiles.make(this.endOffset, this.config);
+    this.list.add(segment);
     this.flushed.folderChanged();
-    this.rollJitterMs = this.drawJitter();
+    this.rollJitterMs = drawRollJitterMs(this.config, this.random);
     this.flushed.sealed(sealed);
     this.flush().catch(() => {}); // A failure took the log offline and was reported.
     return segment;
-  }
-
-  /** segment.ms; a compacted log rolls no later than max.compaction.lag.ms asks for, since the active segment is never cleaned. */
-  private get rollMs(): number {
-    const { segmentMs, maxCompactionLagMs } = this.config;
-    return this.isCompacted ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
-  }
-
-  private drawJitter(): number {
-    const jitterMs = Math.min(this.config.segmentJitterMs, this.rollMs, 0x7fff_ffff);
-    return jitterMs <= 0 ? 0 : this.random.integer(jitterMs);
   }
 
   /** Bytes from `startOffset` on; also the whole batch in which it lies. */
@@ -357,9 +244,7 @@ export class Log {
     try {
       return this.list.read(startOffset, this.endOffset, options);
     } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
-      return this.storageError();
+      return this.refused(error);
     }
   }
 
@@ -406,9 +291,7 @@ export class Log {
     if (offset >= this.endOffset) return this.epochs.truncateFromEnd(this.endOffset);
     if (offset < this.startOffset || offset < this.list.first.baseOffset) return this.truncateFully(offset);
     this.guarded(() => {
-      this.list.forgetPositions();
-      const kept = this.list.indexFor(offset) + 1;
-      this.discard(this.list.all.splice(kept));
+      this.discard(this.list.remove(this.list.indexFor(offset) + 1));
       const endOffset = this.list.active.truncateTo(offset);
       // The batch also held records below the log start: nothing that anyone may read is left.
       if (endOffset < this.startOffset) return this.empty(this.startOffset);
@@ -424,9 +307,8 @@ export class Log {
   }
 
   private empty(offset: number): void {
-    this.list.forgetPositions();
-    this.discard(this.list.all.splice(0));
-    this.list.all.push(this.newSegment(offset));
+    this.discard(this.list.remove(0));
+    this.list.add(this.segmentFiles.make(offset, this.config));
     this.startOffset = offset;
     this.endOffset = offset;
     this.epochs.clear();
@@ -456,8 +338,7 @@ export class Log {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
+      this.refused(error);
     }
   }
 
@@ -467,41 +348,21 @@ export class Log {
     const { all } = this.list;
     const count = countOutdated(all, this.config, this, this.clock.now());
     if (count === 0) return 0;
-    try {
+    this.guarded(() => {
       if (count === all.length) this.roll();
-      this.list.forgetPositions();
-      this.discard(all.splice(0, count));
-    } catch (error) {
-      if (!(error instanceof FilesError)) throw error;
-      this.goOffline(error);
-      return 0;
-    }
+      this.discard(this.list.remove(0, count));
+    });
+    if (this.offlineReason !== null) return 0;
     const first = this.list.first.baseOffset;
     this.raiseStart(first);
     this.producers.removeSnapshots((offset) => offset < first);
     return count;
   }
 
-  private newSegment(baseOffset: number): Segment {
-    const { files, directory, config, handles } = this;
-    return new Segment(files, directory, baseOffset, config, this.clock.now(), false, '', handles);
-  }
-
   /** A segment for the cleaner to write: `.cleaned` files that are no part of the log, and go at the next start. */
   newCleanedSegment(baseOffset: number, createdAtMs: number): Segment {
-    removeSegmentFiles(this.files, this.directory, baseOffset, CLEANED_SUFFIX);
     this.flushed.folderChanged();
-    const config = { ...this.config, preallocate: false };
-    return new Segment(
-      this.files,
-      this.directory,
-      baseOffset,
-      config,
-      createdAtMs,
-      false,
-      CLEANED_SUFFIX,
-      this.handles,
-    );
+    return this.segmentFiles.makeCleaned(baseOffset, createdAtMs, this.config);
   }
 
   /**
@@ -509,10 +370,7 @@ export class Log {
    * new state: recovery finishes the swap. False when the replaced segments are no longer the log's.
    */
   replaceSegments(cleaned: Segment, replaced: readonly Segment[]): boolean {
-    const { all } = this.list;
-    const at = all.indexOf(replaced[0]!);
-    const isWhole = replaced.every((segment, index) => all[at + index] === segment);
-    if (this.offlineReason !== null || at < 0 || !isWhole || at + replaced.length >= all.length) return false;
+    if (this.offlineReason !== null || !this.list.hasSealed(replaced)) return false;
     this.flushed.folderChanged();
     try {
       this.discard(replaced);
@@ -524,25 +382,14 @@ export class Log {
       this.goOffline(error);
       return false;
     }
-    all.splice(at, replaced.length, cleaned);
-    this.list.forgetPositions();
+    this.list.replace(replaced, cleaned);
     return true;
   }
 
-  /** Renames the segments to `.deleted` now, removes them once slices in flight have had time to end. */
   private discard(segments: readonly Segment[]): void {
     if (segments.length === 0) return;
     this.flushed.gone(new Set(segments));
-    for (const segment of segments) segment.markDeleted();
-    this.clock.setTimer(this.config.fileDeleteDelayMs, () => {
-      for (const segment of segments) {
-        try {
-          segment.remove();
-        } catch (error) {
-          this.onProblem(`a deleted segment could not be removed: ${String(error)}`);
-        }
-      }
-    });
+    this.segmentFiles.discard(segments, this.config.fileDeleteDelayMs);
   }
 
   /**
@@ -589,8 +436,7 @@ export class Log {
 
   /** The folder goes to another place of the same device, whole, while the log `isQuiet`. */
   moveTo(directory: string): void {
-    this.files.rename(this.folder, directory);
-    this.folder = directory;
+    this.segmentFiles.moveTo(directory);
     for (const segment of this.list.all) segment.moveTo(directory);
     this.epochs.moveTo(directory);
     this.producers.moveTo(directory);
@@ -599,7 +445,7 @@ export class Log {
 
   /** Another log has everything that this one has, and takes its place: who waits for a flush waits for that log's. */
   retire(successor: Log): void {
-    this.successor = successor;
+    this.flushed.handOver(successor);
     this.closeFiles();
   }
 
@@ -619,6 +465,13 @@ export class Log {
     this.offlineReason = error instanceof Error ? error.message : String(error);
     this.onProblem(`the log is offline: ${this.offlineReason}`);
     this.onOffline(this, this.offlineReason);
+  }
+
+  /** The answer where the disk refused, which takes the log offline. Anything else that was thrown goes on. */
+  private refused(error: unknown): Rejected {
+    if (!(error instanceof FilesError)) throw error;
+    this.goOffline(error);
+    return this.storageError();
   }
 
   private storageError(): Rejected {

@@ -2,7 +2,8 @@ import type { Files } from '../ports/files.ts';
 import { ErrorCode } from '../protocol/errors.ts';
 import { recordsOf } from '../protocol/record.ts';
 import type { RecordBatch } from '../protocol/record-batch.ts';
-import { type AppendOrigin, type Rejected, rejected } from './append-result.ts';
+import type { AbortedTransaction } from './aborted-index.ts';
+import { type Appended, type AppendOrigin, appended, type Rejected, rejected } from './append-result.ts';
 import { joinPath, offsetFileName, offsetOfFileName, SNAPSHOT_SUFFIX } from './file-names.ts';
 import { isInSequence, NO_PRODUCER_EPOCH, type ProducerBatch, ProducerEntry } from './producer-entry.ts';
 import { decodeSnapshot, encodeSnapshot } from './producer-snapshot.ts';
@@ -16,16 +17,11 @@ import { decodeSnapshot, encodeSnapshot } from './producer-snapshot.ts';
  *
  * Not here: which transactions exist (the transaction coordinator), the aborted index (the segment's).
  */
-export interface CompletedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-  /** Of the marker. */
-  readonly lastOffset: number;
-  readonly isAborted: boolean;
-}
-
 const CONTROL_ABORT = 0;
 const CONTROL_COMMIT = 1;
+
+/** Its marker was written, whether that commits or aborts. */
+type CompletedTransaction = Omit<AbortedTransaction, 'lastStableOffset'>;
 
 export class ProducerState {
   readonly entries = new Map<number, ProducerEntry>();
@@ -49,15 +45,15 @@ export class ProducerState {
     this.directory = directory;
   }
 
-  /** null: may be appended. A ProducerBatch: the same batch was appended before. */
-  check(batch: RecordBatch, origin: AppendOrigin): Rejected | ProducerBatch | null {
+  /** null: may be appended. Appended: the same batch was appended before, and the answer is that of the earlier copy. */
+  check(batch: RecordBatch, origin: AppendOrigin): Rejected | Appended | null {
     const producerId = batch.producerId;
     const entry = this.entries.get(producerId);
     if (batch.isControl) return entry === undefined ? null : this.checkMarker(batch, entry);
     if (entry === undefined) return null; // An unknown producer may begin anywhere: its state may have expired here.
     if (origin === 'client') {
       const duplicate = entry.findDuplicate(batch);
-      if (duplicate !== null) return duplicate;
+      if (duplicate !== null) return earlierCopy(duplicate);
     }
     const epoch = batch.producerEpoch;
     if (epoch < entry.producerEpoch) return staleEpoch(batch, entry);
@@ -92,8 +88,8 @@ export class ProducerState {
     return null;
   }
 
-  /** Takes a written batch into account. Returns the transaction that it completed. */
-  update(batch: RecordBatch): CompletedTransaction | null {
+  /** Takes a written batch into account. Returns the transaction that it aborted, for the aborted index; null when it aborted none. */
+  update(batch: RecordBatch): AbortedTransaction | null {
     this.endOffset = batch.nextOffset;
     const producerId = batch.producerId;
     if (producerId < 0) return null;
@@ -118,7 +114,7 @@ export class ProducerState {
     return null;
   }
 
-  private updateFromMarker(batch: RecordBatch, entry: ProducerEntry): CompletedTransaction | null {
+  private updateFromMarker(batch: RecordBatch, entry: ProducerEntry): AbortedTransaction | null {
     const marker = readMarker(batch);
     if (marker === null) return null;
     const firstOffset = entry.currentTxnFirstOffset;
@@ -128,14 +124,10 @@ export class ProducerState {
     entry.currentTxnFirstOffset = null;
     if (firstOffset === null) return null;
     this.openTransactions.delete(entry.producerId);
-    const completed = {
-      producerId: entry.producerId,
-      firstOffset,
-      lastOffset: batch.lastOffset,
-      isAborted: marker.isAborted,
-    };
+    const completed = { producerId: entry.producerId, firstOffset, lastOffset: batch.lastOffset };
     this.unreplicated.push(completed);
-    return completed;
+    // The last stable offset, had the high watermark reached the marker.
+    return marker.isAborted ? { ...completed, lastStableOffset: this.firstOpenOffset ?? batch.nextOffset } : null;
   }
 
   /** The first offset of the oldest open transaction; null when none is open. */
@@ -151,11 +143,6 @@ export class ProducerState {
       if (first === null || completed.firstOffset < first) first = completed.firstOffset;
     }
     return first;
-  }
-
-  /** The last stable offset, had the high watermark reached the marker: what the aborted index stores. */
-  stableOffsetAfter(completed: CompletedTransaction): number {
-    return this.firstOpenOffset ?? completed.lastOffset + 1;
   }
 
   onHighWatermark(highWatermark: number): void {
@@ -266,6 +253,11 @@ export class ProducerState {
   private snapshotPath(offset: number): string {
     return joinPath(this.directory, offsetFileName(offset, SNAPSHOT_SUFFIX));
   }
+}
+
+/** As in Kafka the time is that of the copy which is there, whosever time that is. */
+function earlierCopy({ lastOffset, offsetDelta, timestamp }: ProducerBatch): Appended {
+  return appended(lastOffset - offsetDelta, lastOffset, timestamp, true);
 }
 
 function staleEpoch(batch: RecordBatch, entry: ProducerEntry): Rejected {

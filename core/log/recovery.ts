@@ -184,11 +184,8 @@ export function replayProducers(
     if (first !== null) {
       scanHeaders(segment.file, first.position, segment.size, (header, position, bytes) => {
         const batch = header.isControl ? readBatch(segment.file, position, bytes) : header;
-        const completed = producers.update(batch);
-        if (completed?.isAborted && rebuilt.has(segment)) {
-          const lastStableOffset = producers.stableOffsetAfter(completed);
-          segment.abortedIndex.append({ ...completed, lastStableOffset });
-        }
+        const aborted = producers.update(batch);
+        if (aborted !== null && rebuilt.has(segment)) segment.abortedIndex.append(aborted);
         return true;
       });
     }

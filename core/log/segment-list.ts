@@ -8,37 +8,60 @@ import type { FoundRecord, Segment } from './segment.ts';
  * read begins and ends.
  *
  * Invariant: base offsets rise strictly. There is at least one segment while the log is online.
- * Who changes the list calls `forgetPositions` when bytes that were there are no longer where they were.
  *
- * Not here: what a reader may see (`log.ts`), a disk that fails (its FilesError goes to the caller).
+ * Not here: what a reader may see (`log.ts`), files made and removed (`segment-files.ts`), a disk that fails (its FilesError goes to the caller).
  */
 export class SegmentList {
-  readonly all: Segment[];
+  private readonly segments: Segment[];
   private readonly positions = new PositionCache();
 
   constructor(segments: Segment[]) {
-    this.all = segments;
+    this.segments = segments;
+  }
+
+  get all(): readonly Segment[] {
+    return this.segments;
   }
 
   get first(): Segment {
-    return this.all[0]!;
+    return this.segments[0]!;
   }
 
   get active(): Segment {
-    return this.all[this.all.length - 1]!;
+    return this.segments[this.segments.length - 1]!;
   }
 
   get bytes(): number {
-    return this.all.reduce((bytes, segment) => bytes + segment.size, 0);
+    return this.segments.reduce((bytes, segment) => bytes + segment.size, 0);
   }
 
-  forgetPositions(): void {
+  /** `segment` takes the appends from now on. */
+  add(segment: Segment): void {
+    this.segments.push(segment);
+  }
+
+  /** Takes out `count` segments from the one at `index` on, all without `count`. Positions are forgotten: the last one that stays may be cut now. */
+  remove(index: number, count = this.segments.length): Segment[] {
     this.positions.clear();
+    return this.segments.splice(index, count);
+  }
+
+  /** `segments` stand here one behind the other, and none of them takes appends. */
+  hasSealed(segments: readonly Segment[]): boolean {
+    const at = this.segments.indexOf(segments[0]!);
+    const isWhole = segments.every((segment, index) => this.segments[at + index] === segment);
+    return at >= 0 && isWhole && at + segments.length < this.segments.length;
+  }
+
+  /** `cleaned` comes into the place of `replaced`, for which `hasSealed` held. */
+  replace(replaced: readonly Segment[], cleaned: Segment): void {
+    this.positions.clear();
+    this.segments.splice(this.segments.indexOf(replaced[0]!), replaced.length, cleaned);
   }
 
   /** The last segment whose base is at or below `offset`. */
   indexFor(offset: number): number {
-    const { all } = this;
+    const { segments: all } = this;
     let low = 0;
     let high = all.length - 1;
     if (all[high]!.baseOffset <= offset) return high;
@@ -54,7 +77,7 @@ export class SegmentList {
   read(startOffset: number, logEndOffset: number, options: ReadOptions): LogRead {
     const bound = Math.min(options.maxOffset, logEndOffset);
     if (startOffset >= bound) return nothing(startOffset);
-    const { all } = this;
+    const { segments: all } = this;
     for (let index = this.indexFor(startOffset); index < all.length; index++) {
       const segment = all[index]!;
       if (segment.baseOffset >= bound) break;
@@ -102,15 +125,15 @@ export class SegmentList {
   /** The aborted transactions that touch [startOffset, endOffset), for a read_committed reader. */
   abortedTransactions(startOffset: number, endOffset: number): AbortedTransaction[] {
     const found: AbortedTransaction[] = [];
-    for (let index = this.indexFor(startOffset); index < this.all.length; index++) {
-      if (this.all[index]!.abortedIndex.collect(startOffset, endOffset, found)) break;
+    for (let index = this.indexFor(startOffset); index < this.segments.length; index++) {
+      if (this.segments[index]!.abortedIndex.collect(startOffset, endOffset, found)) break;
     }
     return found;
   }
 
   /** The first record at or behind `startOffset` whose timestamp is `timestamp` or later; null when there is none. */
   findTimestamp(timestamp: number, startOffset: number): FoundRecord | null {
-    for (const segment of this.all) {
+    for (const segment of this.segments) {
       if (segment.maxTimestamp < timestamp) continue;
       const found = segment.findTimestamp(timestamp, startOffset);
       if (found !== null) return found;
@@ -121,7 +144,7 @@ export class SegmentList {
   /** −1 when no record has a timestamp. */
   get maxTimestamp(): number {
     let timestamp = -1;
-    for (const segment of this.all) timestamp = Math.max(timestamp, segment.maxTimestamp);
+    for (const segment of this.segments) timestamp = Math.max(timestamp, segment.maxTimestamp);
     return timestamp;
   }
 }

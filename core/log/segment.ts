@@ -24,7 +24,8 @@ import { NO_TIMESTAMP, TimeIndex, type TimestampOffset } from './time-index.ts';
  * Commit points: `append` returns → the bytes survive this process; `flush` resolves → they survive the machine. The indexes may lag behind
  * both: they are rebuilt after an unclean end, and complete after `sealed` or `close`.
  *
- * Not here: which offsets come next, when to roll, who may write (`log.ts`), whether bytes are sound (`append-validation.ts`, `recovery.ts`).
+ * Not here: which offsets come next, who may write (`log.ts`), when to roll (`segment-rolling.ts`), whether bytes are sound (`append-validation.ts`,
+ * `recovery.ts`).
  */
 export interface BatchPosition {
   readonly position: number;

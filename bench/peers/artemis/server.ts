@@ -2,12 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { startServer } from '../../start-server.ts';
 import { findJars, pomVersion } from '../maven.ts';
 import type { Found, PeerStart, RunningPeer } from '../peer.ts';
-import { freePort, startServer } from '../server-process.ts';
 
 const pom = new URL('pom.xml', import.meta.url);
 const main = 'org.apache.activemq.artemis.core.server.embedded.Main';
+const startMsMax = 120_000;
+const stopMsMax = 20_000;
 
 export function findArtemis(): Found {
   if (spawnSync('java', ['-version'], { stdio: 'ignore' }).status !== 0)
@@ -24,7 +27,7 @@ export function findArtemis(): Found {
 export async function startArtemis({ dataDir, flushBeforeAck }: PeerStart): Promise<RunningPeer> {
   const jars = findJars(pom);
   if ('missing' in jars) throw new Error(jars.missing);
-  const port = await freePort();
+  const [port] = (await freePorts(1)) as [number];
   mkdirSync(join(dataDir, 'etc'), { recursive: true });
   writeFileSync(join(dataDir, 'etc', 'broker.xml'), configuration(port, flushBeforeAck));
   const server = await startServer({
@@ -41,7 +44,9 @@ export async function startArtemis({ dataDir, flushBeforeAck }: PeerStart): Prom
       dataDir,
     ],
     cwd: dataDir,
-    ports: [port],
+    ready: { ports: [port] },
+    startMsMax,
+    stopMsMax,
   });
   return { address: `127.0.0.1:${port}`, pids: [server.pid], startMs: server.startMs, stop: server.stop };
 }

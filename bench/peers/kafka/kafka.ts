@@ -7,11 +7,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePorts } from '@mqlab/core/cli/free-ports.ts';
-import { startChild } from '../child.ts';
+import { startServer } from '../../start-server.ts';
 import type { Peer } from '../peer.ts';
 import { kafkaClasspath } from './classpath.ts';
 
-const READY_MS_MAX = 120_000;
+const START_MS_MAX = 120_000;
+/** A clean end of thousands of partitions is as many flushes. */
+const STOP_MS_MAX = 60_000;
 /** Any 16 bytes in base64url. */
 const CLUSTER_ID = 'bXFsYWItYmVuY2hfXy1rYQ';
 /** Those of kafka-run-class.sh and kafka-server-start.sh. */
@@ -71,18 +73,15 @@ export const kafka: Peer = {
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
     writeFileSync(properties, `${lines.join('\n')}\n`);
     if (!isFormatted) format(at.classpath, properties);
-    const child = await startChild({
+    const server = await startServer({
+      name: 'Apache Kafka',
       command: 'java',
       args: [...JVM, ...LOGGING, '-cp', at.classpath, 'kafka.Kafka', properties],
-      ready: /Kafka Server started/,
-      readyMsMax: READY_MS_MAX,
+      ready: { line: /Kafka Server started/ },
+      startMsMax: START_MS_MAX,
+      stopMsMax: STOP_MS_MAX,
     });
-    return {
-      address: `127.0.0.1:${port}`,
-      pids: [child.pid],
-      startMs: child.startMs,
-      stop: () => child.stop(),
-    };
+    return { address: `127.0.0.1:${port}`, pids: [server.pid], startMs: server.startMs, stop: server.stop };
   },
 };
 

@@ -1,10 +1,12 @@
 /** mqlab itself: `mqlab broker` as a user starts it, of this checkout or of another one. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { startChild } from '../child.ts';
+import { brokerCommand, MQLAB_LAUNCHER } from '../../load/server-process.ts';
+import { startServer } from '../../start-server.ts';
 import type { Peer } from '../peer.ts';
 
-const READY_MS_MAX = 60_000;
+const START_MS_MAX = 60_000;
+/** A clean end of thousands of partitions is as many flushes. */
+const STOP_MS_MAX = 60_000;
 /** The broker's own words at its end. */
 const TRANSFER = /from memory, (\d+) by sendfile, (\d+) of files by copy/;
 
@@ -32,26 +34,26 @@ export function mqlabPeer(options: MqlabOptions): Peer {
     find: async () => ({ isThere: true, version: options.version }),
     async start({ dataDir, flushBeforeAck }) {
       const settings = {
-        listeners: 'PLAINTEXT://127.0.0.1:0',
-        'log.dirs': dataDir,
         ...(flushBeforeAck ? { 'log.flush.interval.messages': '1' } : {}),
         ...options.settings,
       };
-      const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-      const child = await startChild({
-        command: process.execPath,
-        args: [options.launcher, 'broker', ...flags],
-        ready: /^ready (\S+)$/,
-        readyMsMax: READY_MS_MAX,
+      const server = await startServer({
+        name: options.title,
+        ...brokerCommand(dataDir, settings, options.launcher),
+        startMsMax: START_MS_MAX,
+        stopMsMax: STOP_MS_MAX,
       });
       let transfer: { bytesBySendfile: number; bytesByCopy: number } | null = null;
       return {
-        address: child.ready[1]!,
-        pids: [child.pid],
-        startMs: child.startMs,
+        address: server.ready[1]!,
+        pids: [server.pid],
+        startMs: server.startMs,
         stop: async () => {
-          await child.stop();
-          const found = child.log.map((line) => TRANSFER.exec(line)).find((match) => match !== null);
+          await server.stop();
+          const found = server
+            .output()
+            .map((line) => TRANSFER.exec(line))
+            .find((match) => match !== null);
           if (found != null) transfer = { bytesBySendfile: Number(found[1]), bytesByCopy: Number(found[2]) };
         },
         transfer: () => transfer,
@@ -66,5 +68,5 @@ export const mqlab = mqlabPeer({
   name: 'mqlab',
   title: 'mqlab',
   version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
-  launcher: fileURLToPath(import.meta.resolve('@mqlab/core/cli/mqlab.js')),
+  launcher: MQLAB_LAUNCHER,
 });

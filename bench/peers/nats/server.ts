@@ -2,10 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { startServer } from '../../start-server.ts';
 import type { Found, PeerStart, RunningPeer } from '../peer.ts';
-import { freePort, startServer } from '../server-process.ts';
 
 const command = 'nats-server';
+const startMsMax = 120_000;
+const stopMsMax = 20_000;
 
 export function findNats(): Found {
   const asked = spawnSync(command, ['--version'], { encoding: 'utf8' });
@@ -17,7 +20,7 @@ export function findNats(): Found {
 export async function startNats({ dataDir, flushBeforeAck }: PeerStart): Promise<RunningPeer> {
   const found = findNats();
   if (!found.isThere) throw new Error(found.why);
-  const port = await freePort();
+  const [port] = (await freePorts(1)) as [number];
   const sync = flushBeforeAck && canSyncAlways(found.version) ? '\n  sync_interval: always' : '';
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(
@@ -28,8 +31,9 @@ export async function startNats({ dataDir, flushBeforeAck }: PeerStart): Promise
     name: 'nats-server',
     command,
     args: ['-c', join(dataDir, 'nats.conf')],
-    says: 'Server is ready',
-    ports: [port],
+    ready: { line: /Server is ready/, ports: [port] },
+    startMsMax,
+    stopMsMax,
   });
   return { address: `127.0.0.1:${port}`, pids: [server.pid], startMs: server.startMs, stop: server.stop };
 }

@@ -1,14 +1,16 @@
 // One RabbitMQ node on loopback: its own node name, cookie, Erlang port mapper, configuration and data folder, so that an installed service beside it is
 // neither met nor touched. A restart on the same folder is the same node on other ports.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { startServers } from '../../start-server.ts';
 import type { Found, RunningPeer } from '../peer.ts';
-import { freePort, startServer } from '../server-process.ts';
 
 /** Debian's own script behind the wrapper that changes the user; then whatever is on the path. */
 const scriptDirs = ['/usr/lib/rabbitmq/bin', ...(process.env.PATH ?? '').split(delimiter)];
 const nodeName = 'mqlab@localhost';
+const startMsMax = 120_000;
+const stopMsMax = 20_000;
 
 export function findRabbitmq(): Found {
   const server = serverScript();
@@ -23,7 +25,7 @@ export async function startRabbitmq(dataDir: string): Promise<RunningPeer> {
   const server = serverScript();
   if (server === null) throw new Error('RabbitMQ is not on this machine');
   const at = (name: string): string => join(dataDir, name);
-  const [epmdPort, distPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [epmdPort, distPort, port] = (await freePorts(3)) as [number, number, number];
   const settings = [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
     'log.console = true',
@@ -33,18 +35,18 @@ export async function startRabbitmq(dataDir: string): Promise<RunningPeer> {
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(at('rabbitmq.conf'), `${settings.join('\n')}\n`);
   writeFileSync(at('enabled_plugins'), '[].\n');
-  // The mapper in the foreground; otherwise the node starts one that outlives it.
-  const epmd = spawn('epmd', ['-port', `${epmdPort}`, '-address', '127.0.0.1'], { stdio: 'ignore' });
-  const killEpmd = (): void => void epmd.kill('SIGKILL');
-  process.once('exit', killEpmd);
-  const epmdEnd = new Promise<void>((resolve) => epmd.once('error', () => resolve()).once('exit', () => resolve()));
-  const endEpmd = async (): Promise<void> => {
-    killEpmd();
-    await epmdEnd;
-    process.off('exit', killEpmd);
-  };
-  try {
-    const node = await startServer({
+  const limits = { startMsMax, stopMsMax };
+  const servers = await startServers([
+    {
+      // In the foreground; otherwise the node starts one that outlives it.
+      ...limits,
+      name: "RabbitMQ's port mapper",
+      command: 'epmd',
+      args: ['-port', `${epmdPort}`, '-address', '127.0.0.1'],
+      ready: { ports: [epmdPort] },
+    },
+    {
+      ...limits,
       name: 'RabbitMQ',
       command: server,
       args: [],
@@ -65,22 +67,10 @@ export async function startRabbitmq(dataDir: string): Promise<RunningPeer> {
         // The script then becomes the node, instead of staying above it: one process, which is asked to end by SIGTERM.
         detached: 'true',
       },
-      ports: [port],
-    });
-    const stop = async (): Promise<void> => {
-      await node.stop();
-      await endEpmd();
-    };
-    return {
-      address: `127.0.0.1:${port}`,
-      pids: [node.pid, ...(epmd.pid === undefined ? [] : [epmd.pid])],
-      startMs: node.startMs,
-      stop,
-    };
-  } catch (error) {
-    await endEpmd();
-    throw error;
-  }
+      ready: { ports: [port] },
+    },
+  ]);
+  return { address: `127.0.0.1:${port}`, ...servers };
 }
 
 function serverScript(): string | null {

@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
+import { startServers } from '../../start-server.ts';
 import { findJars, pomVersion } from '../maven.ts';
 import type { Found, PeerStart, RunningPeer } from '../peer.ts';
-import type { ServerProcess } from '../server-process.ts';
-import { freePort, startServer } from '../server-process.ts';
 
 const pom = new URL('pom.xml', import.meta.url);
 /** What its own start scripts open for Java 17. */
@@ -18,6 +18,8 @@ const javaOpens = [
 ];
 /** Beside its port the broker takes the one two below for its preferred clients. */
 const preferredPortOffset = 2;
+const startMsMax = 120_000;
+const stopMsMax = 20_000;
 
 export function findRocketmq(): Found {
   if (spawnSync('java', ['-version'], { stdio: 'ignore' }).status !== 0)
@@ -29,13 +31,11 @@ export function findRocketmq(): Found {
 }
 
 export async function startRocketmq({ dataDir, flushBeforeAck }: PeerStart): Promise<RunningPeer> {
-  const startedAt = performance.now();
   const jars = findJars(pom);
   if ('missing' in jars) throw new Error(jars.missing);
   const at = (name: string): string => join(dataDir, name);
-  const namePort = await freePort();
-  const port = (await freePort([preferredPortOffset])) + preferredPortOffset;
-  const replicationPort = await freePort();
+  const [namePort] = (await freePorts(1)) as [number];
+  const [port, replicationPort] = await brokerPorts();
   mkdirSync(at('conf'), { recursive: true });
   writeFileSync(at('conf/logback.xml'), logging(dataDir));
   writeFileSync(
@@ -73,40 +73,34 @@ export async function startRocketmq({ dataDir, flushBeforeAck }: PeerStart): Pro
     '-c',
     at(configuration),
   ];
-  const common = { command: 'java', cwd: dataDir, env: { ROCKETMQ_HOME: dataDir } };
-  const names = startServer({
-    ...common,
-    name: "RocketMQ's name server",
-    args: java(
-      ['-Xms128m', '-Xmx256m', '-XX:+UseSerialGC'],
-      'org.apache.rocketmq.namesrv.NamesrvStartup',
-      'conf/namesrv.conf',
-    ),
-    ports: [namePort],
-  });
-  const broker = startServer({
-    ...common,
-    name: "RocketMQ's broker",
-    args: java(['-Xms1g', '-Xmx1g', '-XX:+UseG1GC'], 'org.apache.rocketmq.broker.BrokerStartup', 'conf/broker.conf'),
-    ports: [port],
-    says: 'boot success',
-  });
-  const started = await Promise.allSettled([broker, names]);
-  const servers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const stop = async (): Promise<void> => {
-    for (const server of servers) await server.stop();
-  };
-  for (const one of started)
-    if (one.status === 'rejected') {
-      await stop();
-      throw one.reason;
-    }
-  return {
-    address: `127.0.0.1:${port}`,
-    pids: servers.map(({ pid }: ServerProcess) => pid),
-    startMs: performance.now() - startedAt,
-    stop,
-  };
+  const common = { command: 'java', cwd: dataDir, env: { ROCKETMQ_HOME: dataDir }, startMsMax, stopMsMax };
+  const servers = await startServers([
+    {
+      ...common,
+      name: "RocketMQ's name server",
+      args: java(
+        ['-Xms128m', '-Xmx256m', '-XX:+UseSerialGC'],
+        'org.apache.rocketmq.namesrv.NamesrvStartup',
+        'conf/namesrv.conf',
+      ),
+      ready: { ports: [namePort] },
+    },
+    {
+      ...common,
+      name: "RocketMQ's broker",
+      args: java(['-Xms1g', '-Xmx1g', '-XX:+UseG1GC'], 'org.apache.rocketmq.broker.BrokerStartup', 'conf/broker.conf'),
+      ready: { line: /boot success/, ports: [port] },
+    },
+  ]);
+  return { address: `127.0.0.1:${port}`, ...servers };
+}
+
+/** The broker's port, and one beside it: three in a row, of which it takes the lowest unasked. */
+async function brokerPorts(): Promise<readonly [port: number, replicationPort: number]> {
+  for (;;) {
+    const [low, middle, high] = (await freePorts(3)) as [number, number, number];
+    if (high - low === preferredPortOffset) return [high, middle];
+  }
 }
 
 function properties(settings: Readonly<Record<string, string | number | boolean>>): string {
