@@ -58,7 +58,7 @@ const PLANS: Readonly<Record<Profile, Plan>> = {
       rounds: 3,
       window: { warmupMs: 500, measureMs: 2_000 },
       serverWarmupMs: 4_000,
-      readyMsMax: 90_000,
+      readyMsMax: 100_000,
       windowMsMax: 20_000,
     },
     crashMessages: 20_000,
