@@ -2,7 +2,7 @@
  * The index: every claim that a run judged, grouped as the claims are, with verdict, evidence and the command; then
  * the reports and benchmark pages. Pure.
  *
- * Invariant: a claim that two labs judged has a row for each, so a disagreement is seen.
+ * Invariant: a claim that two labs judged has a row for each; where they differ, the summary says which lab says what.
  */
 import { markdownCellCode, markdownText } from './escape.ts';
 import { formatNumber } from './format.ts';
@@ -44,9 +44,6 @@ export function renderIndex(labs: readonly LabRunData[], benches: readonly Bench
 
 function summary(judged: readonly Judged[]): string {
   if (judged.length === 0) return 'No claim has been judged yet.';
-  const counts = new Map<ClaimVerdict, Set<string>>();
-  for (const { claim, rows } of judged)
-    for (const row of rows) counts.set(row.claimVerdict, (counts.get(row.claimVerdict) ?? new Set()).add(claim.id));
   const order: ClaimVerdict[] = [
     'confirmed',
     'refuted',
@@ -55,11 +52,28 @@ function summary(judged: readonly Judged[]): string {
     'not measurable here',
     'inconclusive',
   ];
+  const verdictsOf = (id: string): Set<ClaimVerdict> =>
+    new Set(judged.filter(({ claim }) => claim.id === id).flatMap(({ rows }) => rows.map((row) => row.claimVerdict)));
+  const isDisputed = (id: string): boolean => verdictsOf(id).size > 1;
+  const ids = [...new Set(judged.map(({ claim }) => claim.id))].sort();
   const rows = order.flatMap((verdict) => {
-    const ids = counts.get(verdict);
-    return ids === undefined ? [] : [[claimVerdictText(verdict), formatNumber(ids.size), [...ids].sort().join(', ')]];
+    const having = ids.filter((id) => verdictsOf(id).has(verdict));
+    if (having.length === 0) return [];
+    const words = having.map((id) => (isDisputed(id) ? `${id} (${labsSaying(judged, id, verdict)})` : id));
+    return [[claimVerdictText(verdict), formatNumber(having.length), words.join(', ')]];
   });
-  return markdownTable([{ name: 'Verdict' }, { name: 'Claims', align: 'right' }, { name: 'Which' }], rows);
+  const table = markdownTable([{ name: 'Verdict' }, { name: 'Claims', align: 'right' }, { name: 'Which' }], rows);
+  const disputed = ids.filter(isDisputed);
+  if (disputed.length === 0) return table;
+  return `${table}\n\nLabs differ on ${disputed.join(', ')}, each within the scope that its report states: such a claim is counted under each of its verdicts.`;
+}
+
+/** The labs by which the claim has this verdict, linked. */
+function labsSaying(judged: readonly Judged[], id: string, verdict: ClaimVerdict): string {
+  return judged
+    .filter(({ claim, rows }) => claim.id === id && rows.some((row) => row.claimVerdict === verdict))
+    .map(({ run }) => `[${run.lab}](${run.lab}.md)`)
+    .join(', ');
 }
 
 /** Groups in the order of their lowest claim id; entries by id. */

@@ -73,6 +73,25 @@ test('the index has a row for each claim and lab, grouped', () => {
   expect(index).toContain('[Micro-benchmarks](bench-micro.md)');
 });
 
+test('the summary of the index says which lab says what where labs differ, and only there', () => {
+  const other = {
+    ...orderingRun,
+    lab: 'backlog',
+    verdicts: orderingRun.verdicts.map((row) => ({
+      ...row,
+      lab: 'backlog',
+      claimVerdict: row.claim === 'C74' ? ('conditional' as const) : row.claimVerdict,
+    })),
+  };
+  const index = renderReports([orderingRun, other]).get('index.md')!;
+  const line = (verdict: string): string => index.split('\n').find((each) => each.startsWith(`| ${verdict}`))!;
+  expect(line('✔ confirmed')).toBe('| ✔ confirmed | 1 | C74 ([ordering](ordering.md)) |');
+  expect(line('◐ conditional')).toBe('| ◐ conditional | 2 | C74 ([backlog](backlog.md)), C75 |');
+  expect(line('✘ refuted')).toBe('| ✘ refuted | 1 | C12 |');
+  expect(index).toContain('Labs differ on C74, each');
+  expect(renderReports([orderingRun]).get('index.md')!).not.toContain('Labs differ');
+});
+
 test('hostile text stays text in Markdown, SVG and HTML', () => {
   const files = renderReports([hostileRun()]);
   for (const [path, content] of files) {

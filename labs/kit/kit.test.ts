@@ -9,6 +9,8 @@ import { canonicalJson, historyHash, historyText, parseHistory } from './history
 import { readInput } from './input.ts';
 import { loadLab } from './registry.ts';
 import { parseReplayToken, replayToken } from './replay-token.ts';
+import { inputFlags, rowsOf } from './rows.ts';
+import { lab as toy } from './testing/toy-lab.ts';
 import { concludeClaim, decide, exitCodeOf, verdictLine } from './verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mqlab-kit-'));
@@ -112,6 +114,19 @@ test('a verdict line has exactly its fields, in order', () => {
   const rest = { verdict: 'violated', runs: 3, seed: '1', replay: 'npx', historyHash: 'ff' } as const;
   const more = { claimVerdict: 'confirmed', scope: '', version: 'v', exercised: [] } as const;
   expect(verdictLine({ ...more, ...rest, ...row })).toBe(JSON.stringify({ ...row, ...rest }));
+});
+
+test('the command of a row that figures decided names the profile that it takes to see them again', () => {
+  const verdict = { claim: 'C66', target: 'local', client: 'own', variant: 'before', runs: 5 } as const;
+  const taken = { figures: {}, verdicts: [{ ...verdict, expected: 'measured', verdict: 'measured' } as const] };
+  const flags = inputFlags({ file: 'my records.csv', key: 'origin' });
+  const replays = (['quick', 'full'] as const).map(
+    (profile) => rowsOf(toy, [], taken, { profile, seed: 7, flags })[0]!.replay,
+  );
+  expect(replays).toEqual([
+    "npx mqlab lab run toy --target local --seed 7 --input 'my records.csv' --key 'origin'",
+    "npx mqlab lab run toy --target local --profile full --seed 7 --input 'my records.csv' --key 'origin'",
+  ]);
 });
 
 test('there are 73 claims with ids of their own, and an unknown id is an error', () => {

@@ -222,7 +222,7 @@ export class LabRunner {
       title: lab.title,
       question: lab.question,
       claims: lab.claims.map(claim),
-      verdicts: rowsOf(lab, results, taken, this.#seed, flags),
+      verdicts: rowsOf(lab, results, taken, { profile: this.#options.profile, seed: this.#seed, flags }),
       witnesses,
       witnessesAbsent: lab.scenarios.map(({ id }) => id).filter((id) => witnesses[id] === undefined),
       ...(taken.price === undefined ? {} : { price: taken.price }),

@@ -8,7 +8,7 @@ import type { VerdictRow, Witness } from '@mqlab/reports/run-data.ts';
 import { clientTitle, clientVersion } from './drivers/versions.ts';
 import { canonicalJson } from './history-text.ts';
 import type { InputOptions } from './input.ts';
-import type { FigureVerdict, Lab, LabFigures } from './lab.ts';
+import type { FigureVerdict, Lab, LabFigures, Profile } from './lab.ts';
 import type { ScenarioResult } from './run-scenario.ts';
 import { storyOf, timelineOf } from './story.ts';
 import { type Conclusion, concludeClaim } from './verdict.ts';
@@ -20,12 +20,19 @@ export function inputFlags(input: InputOptions): string {
   return file + (input.key === undefined ? '' : ` --key ${quote(input.key)}`);
 }
 
+/** What the commands of rows must say for the same to come out. */
+export interface RowSettings {
+  readonly profile: Profile;
+  readonly seed: number;
+  /** Of the input. */
+  readonly flags: string;
+}
+
 export function rowsOf(
   lab: Lab,
   results: readonly ScenarioResult[],
   taken: LabFigures,
-  seed: number,
-  flags: string,
+  { profile, seed, flags }: RowSettings,
 ): VerdictRow[] {
   type Open = Omit<VerdictRow, 'claimVerdict' | 'scope'>;
   const open: Open[] = [];
@@ -52,7 +59,9 @@ export function rowsOf(
     }
   }
   const figuresHash = createHash('sha256').update(canonicalJson(taken.figures)).digest('hex');
-  for (const verdict of taken.verdicts ?? []) open.push(figureRow(lab, verdict, seed, flags, figuresHash));
+  // A token holds its whole run; figures depend on the profile.
+  const figureFlags = `${profile === 'quick' ? '' : ` --profile ${profile}`} --seed ${seed}${flags}`;
+  for (const verdict of taken.verdicts ?? []) open.push(figureRow(lab, verdict, seed, figureFlags, figuresHash));
   return open.map((row) => {
     const known = [...(taken.conclusions ?? []), ...lab.conclusions];
     const conclusion: Conclusion = known.find((each) => each.claim === row.claim) ?? {
@@ -79,7 +88,7 @@ function figureRow(
     lab: lab.name,
     ...verdict,
     seed: String(seed),
-    replay: `npx mqlab lab run ${lab.name} --target ${verdict.target} --seed ${seed}${flags}`,
+    replay: `npx mqlab lab run ${lab.name} --target ${verdict.target}${flags}`,
     historyHash,
     version: `mqlab ${clientVersion('mqlab')}`,
     exercised: [],

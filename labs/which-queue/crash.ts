@@ -73,7 +73,7 @@ async function sendUntilKilled(
         isOver = true;
         clearTimeout(timer);
         // With messages on their way: what is confirmed later is confirmed all the same.
-        for (const pid of running.pids) kill(pid);
+        killAll(running.pids);
         resolve();
       };
       const next = (): void => {
@@ -95,12 +95,14 @@ async function sendUntilKilled(
   return confirmed;
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone.
-  }
+/** SIGKILL for each of a server's processes. */
+export function killAll(pids: readonly number[]): void {
+  for (const pid of pids)
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It is gone.
+    }
 }
 
 async function readAll(

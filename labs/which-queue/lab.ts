@@ -16,13 +16,12 @@ async function takeFigures(context: FigureContext): Promise<LabFigures> {
   const { measureWhichQueue } = await import('./measure.ts');
   const taken = await measureWhichQueue(context.profile, context.progress);
   const judged = judgeClaims(taken);
-  const runs = taken.systems.reduce((sum, { recordsPerSecond }) => sum + recordsPerSecond.length, 0);
   return {
     figures: figuresOf(taken),
     charts: chartsOf(taken),
     tables: { comparison: comparisonTable(taken), settings: settingsTable(taken) },
     verdicts: judged.map(
-      ({ claim, isMeasured }): FigureVerdict => ({
+      ({ claim, isMeasured, runs }): FigureVerdict => ({
         claim,
         target: 'local',
         client: 'each system’s own',

@@ -1,29 +1,31 @@
 /**
- * What is taken of each system: started on a folder of its own, warmed up, then all of them in turn, round by round; after that each with few and many topics, at a steady rate, and killed.
+ * What is taken of each system: started on a folder of its own, warmed up, then all of them in turn, round by round; after that each at a steady rate, with few and many topics, and killed.
  *
  * Invariants: one system is under load at a time. A part that fails is named in the system's `problems`, and the other parts and systems go on.
  */
 import { rmSync } from 'node:fs';
 import { findSystems, newDataDir, Session, type System } from '@mqlab/bench/compare/session.ts';
+import { touchFreeMemory } from '@mqlab/bench/compare/touch-memory.ts';
 import { inRound } from '@mqlab/bench/load/interleave.ts';
-import { type Payload, randomTextPayload } from '@mqlab/bench/load/payload.ts';
-import { loadPeer, type PeerLoadResult } from '@mqlab/bench/load/peer-load.ts';
+import type { PeerLoadResult } from '@mqlab/bench/load/peer-load.ts';
 import { usageOfAll } from '@mqlab/bench/load/process-usage.ts';
 import type { Peer } from '@mqlab/bench/peers/peer.ts';
 import { PEERS } from '@mqlab/bench/peers/peers.ts';
 import { spreadOf } from '@mqlab/bench/statistics.ts';
 import type { Profile } from '../kit/lab.ts';
+import { within } from './bound.ts';
 import { measureCrash } from './crash.ts';
 import { OWN } from './figures.ts';
-import { LATENCY_RATE, PARTITIONS, RECORD_BYTES, type SystemMeasured, type WhichQueueMeasured } from './measured.ts';
+import { type LoadTimes, loadTopics } from './load.ts';
+import { LATENCY_RATE, type SystemMeasured, type TopicsMeasured, type WhichQueueMeasured } from './measured.ts';
+import { measureTopics, openPlace, type TopicsPlan } from './topics.ts';
 
 interface Plan {
   readonly rounds: number;
-  readonly measureMs: number;
-  readonly warmupMs: number;
+  readonly window: LoadTimes;
   /** Of a system, once. */
   readonly systemWarmupMs: number;
-  readonly topics: readonly number[];
+  readonly topics: TopicsPlan;
   readonly crashMessages: number;
   readonly crashSettleMs: number;
   /** Of this project only its own broker, which starts at once. */
@@ -33,20 +35,32 @@ interface Plan {
 const PLANS: Readonly<Record<Profile, Plan>> = {
   quick: {
     rounds: 2,
-    measureMs: 300,
-    warmupMs: 150,
+    window: { warmupMs: 150, measureMs: 300 },
     systemWarmupMs: 300,
-    topics: [8, 64],
+    topics: {
+      sizes: [8, 64],
+      rounds: 3,
+      window: { warmupMs: 100, measureMs: 300 },
+      serverWarmupMs: 300,
+      readyMsMax: 30_000,
+      windowMsMax: 10_000,
+    },
     crashMessages: 2_000,
     crashSettleMs: 0,
     ownOnly: true,
   },
   full: {
     rounds: 5,
-    measureMs: 3_000,
-    warmupMs: 700,
+    window: { warmupMs: 700, measureMs: 3_000 },
     systemWarmupMs: 6_000,
-    topics: [1, 64, 256, 1_000],
+    topics: {
+      sizes: [64, 256, 1_000],
+      rounds: 3,
+      window: { warmupMs: 500, measureMs: 2_000 },
+      serverWarmupMs: 4_000,
+      readyMsMax: 100_000,
+      windowMsMax: 20_000,
+    },
     crashMessages: 20_000,
     crashSettleMs: 5_000,
     ownOnly: false,
@@ -54,9 +68,9 @@ const PLANS: Readonly<Record<Profile, Plan>> = {
 };
 const QUICK_ONLY =
   'the quick profile measures this project’s broker alone: --profile full measures every system that is installed';
-/** Of each part of a system: thousands of queues may take a server minutes. */
+/** Of each part of a system but the topics, which have bounds of their own. */
 const PART_MS_MAX = 120_000;
-const SEED = 20_260_107;
+const OUT_BEFORE = 'the system fell out before';
 
 export async function measureWhichQueue(
   profile: Profile,
@@ -69,6 +83,7 @@ export async function measureWhichQueue(
     ...PEERS.filter((peer) => !wanted.includes(peer)).map((peer) => ({ ...nameOf(peer), why: QUICK_ONLY })),
     ...skipped.map(({ name, why }) => ({ ...nameOf(PEERS.find((peer) => peer.name === name)!), why })),
   ];
+  if (profile === 'full') touchFreeMemory();
   const runs = systems.map((system) => new SystemRun(system, plan, progress));
   try {
     for (const run of runs) await run.part('start', () => run.start());
@@ -76,11 +91,11 @@ export async function measureWhichQueue(
     for (let round = 0; round < plan.rounds; round++)
       for (const run of inRound(runs, round)) await run.part(`maximum, round ${round + 1}`, () => run.maximum());
     for (const run of runs) await run.part('latency', () => run.atRate());
-    for (const run of runs)
-      for (const topics of plan.topics) await run.part(`${topics} topics`, () => run.withTopics(topics));
   } finally {
     for (const run of runs) await run.end();
   }
+  // Alone on the machine: servers with thousands of partitions take the memory that the others had.
+  for (const run of runs) await run.overTopics();
   for (const run of runs) await run.part('kill −9', () => run.crash(), 'own server');
   return { systems: runs.map((run) => run.measured()), absent };
 }
@@ -94,13 +109,12 @@ class SystemRun {
   private readonly system: System;
   private readonly plan: Plan;
   private readonly progress: (text: string) => void;
-  private readonly payload: Payload = randomTextPayload(RECORD_BYTES, SEED);
   private session: Session | null = null;
   private startMs = Number.NaN;
   private isOut = false;
   private readonly rates: number[] = [];
   private readonly cpu: number[] = [];
-  private readonly topics: { readonly topics: number; readonly recordsPerSecond: number[] }[] = [];
+  private topics: readonly TopicsMeasured[] = [];
   private readonly problems: string[] = [];
   private latency: PeerLoadResult['latency'] = null;
   private crashed: SystemMeasured['crash'] = null;
@@ -116,21 +130,13 @@ class SystemRun {
   async part(what: string, run: () => Promise<void>, on: 'this server' | 'own server' = 'this server'): Promise<void> {
     if (this.isOut && on === 'this server') return;
     this.progress(`${this.system.peer.title}: ${what}`);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`not done in ${PART_MS_MAX / 1000} s`)), PART_MS_MAX);
-    });
-    const running = run();
     try {
-      await Promise.race([running, late]);
+      await within(PART_MS_MAX, run());
     } catch (error) {
       // What is still under way would disturb everything after it: the server ends, and the system is out.
-      running.catch(() => {});
       this.problems.push(`${what}: ${(error as Error).message.split('\n')[0]}`);
       await this.end();
       this.isOut = true;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -140,25 +146,33 @@ class SystemRun {
   }
 
   async warmUp(): Promise<void> {
-    await this.load(1, 1, 'max', this.plan.systemWarmupMs);
+    await this.load('max', { ...this.plan.window, measureMs: this.plan.systemWarmupMs });
   }
 
   async maximum(): Promise<void> {
-    const { recordsPerSecond, cpuSecondsPerGb, failed, failure } = await this.load(1, 1, 'max');
+    const { recordsPerSecond, cpuSecondsPerGb, failed, failure } = await this.load('max');
     if (failed > 0) this.problems.push(`${failed} records failed (${failure})`);
     this.rates.push(recordsPerSecond);
     if (cpuSecondsPerGb !== null) this.cpu.push(cpuSecondsPerGb);
   }
 
   async atRate(): Promise<void> {
-    const { latency, unfinished, failed } = await this.load(1, 1, LATENCY_RATE);
+    const { latency, unfinished, failed } = await this.load(LATENCY_RATE);
     if (unfinished + failed === 0) this.latency = latency;
     else this.problems.push(`${LATENCY_RATE} records/s: ${unfinished + failed} not confirmed in time`);
   }
 
-  async withTopics(count: number): Promise<void> {
-    const { recordsPerSecond } = await this.load(count, PARTITIONS, 'max');
-    this.topics.push({ topics: count, recordsPerSecond: [recordsPerSecond] });
+  async overTopics(): Promise<void> {
+    const { topics } = this.plan;
+    if (this.isOut) {
+      this.topics = topics.sizes.map((size) => ({ topics: size, recordsPerSecond: [], missed: OUT_BEFORE }));
+      return;
+    }
+    this.topics = await measureTopics(
+      topics,
+      (count) => openPlace(this.system, count, topics),
+      (text) => this.progress(`${this.system.peer.title}: ${text}`),
+    );
   }
 
   async crash(): Promise<void> {
@@ -200,32 +214,11 @@ class SystemRun {
     };
   }
 
-  private async load(
-    topicCount: number,
-    partitions: number,
-    recordsPerSecond: number | 'max',
-    measureMs = this.plan.measureMs,
-  ): Promise<PeerLoadResult> {
+  private async load(recordsPerSecond: number | 'max', times = this.plan.window): Promise<PeerLoadResult> {
     const session = this.session!;
-    const topics = await session.newTopics(topicCount, partitions);
-    const setting = {
-      topics,
-      acks: 'all',
-      keys: 'none',
-      batchBytes: 65_536,
-      // The client's own default where records are few, so that latency is not a batch's.
-      lingerMs: recordsPerSecond === 'max' ? 5 : 0,
-      producers: 1,
-      consumers: 0,
-      outstandingBytesMax: 4 * 1024 * 1024,
-      recordsPerSecond,
-      warmupMs: this.plan.warmupMs,
-      measureMs,
-      drainMsMax: 3_000,
-    } as const;
+    const topics = await session.newTopics(1, 1);
     try {
-      if (topicCount > 1) await session.touch(topics);
-      return await loadPeer(session.target, setting, this.payload);
+      return await loadTopics(session, topics, recordsPerSecond, times);
     } finally {
       await session.dropTopics(topics);
     }

@@ -15,7 +15,10 @@ export interface CrashMeasured {
 export interface TopicsMeasured {
   /** Each with `PARTITIONS` partitions (queues). */
   readonly topics: number;
+  /** One window a round; the same round of all sizes of a system belongs together. */
   readonly recordsPerSecond: readonly number[];
+  /** Why not all of its windows were taken; null where they were. */
+  readonly missed: string | null;
 }
 
 export interface SystemMeasured {
@@ -33,8 +36,9 @@ export interface SystemMeasured {
   readonly crash: CrashMeasured | null;
   /** All processes of the server together. */
   readonly cpuSecondsPerGb: number | null;
+  /** Likewise; of the server that had one topic at a time. */
   readonly rssBytesPeak: number | null;
-  /** What failed while it was measured, a sentence each. */
+  /** What failed while it was measured, a sentence each; of topics it is in `topics`. */
   readonly problems: readonly string[];
 }
 
@@ -68,4 +72,10 @@ export type Family = keyof typeof FAMILIES;
 export function systemsOf(taken: WhichQueueMeasured, family: Family): readonly SystemMeasured[] {
   const names: readonly string[] = FAMILIES[family];
   return taken.systems.filter(({ name }) => names.includes(name));
+}
+
+/** A sentence each. */
+export function problemsOf({ problems, topics }: SystemMeasured): readonly string[] {
+  const missed = topics.flatMap((size) => (size.missed === null ? [] : [`${size.topics} topics: ${size.missed}`]));
+  return [...problems, ...missed];
 }
