@@ -45,7 +45,7 @@ function claimFigures(name: string, claim: TopicsClaim): Record<string, Figure> 
 }
 
 function keptFigure({ title, version }: SystemMeasured, { from, to, share }: Kept): Figure {
-  const source = `total throughput over ${to} topics over that over ${from}, round by round, ${title} ${version}`;
+  const source = `total throughput over ${to} topics over that over ${from}, window by window, ${title} ${version}`;
   const { median, min, max, samples } = share;
   return measured(median * 100, '%', source, { min: min * 100, max: max * 100, samples });
 }

@@ -1,7 +1,7 @@
 /**
  * How much of a system's throughput is left when the same load goes to more topics.
  *
- * Invariant: a share is taken within one round, in which both sizes had their turn; over the rounds it has a median and a range. A size that was missed has no share.
+ * Invariant: a share is of the same window of both sizes, the first of each, the second of each; over the windows it has a median and a range. A size that was missed has no share.
  */
 import { type Spread, spreadOf } from '@mqlab/bench/statistics.ts';
 import { formatNumber, formatQuantity } from '@mqlab/reports/index.ts';

@@ -112,7 +112,7 @@ function topicsChart({ systems }: WhichQueueMeasured): LineChart {
     type: 'line',
     title: 'Total throughput against the number of topics',
     caption:
-      'Of what the same system carried with the fewest topics, round by round; the median. The total load is the same; it is spread over more of them.',
+      'Of what the same system carried with the fewest topics, window by window; the median. The total load is the same; it is spread over more of them.',
     source: SOURCE,
     x: { name: 'topics', unit: '', scale: 'log' },
     y: { name: 'kept', unit: '%', min: 0 },

@@ -1,13 +1,12 @@
 /**
- * The same load over few and many topics: a server of the system for each size, all of them running, their topics made and every partition with a few records in it;
- * then rounds in which the sizes take turns, up and down.
+ * The same load over few and many topics of one server: its topics become more, every new partition gets a few records, and after a warm-up the windows of that size are taken.
  *
- * Why a server for each size: thousands of partitions that rest are no part of what a few cost, and making them anew for each window would take longer than all windows.
+ * Why not a server for each size, all of them running, whose windows could take turns: they would share the memory, and Kafka's index files alone fill the page cache
+ * (two a partition, 10 MiB of holes each, which the system reads ahead). With three servers Kafka wrote 6 MB/s over 256 topics, with one more than 200.
  *
- * Invariants: one server is under load at a time. A size that fails, or takes too long, ends with its server and says why; the others go on.
+ * Invariant: what fails, or takes too long, ends the server; the windows that were taken stand, and this size and all larger ones say why they were not reached.
  */
 import { Session, type System } from '@mqlab/bench/compare/session.ts';
-import { inRound } from '@mqlab/bench/load/interleave.ts';
 import type { PeerTopic } from '@mqlab/bench/peers/peer.ts';
 import { within } from './bound.ts';
 import { killAll } from './crash.ts';
@@ -20,28 +19,21 @@ export interface TopicsPlan {
   /** Windows of each size. */
   readonly rounds: number;
   readonly window: LoadTimes;
-  /** Of each server, before the rounds. */
-  readonly serverWarmupMs: number;
-  /** From the first server's start until all of a system are warm: making thousands of queues may take one minutes. */
+  /** At each size, before the windows. */
+  readonly warmupMs: number;
+  /** For the start of the server, and again for the making and warming of each size: thousands of queues may take one minutes. */
   readonly readyMsMax: number;
   /** Of a window, with what goes before and after it. */
   readonly windowMsMax: number;
 }
 
-/** One size: a server with its topics. */
+/** A server whose topics become more. */
 export interface Place {
-  /** Until its topics are there and what a partition costs once is paid. */
-  prepare(): Promise<void>;
-  /** Confirmed records a second. */
+  /** Until there are so many topics, and what a partition costs once is paid. */
+  grow(topics: number): Promise<void>;
+  /** Confirmed records a second over all topics. */
   window(): Promise<number>;
   close(): Promise<void>;
-}
-
-interface Size {
-  readonly topics: number;
-  readonly recordsPerSecond: number[];
-  place: Place | null;
-  missed: string | null;
 }
 
 type Bounds = Pick<TopicsPlan, 'sizes' | 'rounds' | 'readyMsMax' | 'windowMsMax'>;
@@ -49,76 +41,59 @@ type Bounds = Pick<TopicsPlan, 'sizes' | 'rounds' | 'readyMsMax' | 'windowMsMax'
 /** Never rejects: what went wrong is in `missed`. */
 export async function measureTopics(
   plan: Bounds,
-  open: (topics: number) => Promise<Place>,
+  open: () => Promise<Place>,
   progress: (text: string) => void,
 ): Promise<TopicsMeasured[]> {
-  const sizes = plan.sizes.map((topics): Size => ({ topics, recordsPerSecond: [], place: null, missed: null }));
-  try {
-    const readyByMs = performance.now() + plan.readyMsMax;
-    for (const size of sizes) {
-      progress(`making ${size.topics} topics`);
-      await guarded(size, () => ready(size, open, readyByMs, plan.readyMsMax));
+  const taken: TopicsMeasured[] = [];
+  let place: Place | null = null;
+  let missed: string | null = null;
+  for (const topics of plan.sizes) {
+    const recordsPerSecond: number[] = [];
+    if (missed !== null) {
+      taken.push({ topics, recordsPerSecond, missed });
+      continue;
     }
-    for (let round = 0; round < plan.rounds; round++)
-      for (const size of inRound(sizes, round)) {
-        const { place } = size;
-        if (place === null) continue;
-        progress(`${size.topics} topics, round ${round + 1}`);
-        await guarded(size, async () => {
-          size.recordsPerSecond.push(await within(plan.windowMsMax, place.window()));
-        });
+    let why: string | null = null;
+    try {
+      place ??= await opened(open, plan.readyMsMax);
+      progress(`making ${topics} topics`);
+      await within(plan.readyMsMax, place.grow(topics), `not ready in ${plan.readyMsMax / 1000} s`);
+      for (let round = 0; round < plan.rounds; round++) {
+        progress(`${topics} topics, window ${round + 1}`);
+        recordsPerSecond.push(await within(plan.windowMsMax, place.window()));
       }
-  } finally {
-    for (const size of sizes) await end(size);
+    } catch (error) {
+      why = (error as Error).message.split('\n')[0]!;
+      missed = `fell out at ${topics} topics: ${why}`;
+    }
+    taken.push({ topics, recordsPerSecond, missed: why });
   }
-  return sizes.map(({ topics, recordsPerSecond, missed }) => ({ topics, recordsPerSecond, missed }));
+  // Whatever the server says at its end: the windows that were taken stand.
+  await place?.close().catch(() => {});
+  return taken;
 }
 
-async function ready(
-  size: Size,
-  open: (topics: number) => Promise<Place>,
-  readyByMs: number,
-  readyMsMax: number,
-): Promise<void> {
-  const leftMs = (): number => Math.max(0, readyByMs - performance.now());
-  const late = `not ready ${readyMsMax / 1000} s after the first of the sizes was begun`;
-  if (leftMs() === 0) throw new Error(late);
-  const opening = open(size.topics);
+async function opened(open: () => Promise<Place>, msMax: number): Promise<Place> {
+  const opening = open();
   try {
-    size.place = await within(leftMs(), opening, late);
+    return await within(msMax, opening, `did not start in ${msMax / 1000} s`);
   } catch (error) {
     // One that starts after all must not stay.
     opening.then((place) => place.close()).catch(() => {});
     throw error;
   }
-  await within(leftMs(), size.place.prepare(), late);
 }
 
-async function guarded(size: Size, use: () => Promise<void>): Promise<void> {
-  try {
-    await use();
-  } catch (error) {
-    size.missed = (error as Error).message.split('\n')[0]!;
-    await end(size);
-  }
-}
-
-async function end(size: Size): Promise<void> {
-  const { place } = size;
-  size.place = null;
-  // Whatever its server says at its end: the windows that were taken stand.
-  await place?.close().catch(() => {});
-}
-
-/** A server of the system's own for so many topics. */
-export async function openPlace(system: System, count: number, plan: TopicsPlan): Promise<Place> {
+/** A server of the system's own. */
+export async function openPlace(system: System, plan: TopicsPlan): Promise<Place> {
   const session = await Session.open(system, false);
-  let topics: readonly PeerTopic[] = [];
+  const topics: PeerTopic[] = [];
   return {
-    prepare: async () => {
-      topics = await session.newTopics(count, PARTITIONS);
-      await session.touch(topics);
-      await loadTopics(session, topics, 'max', { warmupMs: 0, measureMs: plan.serverWarmupMs });
+    grow: async (count) => {
+      const made = await session.newTopics(count - topics.length, PARTITIONS);
+      await session.touch(made);
+      topics.push(...made);
+      await loadTopics(session, topics, 'max', { warmupMs: 0, measureMs: plan.warmupMs });
     },
     window: async () => {
       const { recordsPerSecond, failed, failure } = await loadTopics(session, topics, 'max', plan.window);

@@ -101,7 +101,7 @@ test('the scope of many topics says the range, the spread, and what was not reac
   const both = topicsJudged(kafka, keeps('rocketmq', 95, null));
   expect(both).toMatchObject({ isMeasured: true, runs: 15 });
   expect(both.scope.replaceAll('\u00a0', ' ')).toBe(
-    "Total throughput over 64, 256 and 1,000 topics of 8 partitions, a round's windows set against each other: " +
+    'Total throughput over 64, 256 and 1,000 topics of 8 partitions, one server whose topics become more: ' +
       'kafka keeps 75 % (70–90, n = 3) from 64 to 256 topics; ' +
       'rocketmq was not measured from 64 to 1,000 topics (1,000: not done in 90 s).',
   );
@@ -118,7 +118,7 @@ test('sizes outside the range of the claim decide nothing', () => {
   expect(fewer.scope).toContain('kafka was not measured from 64 to 256 topics (no server had 256)');
 });
 
-test('what is kept is taken within a round; a size that was missed has no share', () => {
+test('what is kept is taken window by window; a size that was missed has no share', () => {
   const topics = [
     size(1, [200, 100, 400]),
     size(64, [100], 'fell out'),
@@ -150,83 +150,90 @@ test('other sizes are figures, and a size that was missed is named in the tables
   expect(text(settingsTable(taken))).toContain('problem: 1000 topics: not done in 90 s');
 });
 
-/** A place whose windows take as long, and carry as much, as its size says. */
+/** A server whose windows carry as much as it has topics, and that fails where it is told to. */
 class ToyPlace implements Place {
-  readonly count: number;
-  readonly log: string[];
-  readonly prepare: () => Promise<void>;
+  private readonly log: string[];
+  private readonly failing: Readonly<Record<string, () => Promise<void>>>;
+  private topics = 0;
 
-  constructor(count: number, log: string[], prepare: () => Promise<void> = async () => {}) {
-    this.count = count;
+  constructor(log: string[], failing: Readonly<Record<string, () => Promise<void>>> = {}) {
     this.log = log;
-    this.prepare = prepare;
+    this.failing = failing;
+  }
+
+  async grow(topics: number): Promise<void> {
+    this.topics = topics;
+    await this.step(`grow ${topics}`);
   }
 
   async window(): Promise<number> {
-    this.log.push(`${this.count}`);
-    if (this.count === 13 && this.log.length > 4) throw new Error('refused\nat length');
-    if (this.count === 99) await new Promise((resolve) => setTimeout(resolve, 60_000).unref());
-    return this.count;
+    await this.step(`${this.topics}`);
+    return this.topics;
   }
 
   async close(): Promise<void> {
-    this.log.push(`end ${this.count}`);
+    await this.step('end');
+  }
+
+  private async step(what: string): Promise<void> {
+    this.log.push(what);
+    await this.failing[what]?.();
   }
 }
 
-const BOUNDS = { rounds: 3, readyMsMax: 5_000, windowMsMax: 100 };
+const BOUNDS = { sizes: [8, 64, 256], rounds: 2, readyMsMax: 200, windowMsMax: 100 };
+const refuses = async (): Promise<never> => {
+  throw new Error('refused\nat length');
+};
+const never = () => new Promise<void>(() => {});
 
-test('sizes take turns, up and down; one that fails in a window is out, the others go on', async () => {
+async function grown(failing: Readonly<Record<string, () => Promise<void>>>) {
   const log: string[] = [];
   const taken = await measureTopics(
-    { ...BOUNDS, sizes: [8, 13, 64] },
-    async (count) => new ToyPlace(count, log),
+    BOUNDS,
+    async () => new ToyPlace(log, failing),
     () => {},
   );
-  expect(log.join(' ')).toBe('8 13 64 64 13 end 13 8 8 64 end 8 end 64');
-  expect(taken).toEqual([size(8, [8, 8, 8]), size(13, [13], 'refused'), size(64, [64, 64, 64])]);
+  return { log: log.join(', '), taken };
+}
+
+test('one server grows from size to size, whatever it says at its end', async () => {
+  const { log, taken } = await grown({ end: refuses });
+  expect(log).toBe('grow 8, 8, 8, grow 64, 64, 64, grow 256, 256, 256, end');
+  expect(taken).toEqual([size(8, [8, 8]), size(64, [64, 64]), size(256, [256, 256])]);
 });
 
-test('a size that is late is not reached, and its server ends, even one that starts after all', async () => {
+test.each([
+  ['64', refuses, 'refused', 'grow 8, 8, 8, grow 64, 64, end'],
+  ['64', never, 'not done in 0.1 s', 'grow 8, 8, 8, grow 64, 64, end'],
+  ['grow 64', never, 'not ready in 0.2 s', 'grow 8, 8, 8, grow 64, end'],
+])('where %s fails, that size and the larger ones are not reached', async (step, how, why, steps) => {
+  const { log, taken } = await grown({ [step]: how });
+  expect(log).toBe(steps);
+  expect(taken).toEqual([size(8, [8, 8]), size(64, [], why), size(256, [], `fell out at 64 topics: ${why}`)]);
+});
+
+test('a server that does not start says why; one that starts after all ends', async () => {
+  const refused = await measureTopics(BOUNDS, refuses, () => {});
+  expect(refused.map(({ missed }) => missed)).toEqual([
+    'refused',
+    'fell out at 8 topics: refused',
+    'fell out at 8 topics: refused',
+  ]);
   const log: string[] = [];
   const slow = Promise.withResolvers<void>();
-  const taken = await measureTopics(
-    { ...BOUNDS, readyMsMax: 500, sizes: [8, 99, 256, 1_000] },
-    async (count) => {
-      if (count === 256) await slow.promise;
-      return new ToyPlace(count, log);
+  const late = await measureTopics(
+    BOUNDS,
+    async () => {
+      await slow.promise;
+      return new ToyPlace(log);
     },
     () => {},
   );
-  expect(taken.map(({ topics, recordsPerSecond }) => [topics, recordsPerSecond.length])).toEqual([
-    [8, 3],
-    [99, 0],
-    [256, 0],
-    [1_000, 0],
-  ]);
-  const late = 'not ready 0.5 s after the first of the sizes was begun';
-  expect(taken.map(({ missed }) => missed)).toEqual([null, 'not done in 0.1 s', late, late]);
+  expect(late[0]!.missed).toBe('did not start in 0.2 s');
   slow.resolve();
   await new Promise(setImmediate);
-  expect(log.filter((line) => line.startsWith('end')).sort()).toEqual(['end 256', 'end 8', 'end 99']);
-});
-
-test('a server that cannot make its topics in time ends, and one that does not start says why', async () => {
-  const log: string[] = [];
-  const never = () => new Promise<void>(() => {});
-  const taken = await measureTopics(
-    { ...BOUNDS, readyMsMax: 100, sizes: [4, 8] },
-    async (count) => {
-      if (count === 4) throw new Error('did not start\nits log');
-      return new ToyPlace(count, log, never);
-    },
-    () => {},
-  );
-  expect(taken).toEqual([
-    size(4, [], 'did not start'),
-    size(8, [], 'not ready 0.1 s after the first of the sizes was begun'),
-  ]);
-  expect(log).toEqual(['end 8']);
+  expect(log).toEqual(['end']);
 });
 
 test('a duplicate hides no loss, and what was never confirmed is not missed', () => {
