@@ -165,7 +165,12 @@ class SystemRun {
   async overTopics(): Promise<void> {
     const { topics } = this.plan;
     if (this.isOut) {
-      this.topics = topics.sizes.map((size) => ({ topics: size, recordsPerSecond: [], missed: OUT_BEFORE }));
+      this.topics = topics.sizes.map((size) => ({
+        topics: size,
+        recordsPerSecond: [],
+        missed: OUT_BEFORE,
+        failed: null,
+      }));
       return;
     }
     this.topics = await measureTopics(

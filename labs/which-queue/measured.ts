@@ -19,6 +19,8 @@ export interface TopicsMeasured {
   readonly recordsPerSecond: readonly number[];
   /** Why not all of its windows were taken; null where they were. */
   readonly missed: string | null;
+  /** Records of its windows that were not confirmed, which no rate counts, and what became of the first; null where all were. */
+  readonly failed: { readonly records: number; readonly why: string } | null;
 }
 
 export interface SystemMeasured {
@@ -76,6 +78,11 @@ export function systemsOf(taken: WhichQueueMeasured, family: Family): readonly S
 
 /** A sentence each. */
 export function problemsOf({ problems, topics }: SystemMeasured): readonly string[] {
-  const missed = topics.flatMap((size) => (size.missed === null ? [] : [`${size.topics} topics: ${size.missed}`]));
-  return [...problems, ...missed];
+  return [
+    ...problems,
+    ...topics.flatMap(({ topics: count, missed, failed }) => [
+      ...(missed === null ? [] : [`${count} topics: ${missed}`]),
+      ...(failed === null ? [] : [`${count} topics: ${failed.records} records failed (${failed.why})`]),
+    ]),
+  ];
 }

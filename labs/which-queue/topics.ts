@@ -7,6 +7,7 @@
  * Invariant: what fails, or takes too long, ends the server; the windows that were taken stand, and this size and all larger ones say why they were not reached.
  */
 import { Session, type System } from '@mqlab/bench/compare/session.ts';
+import type { PeerLoadResult } from '@mqlab/bench/load/peer-load.ts';
 import type { PeerTopic } from '@mqlab/bench/peers/peer.ts';
 import { within } from './bound.ts';
 import { killAll } from './crash.ts';
@@ -27,12 +28,15 @@ export interface TopicsPlan {
   readonly windowMsMax: number;
 }
 
+/** A server may refuse records when it is busy: only those that it confirmed are in the rate. */
+export type Window = Pick<PeerLoadResult, 'recordsPerSecond' | 'failed' | 'failure'>;
+
 /** A server whose topics become more. */
 export interface Place {
   /** Until there are so many topics, and what a partition costs once is paid. */
   grow(topics: number): Promise<void>;
-  /** Confirmed records a second over all topics. */
-  window(): Promise<number>;
+  /** Over all topics. */
+  window(): Promise<Window>;
   close(): Promise<void>;
 }
 
@@ -48,11 +52,11 @@ export async function measureTopics(
   let place: Place | null = null;
   let missed: string | null = null;
   for (const topics of plan.sizes) {
-    const recordsPerSecond: number[] = [];
     if (missed !== null) {
-      taken.push({ topics, recordsPerSecond, missed });
+      taken.push({ topics, recordsPerSecond: [], missed, failed: null });
       continue;
     }
+    const windows: Window[] = [];
     let why: string | null = null;
     try {
       place ??= await opened(open, plan.readyMsMax);
@@ -60,17 +64,24 @@ export async function measureTopics(
       await within(plan.readyMsMax, place.grow(topics), `not ready in ${plan.readyMsMax / 1000} s`);
       for (let round = 0; round < plan.rounds; round++) {
         progress(`${topics} topics, window ${round + 1}`);
-        recordsPerSecond.push(await within(plan.windowMsMax, place.window()));
+        windows.push(await within(plan.windowMsMax, place.window()));
       }
     } catch (error) {
       why = (error as Error).message.split('\n')[0]!;
       missed = `fell out at ${topics} topics: ${why}`;
     }
-    taken.push({ topics, recordsPerSecond, missed: why });
+    const recordsPerSecond = windows.map((window) => window.recordsPerSecond);
+    taken.push({ topics, recordsPerSecond, missed: why, failed: failedOf(windows) });
   }
   // Whatever the server says at its end: the windows that were taken stand.
   await place?.close().catch(() => {});
   return taken;
+}
+
+function failedOf(windows: readonly Window[]): TopicsMeasured['failed'] {
+  const records = windows.reduce((sum, { failed }) => sum + failed, 0);
+  const first = windows.find(({ failed }) => failed > 0);
+  return first === undefined ? null : { records, why: first.failure ?? 'no reason given' };
 }
 
 async function opened(open: () => Promise<Place>, msMax: number): Promise<Place> {
@@ -95,11 +106,7 @@ export async function openPlace(system: System, plan: TopicsPlan): Promise<Place
       topics.push(...made);
       await loadTopics(session, topics, 'max', { warmupMs: 0, measureMs: plan.warmupMs });
     },
-    window: async () => {
-      const { recordsPerSecond, failed, failure } = await loadTopics(session, topics, 'max', plan.window);
-      if (failed > 0) throw new Error(`${failed} records failed (${failure})`);
-      return recordsPerSecond;
-    },
+    window: () => loadTopics(session, topics, 'max', plan.window),
     close: () => {
       // Its data go with it: a clean end would be a flush of each partition.
       killAll(session.running.pids);

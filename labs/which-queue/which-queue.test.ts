@@ -4,12 +4,12 @@ import { judgeClaims } from './conclusions.ts';
 import { judged } from './crash.ts';
 import { figuresOf, OWN } from './figures.ts';
 import { keptBetween, keptOfFewest } from './kept.ts';
-import type { SystemMeasured, TopicsMeasured } from './measured.ts';
+import { problemsOf, type SystemMeasured, type TopicsMeasured } from './measured.ts';
 import { comparisonTable, settingsTable } from './pictures.ts';
-import { measureTopics, type Place } from './topics.ts';
+import { measureTopics, type Place, type Window } from './topics.ts';
 
 function size(topics: number, recordsPerSecond: readonly number[], missed: string | null = null): TopicsMeasured {
-  return { topics, recordsPerSecond, missed };
+  return { topics, recordsPerSecond, missed, failed: null };
 }
 
 /** Invented figures. */
@@ -166,9 +166,10 @@ class ToyPlace implements Place {
     await this.step(`grow ${topics}`);
   }
 
-  async window(): Promise<number> {
+  async window(): Promise<Window> {
     await this.step(`${this.topics}`);
-    return this.topics;
+    const failed = this.topics === 256 ? 3 : 0;
+    return { recordsPerSecond: this.topics, failed, failure: failed > 0 ? 'busy' : null };
   }
 
   async close(): Promise<void> {
@@ -200,7 +201,10 @@ async function grown(failing: Readonly<Record<string, () => Promise<void>>>) {
 test('one server grows from size to size, whatever it says at its end', async () => {
   const { log, taken } = await grown({ end: refuses });
   expect(log).toBe('grow 8, 8, 8, grow 64, 64, 64, grow 256, 256, 256, end');
-  expect(taken).toEqual([size(8, [8, 8]), size(64, [64, 64]), size(256, [256, 256])]);
+  // What a busy server refuses is in no rate, and it is said.
+  const busy = { ...size(256, [256, 256]), failed: { records: 6, why: 'busy' } };
+  expect(taken).toEqual([size(8, [8, 8]), size(64, [64, 64]), busy]);
+  expect(problemsOf(system('rocketmq', { topics: taken }))).toEqual(['256 topics: 6 records failed (busy)']);
 });
 
 test.each([

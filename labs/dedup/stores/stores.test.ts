@@ -99,15 +99,15 @@ describe.each(keyValues)('%s', (_name, skipped, open, wait) => {
     const server = await open();
     const session = await server.connect();
     expect(await session.get('a')).toBeNull();
-    expect(await session.set('a', '1', { onlyIfAbsent: true, expireMs: 40 })).toBe(true);
+    expect(await session.set('a', '1', { onlyIfAbsent: true, expireMs: 400 })).toBe(true);
     expect(await session.set('a', '2', { onlyIfAbsent: true })).toBe(false);
     expect(await session.get('a')).toBe('1');
-    await wait(60);
+    await wait(450);
     expect(await session.get('a')).toBeNull();
-    expect(await session.set('a', '3', { expireMs: 40 })).toBe(true);
+    expect(await session.set('a', '3', { expireMs: 400 })).toBe(true);
     // A plain SET takes the expiry away.
     expect(await session.set('a', '4')).toBe(true);
-    await wait(60);
+    await wait(450);
     expect(await session.get('a')).toBe('4');
 
     expect(await session.append('list', 'x')).toBe(1);
