@@ -13,7 +13,7 @@ import {
   type WhichQueueMeasured,
 } from './measured.ts';
 
-const SOURCE = 'measured, one server and its clients on this machine, interleaved';
+const SOURCE = 'measured, one server and its clients on this machine';
 
 /** Each size that was not measured to its end too: a gap would read as a size that nobody tried. */
 function sizes(system: SystemMeasured): string {
@@ -92,7 +92,7 @@ function throughputChart({ systems }: WhichQueueMeasured): BarChart {
     title: 'Confirmed records a second, one producer',
     caption:
       'Each system with its own client and durable settings: it is what a Node application gets, and says as much of the client as of the server.',
-    source: SOURCE,
+    source: `${SOURCE}, in turn`,
     x: { name: 'system', unit: '' },
     y: { name: 'throughput', unit: 'records/s', scale: 'linear', min: 0 },
     categories: systems.map(({ title }) => title),
@@ -129,11 +129,12 @@ function latencyChart({ systems }: WhichQueueMeasured): BarChart {
   const measured = systems.filter(({ latency }) => latency !== null);
   return {
     type: 'bar',
+    horizontal: true,
     title: 'From due to confirmed',
     caption: 'The same rate for all, far below what each can carry. What waits for a device or for a batch shows.',
     source: `${SOURCE}; open loop at ${LATENCY_RATE} records/s`,
     x: { name: 'system', unit: '' },
-    y: { name: 'latency', unit: 'ms', scale: 'log' },
+    y: { name: 'latency', unit: 'ms', min: 0 },
     categories: measured.map(({ title }) => title),
     series: [
       { name: 'p50', values: measured.map(({ latency }) => latency!.p50Ms) },
