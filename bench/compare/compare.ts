@@ -11,6 +11,7 @@ import { inRound } from '../load/interleave.ts';
 import { type Payload, randomTextPayload } from '../load/payload.ts';
 import { drainPeer, loadPeer, type PeerLoadResult } from '../load/peer-load.ts';
 import { usageOfAll } from '../load/process-usage.ts';
+import { writeBack } from '../load/write-back.ts';
 import { spreadOf } from '../statistics.ts';
 import { Recorder } from './recorder.ts';
 import type { Sample } from './samples.ts';
@@ -222,7 +223,7 @@ class WorkloadComparison {
     }
   }
 
-  private load(
+  private async load(
     session: Session,
     topics: Awaited<ReturnType<Session['newTopics']>>,
     recordsPerSecond: number | 'max',
@@ -231,6 +232,7 @@ class WorkloadComparison {
   ): Promise<PeerLoadResult> {
     const { acks, keys, batchBytes, lingerMs, producers, outstandingBytesMax, drainMsMax } = this.workload;
     const setting = { topics, acks, keys, batchBytes, lingerMs, producers, consumers, outstandingBytesMax, drainMsMax };
+    await writeBack();
     return loadPeer(session.target, { ...setting, recordsPerSecond, ...times }, this.payload);
   }
 

@@ -1,6 +1,7 @@
 /** The same load over few or many topics, by a producer thread that stays warm between runs. */
 import { Worker } from 'node:worker_threads';
 import { type ProcessUsage, processUsage } from '../load/process-usage.ts';
+import { writeBack } from '../load/write-back.ts';
 import type { ScalePlan } from './scale-plan.ts';
 import { RECORD_BYTES } from './spread-settings.ts';
 import type { FromSpreadWorker, SpreadReport, SpreadTask } from './spread-worker.ts';
@@ -28,6 +29,7 @@ export class SpreadLoad {
     plan: Pick<ScalePlan, 'warmupMs' | 'measureMs'>,
   ): Promise<SpreadSample> {
     const { warmupMs, measureMs } = plan;
+    await writeBack();
     const usage: (ProcessUsage | null)[] = [];
     const report = await new Promise<SpreadReport>((resolve, reject) => {
       const onMessage = (message: FromSpreadWorker): void => {

@@ -2,7 +2,8 @@
  * How much of the throughput is left when the same load goes to more topics: 64, 256, 1,000, of eight partitions each.
  *
  * Method: one server, whose topics become more; as many windows at each number as the run has rounds, after a few records in each new partition and one window that is
- * not counted. What is kept is window i's rate against window i's over 64 topics. A server for each number, all at once, would take its rounds in turn, but shares the
+ * not counted. Before each window all that was written goes to the device: six windows write more than the system lets lie in memory, and over thousands of files it then
+ * waits for the device. What is kept is window i's rate against window i's over 64 topics. A server for each number, all at once, would take its rounds in turn, but shares the
  * memory: Kafka maps two index files of 10 MiB a partition, which are holes, and the system's read-ahead fills its page cache with them (20 GB for three servers with
  * 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180).
  */
@@ -10,6 +11,7 @@ import { Session } from '../../compare/session.ts';
 import { type CompareWorkload, loadWorkload, shortened } from '../../compare/workload.ts';
 import { randomTextPayload } from '../../load/payload.ts';
 import { loadPeer } from '../../load/peer-load.ts';
+import { writeBack } from '../../load/write-back.ts';
 import type { PeerTopic } from '../../peers/peer.ts';
 import { TOPIC_COUNTS, topicsWorkload } from '../goals.ts';
 import { only, type Part, type PartContext } from '../part.ts';
@@ -64,6 +66,7 @@ async function grow(context: PartContext, workload: CompareWorkload, session: Se
 async function rateOver(topics: readonly PeerTopic[], session: Session, workload: CompareWorkload): Promise<number> {
   const { acks, keys, batchBytes, lingerMs, producers, outstandingBytesMax, drainMsMax, warmupMs, measureMs } =
     workload;
+  await writeBack();
   const result = await loadPeer(
     session.target,
     {
