@@ -1,14 +1,16 @@
 /**
  * How much of the throughput is left when the same load goes to more topics: 64, 256, 1,000, of eight partitions each.
  *
- * Method: one server, whose topics become more; as many windows at each number as the run has rounds, after a few records in each new partition and one window that is
- * not counted. Before each window all that was written goes to the device: six windows write more than the system lets lie in memory, and over thousands of files it then
- * waits for the device. What is kept is window i's rate against window i's over 64 topics. A server for each number, all at once, would take its rounds in turn, but shares the
- * memory: Kafka maps two index files of 10 MiB a partition, which are holes, and the system's read-ahead fills its page cache with them (20 GB for three servers with
- * 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180).
+ * Method: one server with all topics, each partition with a few records in it; the load goes to 64, 256 or all of them, in rounds, up and down, and what is kept is taken
+ * within a round. Before each window all that was written goes to the device.
+ *
+ * Why not a server for each number: they share the memory, and Kafka maps two index files of 10 MiB a partition, which are holes that the system's read-ahead fills its page
+ * cache with (20 GB for three servers with 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180). Why not topics that become more:
+ * after some fifteen gigabytes the page cache is full, each new page must first be taken from an old one, and that befalls the later windows alone.
  */
 import { Session } from '../../compare/session.ts';
 import { type CompareWorkload, loadWorkload, shortened } from '../../compare/workload.ts';
+import { inRound } from '../../load/interleave.ts';
 import { randomTextPayload } from '../../load/payload.ts';
 import { loadPeer } from '../../load/peer-load.ts';
 import { writeBack } from '../../load/write-back.ts';
@@ -30,7 +32,7 @@ export const topics: Part = {
     for (const system of only(context.systems, 'mqlab', 'kafka')) {
       const session = await Session.open(system, false);
       try {
-        await grow(context, workload, session);
+        await rounds(context, workload, session);
       } catch (error) {
         context.failures.push(`topics, ${system.peer.name}: ${(error as Error).message}`);
       } finally {
@@ -40,24 +42,25 @@ export const topics: Part = {
   },
 };
 
-async function grow(context: PartContext, workload: CompareWorkload, session: Session): Promise<void> {
+async function rounds(context: PartContext, workload: CompareWorkload, session: Session): Promise<void> {
   const { pairs, recorder, progress, isQuick } = context;
   const { system } = session;
-  const topics: PeerTopic[] = [];
-  const base: number[] = [];
-  for (const count of isQuick ? QUICK_COUNTS : TOPIC_COUNTS) {
-    progress(`topics: ${system.peer.name}, making ${count} × ${workload.partitions}`);
-    const made = await session.newTopics(count - topics.length, workload.partitions);
-    await session.touch(made);
-    topics.push(...made);
-    const name = topicsWorkload(count);
-    for (let pair = -1; pair < pairs; pair++) {
+  const counts = isQuick ? QUICK_COUNTS : TOPIC_COUNTS;
+  progress(`topics: ${system.peer.name}, making ${counts.at(-1)} × ${workload.partitions}`);
+  const topics = await session.newTopics(counts.at(-1)!, workload.partitions);
+  await session.touch(topics);
+  for (let pair = -1; pair < pairs; pair++) {
+    const rates = new Map<number, number>();
+    for (const count of inRound(counts, Math.abs(pair))) {
       progress(`topics: ${system.peer.name}, ${count}, ${pair < 0 ? 'warm-up' : `round ${pair + 1} of ${pairs}`}`);
-      const rate = await rateOver(topics, session, workload);
-      if (pair < 0) continue;
-      recorder.add(GROUP, name, 'produce throughput', system, pair, rate);
-      if (count === TOPIC_COUNTS[0]) base.push(rate);
-      else recorder.add(GROUP, name, 'throughput kept', system, pair, (rate / base[pair]!) * 100);
+      rates.set(count, await rateOver(topics.slice(0, count), session, workload));
+    }
+    if (pair < 0) continue;
+    for (const [count, rate] of rates) {
+      recorder.add(GROUP, topicsWorkload(count), 'produce throughput', system, pair, rate);
+      if (count === TOPIC_COUNTS[0]) continue;
+      const kept = (rate / rates.get(TOPIC_COUNTS[0])!) * 100;
+      recorder.add(GROUP, topicsWorkload(count), 'throughput kept', system, pair, kept);
     }
   }
 }
