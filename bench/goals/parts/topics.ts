@@ -5,8 +5,8 @@
  * within a round. Before each window all that was written goes to the device.
  *
  * Why not a server for each number: they share the memory, and Kafka maps two index files of 10 MiB a partition, which are holes that the system's read-ahead fills its page
- * cache with (20 GB for three servers with 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180). Why not topics that become more:
- * after some fifteen gigabytes the page cache is full, each new page must first be taken from an old one, and that befalls the later windows alone.
+ * cache with (20 GB for three servers with 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180). Why not topics that become more: after some
+ * fifteen gigabytes of page cache every write slows down (memory that the virtual machine has not had yet), and that befalls the later windows alone.
  */
 import { Session } from '../../compare/session.ts';
 import { type CompareWorkload, loadWorkload, shortened } from '../../compare/workload.ts';
