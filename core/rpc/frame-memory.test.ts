@@ -15,6 +15,12 @@ test('a wish for more than is needed takes no new memory of that size', () => {
   kept.forEach(giveMemoryBack);
 });
 
+test('a few bytes do not take a MiB that is at hand', () => {
+  giveMemoryBack(takeMemory(1024 * 1024));
+  const kept = Array.from({ length: 10 }, () => takeMemory(100));
+  expect(Math.max(...kept.map(({ length }) => length))).toBeLessThanOrEqual(16 * 1024);
+});
+
 test('at most 32 MiB are kept', () => {
   const given = Array.from({ length: 100 }, () => takeMemory(1024 * 1024));
   given.forEach(giveMemoryBack);

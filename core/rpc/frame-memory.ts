@@ -9,6 +9,8 @@
 const CLASS_SHIFT_MIN = 12;
 const CLASS_SHIFT_MAX = 21;
 const KEPT_BYTES_MAX = 32 * 1024 * 1024;
+/** Memory at most so many classes above the smallest that would do is taken: what waits a minute with a few bytes must not hold a MiB. */
+const CLASSES_ABOVE_MAX = 2;
 
 const classes: Buffer[][] = Array.from({ length: CLASS_SHIFT_MAX - CLASS_SHIFT_MIN + 1 }, () => []);
 let keptBytes = 0;
@@ -30,9 +32,10 @@ export function giveMemoryBack(memory: Buffer): void {
   classes[index]!.push(memory);
 }
 
-/** The smallest that is kept and long enough; null: none is. */
+/** The smallest that is kept and long enough, and not much longer; null: none is. */
 function takeKept(bytes: number): Buffer | null {
-  for (let index = classOf(bytes); index < classes.length; index++) {
+  const smallest = classOf(bytes);
+  for (let index = smallest; index < classes.length && index <= smallest + CLASSES_ABOVE_MAX; index++) {
     const memory = classes[index]!.pop();
     if (memory === undefined) continue;
     keptBytes -= memory.length;
