@@ -8,10 +8,10 @@
  * Invariants: one system is under load at a time; a system that fails leaves the workload, with its reason in `failures`, and the others go on.
  */
 import { inRound } from '../load/interleave.ts';
+import { writeBack } from '../load/page-cache.ts';
 import { type Payload, randomTextPayload } from '../load/payload.ts';
 import { drainPeer, loadPeer, type PeerLoadResult } from '../load/peer-load.ts';
 import { usageOfAll } from '../load/process-usage.ts';
-import { writeBack } from '../load/write-back.ts';
 import { spreadOf } from '../statistics.ts';
 import { Recorder } from './recorder.ts';
 import type { Sample } from './samples.ts';

@@ -40,7 +40,7 @@ export class Session {
   readonly system: System;
   readonly running: RunningPeer;
   readonly driver: PeerDriver;
-  private readonly dataDir: string;
+  readonly dataDir: string;
   private isStopped = false;
   /** An interrupted run leaves no gigabytes behind. */
   private readonly removeData = (): void => rmSync(this.dataDir, { recursive: true, force: true });

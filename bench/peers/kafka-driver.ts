@@ -32,8 +32,6 @@ const driver: PeerDriver = {
             name,
             partitions,
             replicationFactor: 1,
-            // What a run wrote leaves the page cache when its topic goes, not a minute later.
-            configs: { 'file.delete.delay.ms': '0' },
           })),
         );
     }),

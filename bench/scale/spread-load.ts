@@ -1,7 +1,7 @@
 /** The same load over few or many topics, by a producer thread that stays warm between runs. */
 import { Worker } from 'node:worker_threads';
+import { writeBack } from '../load/page-cache.ts';
 import { type ProcessUsage, processUsage } from '../load/process-usage.ts';
-import { writeBack } from '../load/write-back.ts';
 import type { ScalePlan } from './scale-plan.ts';
 import { RECORD_BYTES } from './spread-settings.ts';
 import type { FromSpreadWorker, SpreadReport, SpreadTask } from './spread-worker.ts';

@@ -11,7 +11,8 @@ import { simulation } from './simulation.ts';
 import { startWithPartitions } from './start-with-partitions.ts';
 import { topics } from './topics.ts';
 
-const TOOL_RECORDS = { full: 1_500_000, quick: 50_000 };
+/** So many that what a consumer's JVM takes until it is warm is the smaller part. */
+const TOOL_RECORDS = { full: 3_000_000, quick: 50_000 };
 const IDLE_MS = { full: 2_000, quick: 200 };
 
 function workloadPart(name: string, about: string, systems: readonly string[], change: Partial<CompareWorkload>): Part {

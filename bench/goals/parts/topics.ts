@@ -2,7 +2,7 @@
  * How much of the throughput is left when the same load goes to more topics: 64, 256, 1,000, of eight partitions each.
  *
  * Method: one server with all topics, each partition with a few records in it; the load goes to 64, 256 or all of them, in rounds, up and down, and what is kept is taken
- * within a round. Before each window all that was written goes to the device.
+ * within a round. Before each window all that was written goes to the device and leaves the page cache.
  *
  * Why not a server for each number: they share the memory, and Kafka maps two index files of 10 MiB a partition, which are holes that the system's read-ahead fills its page
  * cache with (20 GB for three servers with 10,560 partitions: Kafka then wrote 6 MB/s where one server alone with 8,000 wrote 110 to 180). Why not topics that become more: after some
@@ -11,9 +11,9 @@
 import { Session } from '../../compare/session.ts';
 import { type CompareWorkload, loadWorkload, shortened } from '../../compare/workload.ts';
 import { inRound } from '../../load/interleave.ts';
+import { forgetSegments } from '../../load/page-cache.ts';
 import { randomTextPayload } from '../../load/payload.ts';
 import { loadPeer } from '../../load/peer-load.ts';
-import { writeBack } from '../../load/write-back.ts';
 import type { PeerTopic } from '../../peers/peer.ts';
 import { TOPIC_COUNTS, topicsWorkload } from '../goals.ts';
 import { only, type Part, type PartContext } from '../part.ts';
@@ -69,7 +69,7 @@ async function rounds(context: PartContext, workload: CompareWorkload, session: 
 async function rateOver(topics: readonly PeerTopic[], session: Session, workload: CompareWorkload): Promise<number> {
   const { acks, keys, batchBytes, lingerMs, producers, outstandingBytesMax, drainMsMax, warmupMs, measureMs } =
     workload;
-  await writeBack();
+  await forgetSegments(session.dataDir);
   const result = await loadPeer(
     session.target,
     {

@@ -41,6 +41,7 @@ export const kafka: Peer = {
     'KRaft, broker and controller in one process, replication 1 (its internal topics as well)',
     `JVM: ${JVM.join(' ')}, as its own start script`,
     'the page cache holds what is acknowledged, its default; with flushBeforeAck log.flush.interval.messages=1',
+    'log.segment.delete.delay.ms=0: what a run wrote leaves the page cache when its topic goes, not a minute later',
     'everything else as it comes',
   ],
   async find() {
@@ -68,6 +69,7 @@ export const kafka: Peer = {
       'offsets.topic.replication.factor': 1,
       'transaction.state.log.replication.factor': 1,
       'transaction.state.log.min.isr': 1,
+      'log.segment.delete.delay.ms': 0,
       ...(flushBeforeAck ? { 'log.flush.interval.messages': 1 } : {}),
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}`);

@@ -29,11 +29,13 @@ export function mqlabPeer(options: MqlabOptions): Peer {
     settings: [
       'broker and controller in one process, replication 1',
       'the page cache holds what is acknowledged, as with Kafka; with flushBeforeAck log.flush.interval.messages=1',
+      'log.segment.delete.delay.ms=0, as with Kafka',
       ...Object.entries(options.settings ?? {}).map(([key, value]) => `${key}=${value}`),
     ],
     find: async () => ({ isThere: true, version: options.version }),
     async start({ dataDir, flushBeforeAck }) {
       const settings = {
+        'log.segment.delete.delay.ms': '0',
         ...(flushBeforeAck ? { 'log.flush.interval.messages': '1' } : {}),
         ...options.settings,
       };
