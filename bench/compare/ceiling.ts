@@ -1,13 +1,14 @@
 /**
  * What the load generators reach against a broker that keeps nothing (`load/null-sink.ts`): a figure near one of these says more about the generator than about
- * the server. The sink keeps nothing, so there is no such ceiling for consumers.
+ * the server. The sink keeps nothing, so there is no such ceiling for consumers; the time from end to end has one (`load/null-relay.ts`), which is measured as a system among
+ * the others.
  */
 import { type Payload, randomTextPayload } from '../load/payload.ts';
 import { loadPeer } from '../load/peer-load.ts';
-import { startNullSink } from '../load/server-process.ts';
+import { startNullRelay, startNullSink } from '../load/server-process.ts';
 import { kafkaToolsMissing, producerPerformance } from '../peers/kafka/tools.ts';
 import { mqlab } from '../peers/mqlab/mqlab.ts';
-import { NEUTRAL, NEUTRAL_SETTINGS } from './neutral.ts';
+import { NEUTRAL, TOOL_PRODUCERS } from './neutral.ts';
 import type { Recorder } from './recorder.ts';
 import type { System } from './session.ts';
 import type { CompareWorkload } from './workload.ts';
@@ -22,6 +23,21 @@ export const nullSink: System = {
     name: 'null-sink',
     title: 'a sink that keeps nothing',
     settings: ['answers every produce at once'],
+  },
+  version: '1',
+};
+
+export const nullRelay: System = {
+  peer: {
+    ...mqlab,
+    name: 'null-relay',
+    title: 'a relay that keeps nothing',
+    settings: ['answers every produce at once, and every fetch out of memory'],
+    async start() {
+      const began = performance.now();
+      const { bootstrap, pid, stop } = await startNullRelay();
+      return { address: bootstrap, pids: [pid], startMs: performance.now() - began, stop };
+    },
   },
   version: '1',
 };
@@ -72,19 +88,20 @@ async function toolCeiling(
 ): Promise<void> {
   const sink = await startNullSink(1);
   try {
-    for (let pair = 0; pair < options.pairs; pair++) {
-      options.progress(`${NEUTRAL}: ProducerPerformance alone, round ${pair + 1} of ${options.pairs}`);
-      const result = await producerPerformance({
-        address: sink.bootstrap,
-        topic: 'null',
-        records: options.toolRecords,
-        warmupRecords: Math.round(options.toolRecords * 0.2),
-        recordBytes: 1024,
-        settings: NEUTRAL_SETTINGS,
-      });
-      recorder.add(GROUP, NEUTRAL, 'produce throughput', nullSink, pair, result.bytesPerSecond);
-      recorder.add(GROUP, NEUTRAL, 'produce rate', nullSink, pair, result.recordsPerSecond);
-    }
+    for (let pair = 0; pair < options.pairs; pair++)
+      for (const { workload, settings } of TOOL_PRODUCERS) {
+        options.progress(`${workload}: ProducerPerformance alone, round ${pair + 1} of ${options.pairs}`);
+        const result = await producerPerformance({
+          address: sink.bootstrap,
+          topic: 'null',
+          records: options.toolRecords,
+          warmupRecords: Math.round(options.toolRecords * 0.2),
+          recordBytes: 1024,
+          settings,
+        });
+        recorder.add(GROUP, workload, 'produce throughput', nullSink, pair, result.bytesPerSecond);
+        recorder.add(GROUP, workload, 'produce rate', nullSink, pair, result.recordsPerSecond);
+      }
   } catch (error) {
     failures.push(`${NEUTRAL}, ProducerPerformance alone: ${(error as Error).message}`);
   } finally {

@@ -23,12 +23,30 @@ export interface NeutralOptions {
 }
 
 export const NEUTRAL = 'kafka-tools-1k';
+export const NEUTRAL_LARGE_BATCHES = 'kafka-tools-1k-64k';
 const GROUP = 'Kafka’s own tools';
 /** One leaves Kafka 4.3 with three times the user time of its fifth: its compiler is still at work. */
 const WARMUP_ROUNDS = 2;
 /** Of the records: warm-up. */
 const WARMUP_SHARE = 0.2;
-export const NEUTRAL_SETTINGS = { acks: '1', 'batch.size': '65536', 'linger.ms': '5', 'buffer.memory': '67108864' };
+
+/** ProducerPerformance as it comes but for acks, and with batches four times as large. What the first wrote is what the consumer reads. */
+export const TOOL_PRODUCERS = [
+  { workload: NEUTRAL, settings: { acks: '1' } },
+  { workload: NEUTRAL_LARGE_BATCHES, settings: { acks: '1', 'batch.size': '65536' } },
+] as const;
+
+/** For a report: what stands beside the tool's own defaults. */
+export function toolSettings(): Record<string, string> {
+  return Object.fromEntries(
+    TOOL_PRODUCERS.map(({ workload, settings }) => [
+      `ProducerPerformance of ${workload}`,
+      Object.entries(settings)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', '),
+    ]),
+  );
+}
 
 export async function measureNeutral(options: NeutralOptions, recorder: Recorder, failures: string[]): Promise<void> {
   const sessions = new Map<System, Session>();
@@ -68,44 +86,50 @@ async function oneRound(
 ): Promise<void> {
   const { running, system } = session;
   const { address, pids } = running;
-  const add = (metric: string, value: number | null): void =>
-    recorder?.add(GROUP, NEUTRAL, metric, system, pair, value);
   const measured = async <T>(use: () => Promise<T>): Promise<readonly [T, ReturnType<typeof cpuPer>]> => {
     const before = usageOfAll(pids);
     const result = await use();
     return [result, cpuPer(before, usageOfAll(pids), records * recordBytes, records)];
   };
-  await writeBack();
-  const [topic] = await session.newTopics(1, 1);
-  const name = topic!.name;
-  try {
-    const warmupRecords = Math.round(records * WARMUP_SHARE);
-    const setting = { address, topic: name, records, warmupRecords, recordBytes, settings: NEUTRAL_SETTINGS };
-    const [produced, produceCpu] = await measured(() => producerPerformance(setting));
-    add('produce throughput', produced.bytesPerSecond);
-    add('produce rate', produced.recordsPerSecond);
-    add('produce processor time per GB', produceCpu.cpuSecondsPerGb);
-    add('produce processor time per record', produceCpu.cpuUsPerRecord);
-    // In a closed loop a record waits for those before it in the producer's memory: what the tool prints, not what the server takes.
-    add('acknowledged p50 by ProducerPerformance', produced.p50Ms);
-    add('acknowledged p99 by ProducerPerformance', produced.p99Ms);
-    add('acknowledged p99.9 by ProducerPerformance', produced.p999Ms);
-    const [consumed, drainCpu] = await measured(() => consumerPerformance({ address, topic: name, records }));
-    add('drain throughput', consumed.bytesPerSecond);
-    add('drain rate', consumed.recordsPerSecond);
-    add('drain processor time per GB', drainCpu.cpuSecondsPerGb);
-    add('drain processor time per record', drainCpu.cpuUsPerRecord);
-  } finally {
-    await session.dropTopics([topic!]);
+  for (const { workload, settings } of TOOL_PRODUCERS) {
+    const add = (metric: string, value: number | null): void =>
+      recorder?.add(GROUP, workload, metric, system, pair, value);
+    await writeBack();
+    await withTopic(session, async (topic) => {
+      const warmupRecords = Math.round(records * WARMUP_SHARE);
+      const setting = { address, topic, records, warmupRecords, recordBytes, settings };
+      const [produced, produceCpu] = await measured(() => producerPerformance(setting));
+      add('produce throughput', produced.bytesPerSecond);
+      add('produce rate', produced.recordsPerSecond);
+      add('produce processor time per GB', produceCpu.cpuSecondsPerGb);
+      add('produce processor time per record', produceCpu.cpuUsPerRecord);
+      // In a closed loop a record waits for those before it in the producer's memory: what the tool prints, not what the server takes.
+      add('acknowledged p50 by ProducerPerformance', produced.p50Ms);
+      add('acknowledged p99 by ProducerPerformance', produced.p99Ms);
+      add('acknowledged p99.9 by ProducerPerformance', produced.p999Ms);
+      if (workload !== NEUTRAL) return;
+      const [consumed, drainCpu] = await measured(() => consumerPerformance({ address, topic, records }));
+      add('drain throughput', consumed.bytesPerSecond);
+      add('drain rate', consumed.recordsPerSecond);
+      add('drain processor time per GB', drainCpu.cpuSecondsPerGb);
+      add('drain processor time per record', drainCpu.cpuUsPerRecord);
+    });
   }
   if (endToEndRecords === 0) return;
-  const [single] = await session.newTopics(1, 1);
-  try {
-    const latency = await endToEndLatency({ address, topic: single!.name, records: endToEndRecords, recordBytes });
+  await withTopic(session, async (topic) => {
+    const latency = await endToEndLatency({ address, topic, records: endToEndRecords, recordBytes });
+    const add = (metric: string, value: number): void => recorder?.add(GROUP, NEUTRAL, metric, system, pair, value);
     add('end to end p50 by EndToEndLatency', latency.p50Ms);
     add('end to end p99 by EndToEndLatency', latency.p99Ms);
     add('end to end p99.9 by EndToEndLatency', latency.p999Ms);
+  });
+}
+
+async function withTopic(session: Session, use: (topic: string) => Promise<void>): Promise<void> {
+  const topics = await session.newTopics(1, 1);
+  try {
+    await use(topics[0]!.name);
   } finally {
-    await session.dropTopics([single!]);
+    await session.dropTopics(topics);
   }
 }

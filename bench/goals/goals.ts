@@ -1,5 +1,5 @@
 /** The goals of performance.md, row by row; where their samples come from is `parts/`. Pure data. */
-import { NEUTRAL } from '../compare/neutral.ts';
+import { NEUTRAL, NEUTRAL_LARGE_BATCHES } from '../compare/neutral.ts';
 import { START_UP } from '../compare/start-up.ts';
 import type { Demand, Goal } from './goal.ts';
 
@@ -28,6 +28,7 @@ export function topicsWorkload(topics: number): string {
 }
 
 const TOOLS = '1 KiB, 1 partition, acks=1, Kafka’s own tool';
+const LARGE = `${TOOLS} with batch.size=65536`;
 const PACED = '1 KiB, 10,000/s, open loop';
 
 export const GOALS: readonly Goal[] = [
@@ -35,6 +36,12 @@ export const GOALS: readonly Goal[] = [
     what: 'produce, MB/s',
     workload: TOOLS,
     samples: { workload: NEUTRAL, metric: 'produce throughput' },
+    demands: [toKafka('at least', 1.5)],
+  },
+  {
+    what: 'produce, MB/s, larger batches',
+    workload: LARGE,
+    samples: { workload: NEUTRAL_LARGE_BATCHES, metric: 'produce throughput' },
     demands: [toKafka('at least', 1.5)],
   },
   {
@@ -53,6 +60,12 @@ export const GOALS: readonly Goal[] = [
     what: 'broker processor seconds per GB, produce',
     workload: TOOLS,
     samples: { workload: NEUTRAL, metric: 'produce processor time per GB' },
+    demands: [toKafka('at most', 0.5)],
+  },
+  {
+    what: 'broker processor seconds per GB, produce, larger batches',
+    workload: LARGE,
+    samples: { workload: NEUTRAL_LARGE_BATCHES, metric: 'produce processor time per GB' },
     demands: [toKafka('at most', 0.5)],
   },
   {

@@ -1,5 +1,6 @@
 /** `mqlab bench goals`: one command, one run: the table of performance.md's goals. */
 import type { BenchRunData } from '@mqlab/reports/run-data.ts';
+import { toolSettings } from '../compare/neutral.ts';
 import { Recorder } from '../compare/recorder.ts';
 import { findSystems, type Skipped } from '../compare/session.ts';
 import { touchFreeMemory } from '../compare/touch-memory.ts';
@@ -59,6 +60,7 @@ export async function runGoals(options: RunGoalsOptions): Promise<GoalsRun> {
     settings: {
       size: quick ? 'quick' : 'full',
       parts: options.parts.map(({ name }) => name).join(', '),
+      ...toolSettings(),
       'memory touched before': touched === 0 ? 'none' : `${(touched / GIB).toFixed(1)} GiB`,
     },
   });

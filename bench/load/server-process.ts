@@ -1,11 +1,12 @@
 /**
- * A server under load in a process of its own: the broker with a data folder of its own, or the null sink. `stop` ends the process and takes the
+ * A server under load in a process of its own: the broker with a data folder of its own, the null sink or the null relay. `stop` ends the process and takes the
  * folder away.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@mqlab/core/cli/free-ports.ts';
 import { type ServerCommand, startServer } from '../start-server.ts';
 
 export interface ServerProcess {
@@ -53,6 +54,24 @@ export async function startBroker(
 export function startNullSink(partitions: number): Promise<ServerProcess> {
   const args = [fileURLToPath(new URL('./null-sink.ts', import.meta.url)), String(partitions)];
   return startUnderLoad({ name: 'the null sink', command: process.execPath, args, ready: { line: READY } });
+}
+
+/** `null-relay.ts` in front of a broker. */
+export async function startNullRelay(): Promise<ServerProcess> {
+  const [port, portBehind] = await freePorts(2);
+  const broker = await startBroker({
+    listeners: `PLAINTEXT://127.0.0.1:${portBehind}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+  });
+  try {
+    const args = [fileURLToPath(new URL('./null-relay.ts', import.meta.url)), String(port), String(portBehind)];
+    const command = { name: 'the null relay', command: process.execPath, args, ready: { line: READY } };
+    const relay = await startUnderLoad(command);
+    return { ...relay, stop: () => relay.stop().finally(() => broker.stop()) };
+  } catch (error) {
+    await broker.stop();
+    throw error;
+  }
 }
 
 async function startUnderLoad(command: Omit<ServerCommand, 'startMsMax' | 'stopMsMax'>): Promise<ServerProcess> {

@@ -1,7 +1,8 @@
 /** The parts of the goals' run, in its order: what needs a calm machine most comes first. */
-import { measureCeilings } from '../../compare/ceiling.ts';
+import { measureCeilings, nullRelay } from '../../compare/ceiling.ts';
 import { measureStartUps, measureWorkload } from '../../compare/compare.ts';
 import { measureNeutral } from '../../compare/neutral.ts';
+import type { System } from '../../compare/session.ts';
 import { type CompareWorkload, loadWorkload, shortened } from '../../compare/workload.ts';
 import { kafkaToolsMissing } from '../../peers/kafka/tools.ts';
 import { FLUSH_PEER } from '../goals.ts';
@@ -12,17 +13,27 @@ import { startWithPartitions } from './start-with-partitions.ts';
 import { topics } from './topics.ts';
 
 /** So many that what a consumer's JVM takes until it is warm is the smaller part. */
-const TOOL_RECORDS = { full: 3_000_000, quick: 50_000 };
+const TOOL_RECORDS = { full: 2_000_000, quick: 50_000 };
 const IDLE_MS = { full: 2_000, quick: 200 };
 
-function workloadPart(name: string, about: string, systems: readonly string[], change: Partial<CompareWorkload>): Part {
+function workloadPart(
+  name: string,
+  about: string,
+  systems: readonly string[],
+  change: Partial<CompareWorkload>,
+  beside: readonly System[] = [],
+): Part {
   return {
     name,
     about,
     run: async (context) => {
       const asked = { ...loadWorkload(name), ...change };
       const workload = context.isQuick ? shortened(asked) : asked;
-      await measureWorkload({ ...context, systems: only(context.systems, ...systems) }, workload, context);
+      await measureWorkload(
+        { ...context, systems: [...only(context.systems, ...systems), ...beside] },
+        workload,
+        context,
+      );
     },
   };
 }
@@ -66,7 +77,7 @@ const ceilings: Part = {
 export const parts: readonly Part[] = [
   tools,
   workloadPart('records-100b', 'small records by the own client', ['mqlab', 'kafka'], { backlogBytes: 0 }),
-  workloadPart('steady-10k', 'latency from end to end at 10,000/s', ['mqlab', 'kafka'], {}),
+  workloadPart('steady-10k', 'latency from end to end at 10,000/s', ['mqlab', 'kafka'], {}, [nullRelay]),
   workloadPart('flush', 'each record on the device before it is acknowledged', ['mqlab', 'kafka', FLUSH_PEER], {
     consumers: 0,
     backlogBytes: 0,
