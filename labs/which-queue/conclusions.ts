@@ -57,7 +57,7 @@ export function judgeClaims(taken: WhichQueueMeasured): Judged[] {
     concluded(
       'C91',
       (['Kafka', 'RocketMQ'] as const).map((family) => topicsPart(taken, family)),
-      `Total throughput over ${sizesText(taken.systems)} topics of ${PARTITIONS} partitions, one server whose topics become more`,
+      `Total throughput over ${sizesText(taken.systems)} topics of ${PARTITIONS} partitions, the sizes in turn on one server that has all of them`,
       sum(({ topics }) => topics.reduce((windows, { recordsPerSecond }) => windows + recordsPerSecond.length, 0)),
     ),
     concluded(
