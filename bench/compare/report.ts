@@ -28,7 +28,8 @@ Kafka is taken round by round, and the median of those ratios stands in the tabl
 
 Throughput is a closed loop with a bound on what is sent and not answered. Latency is an open loop: a record counts from the moment when it was due, whatever became of those
 before it (no coordinated omission), in an HdrHistogram; the generator's own lateness is in it and is given beside it. Payloads are random text. Processor time and memory are
-those of all of a server's processes, from /proc. What is read has just been written: it lies in the page cache.`;
+those of all of a server's processes, from /proc. Before a window all that was written goes to the device, and what speaks Kafka gives up the page cache of a deleted topic
+at once. What is read has just been written: it lies in the page cache.`;
 
 const LIMITS = [
   'Clients and servers share the cores of one machine; the network is loopback.',

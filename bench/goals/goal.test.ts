@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { checkRunData, renderReports } from '@mqlab/reports/index.ts';
 import { expect, test } from 'vitest';
 import type { Sample } from '../compare/samples.ts';
@@ -15,6 +16,7 @@ const goal: Goal = {
     { of: 'value', bound: 'at most', than: 250, words: '≤ 250 ms' },
     { of: { ratioTo: 'kafka' }, bound: 'at most', than: 0.2, words: '≤ 0.2 × Kafka' },
   ],
+  evidence: 'there.md',
 };
 const of = (system: string, values: readonly number[]): Sample[] =>
   values.map((value, pair) => ({
@@ -40,6 +42,7 @@ test('a ratio to another peer than Kafka', () => {
   const flush: Goal = {
     ...goal,
     demands: [{ of: { ratioTo: 'rabbitmq-quorum' }, bound: 'at least', than: 4, words: '≥ 4 ×' }],
+    evidence: 'there.md',
   };
   const line = judge(flush, [...of('mqlab', [40, 50]), ...of('rabbitmq-quorum', [10, 10]), ...of('kafka', [20, 20])]);
   expect(line.reached).toBe('reached');
@@ -47,19 +50,23 @@ test('a ratio to another peer than Kafka', () => {
 });
 
 test('each row of the goals says what it demands, and the run data of a table without samples are whole', () => {
-  for (const { demands } of GOALS) expect(demands.length).toBeGreaterThan(0);
+  for (const { demands, evidence } of GOALS) {
+    expect(demands.length).toBeGreaterThan(0);
+    expect(existsSync(new URL(`../../${evidence}`, import.meta.url)), evidence).toBe(true);
+  }
   const data = goalsRunData({
     machine: { cpu: 'c', cores: 2, memoryBytes: 1e9, kernel: 'k', node: 'v26' },
     ...{ startedAt: new Date(0), durationMs: 1, replay: 'npx mqlab bench goals', pairs: 5, systems: [], skipped: [] },
     samples: of('mqlab', [1]),
     failures: ['simulation: there is none'],
-    lines: GOALS.map((each) => judge(each, [])),
+    lines: [...GOALS.map((each) => judge(each, [])), judge(goal, of('mqlab', [251]))],
     settings: {},
   });
   checkRunData(data, 'the goals');
   const page = renderReports([data]).get('bench-goals.md')!;
   expect(page).toContain('not measured');
   expect(page).toContain('simulation: there is none');
+  expect(page.match(/Not reached: .*/g)).toEqual([expect.stringMatching(/start\. Where .*there\.md/)]);
 });
 
 test('what other rooms measure is read from their data', () => {

@@ -23,6 +23,8 @@ export interface Goal {
   /** Which samples: those of this workload and metric. */
   readonly samples: { readonly workload: string; readonly metric: string };
   readonly demands: readonly Demand[];
+  /** Where it is not reached: the file that has the profile, what was tried, and the limit. */
+  readonly evidence: string;
 }
 
 export type Reached = 'reached' | 'not reached' | 'not measured';

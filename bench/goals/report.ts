@@ -14,7 +14,10 @@ export interface GoalsReport extends Omit<CompareReport, 'workloads'> {
 
 const ABOUT = `The goals of the project's performance, each with its measured value and, where it is a comparison, the ratio to the other system, taken round by
 round. All of it is one run of one command on one machine. Method and words are those of the comparison of systems: systems in turn after a warm-up, medians with their range, open loops from the
-due moment, processor time and memory from /proc. A goal is reached when each of its demands holds for the median.`;
+due moment, processor time and memory from /proc. A goal is reached when each of its demands holds for the median.
+
+Beside Kafka stand two that keep nothing and so show what the load generators reach by themselves: null-sink answers every produce at once, null-relay also hands on
+what it got to who waits for it.`;
 
 const LIMITS = [
   'Clients and servers share the cores of one machine; the network is loopback.',
@@ -41,9 +44,21 @@ export function goalsRunData(report: GoalsReport): BenchRunData {
     figures: {},
     charts: chart === null ? {} : { ratios: chart },
     tables: { summary: goalTable(lines), samples: sampleTable(samples) },
-    limits: [...LIMITS, ...skipped.map(({ name, why }) => `${name} was not measured: ${why}`), ...failures],
+    limits: [
+      ...LIMITS,
+      ...lines.flatMap(whereLimit),
+      ...skipped.map(({ name, why }) => `${name} was not measured: ${why}`),
+      ...failures,
+    ],
     results: figuresOf(samples),
   };
+}
+
+function whereLimit({ goal, reached }: GoalLine): string[] {
+  if (reached !== 'not reached') return [];
+  return [
+    `Not reached: ${goal.what}. Where the time goes, what was tried and what the limit is: \`${goal.evidence}\`.`,
+  ];
 }
 
 const TONES: Readonly<Record<Reached, 'good' | 'bad' | 'warn'>> = {

@@ -14,8 +14,9 @@ import { join } from 'node:path';
 
 /** POSIX_FADV_DONTNEED on Linux. */
 const DONT_NEED = 4;
-/** Below it there is little to be had: a server may have thousands of small files. */
-const FILE_BYTES_MIN = 64 * 1024;
+/** Of each file, at its end: the next append would else have to read its last page back from the device. */
+const STAYING_BYTES = 64 * 1024;
+const PAGE_BYTES = 4096;
 /** Segments of Kafka's log. Other files stay: a journal that is written over again would have to be read back. */
 const SEGMENT = /\.log$/;
 
@@ -31,7 +32,7 @@ export function writeBack(): Promise<void> {
   });
 }
 
-/** `writeBack`, and the log segments in this folder (null: a server of another machine) are no longer in the page cache. */
+/** `writeBack`, and the log segments in this folder (null: a server of another machine) are no longer in the page cache, but for their ends. */
 export async function forgetSegments(dataDir: string | null): Promise<void> {
   await writeBack();
   const advise = posixFadvise();
@@ -40,17 +41,18 @@ export async function forgetSegments(dataDir: string | null): Promise<void> {
     if (!entry.isFile() || !SEGMENT.test(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
     try {
-      if (statSync(path).size >= FILE_BYTES_MIN) forget(path, advise);
+      const bytes = Math.floor((statSync(path).size - STAYING_BYTES) / PAGE_BYTES) * PAGE_BYTES;
+      if (bytes > 0) forget(path, bytes, advise);
     } catch {
       // The server has removed it.
     }
   }
 }
 
-function forget(path: string, advise: Advise): void {
+function forget(path: string, bytes: number, advise: Advise): void {
   const fd = openSync(path, 'r');
   try {
-    advise(fd, 0, 0, DONT_NEED);
+    advise(fd, 0, bytes, DONT_NEED);
   } finally {
     closeSync(fd);
   }
