@@ -25,17 +25,20 @@ const REGION_BYTES = 32 * 1024 * 1024;
 const SEND_QUEUE_BYTES_MAX = 1 << 20;
 
 const [port, portBehind] = process.argv.slice(2).map(Number) as [number, number];
-/** Of the newest topic: loads take one after the other. By partition. */
+/** By partition, of the topic that was written last: loads take one after the other. What still asks for an older topic finds nothing. */
 let heldOf = { topic: '', partitions: new Map<number, HeldBatches>() };
 /** Fetches that wait for the next produce. */
 const waiting = new Set<() => void>();
 
-/** By topic id or, in old versions, by name: a client speaks either way in both requests. */
-function partitionOf(topic: string, index: number): HeldBatches {
+function writtenTo(topic: string, index: number): HeldBatches {
   if (heldOf.topic !== topic) heldOf = { topic, partitions: new Map() };
   let found = heldOf.partitions.get(index);
   if (found === undefined) heldOf.partitions.set(index, (found = new HeldBatches(REGION_BYTES)));
   return found;
+}
+
+function readFrom(topic: string, index: number): HeldBatches | undefined {
+  return heldOf.topic === topic ? heldOf.partitions.get(index) : undefined;
 }
 
 function produce(request: RequestOf<typeof Produce>): ResponseInput<typeof Produce> {
@@ -45,7 +48,7 @@ function produce(request: RequestOf<typeof Produce>): ResponseInput<typeof Produ
     partitionResponses: partitionData.map(({ index, records }) => ({
       index,
       errorCode: ErrorCode.NONE,
-      baseOffset: records === null ? -1 : partitionOf(`${name}${topicId}`, index).append(records),
+      baseOffset: records === null ? -1 : writtenTo(`${name}${topicId}`, index).append(records),
     })),
   }));
   for (const wake of waiting) wake();
@@ -60,14 +63,15 @@ function fetched(request: RequestOf<typeof Fetch>): ResponseInput<typeof Fetch> 
     topic,
     topicId,
     partitions: partitions.map(({ partition, fetchOffset, partitionMaxBytes }) => {
-      const batches = partitionOf(`${topic}${topicId}`, partition);
-      const records = batches.from(fetchOffset, partitionMaxBytes);
+      const batches = readFrom(`${topic}${topicId}`, partition);
+      const records = batches?.from(fetchOffset, partitionMaxBytes);
+      const highWatermark = batches?.nextOffset ?? 0;
       bytes += records?.length ?? 0;
       return {
         partitionIndex: partition,
         errorCode: ErrorCode.NONE,
-        highWatermark: batches.nextOffset,
-        lastStableOffset: batches.nextOffset,
+        highWatermark,
+        lastStableOffset: highWatermark,
         logStartOffset: 0,
         abortedTransactions: null,
         records: records ?? Buffer.alloc(0),
