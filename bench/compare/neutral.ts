@@ -25,7 +25,7 @@ export interface NeutralOptions {
 export const NEUTRAL = 'kafka-tools-1k';
 export const NEUTRAL_LARGE_BATCHES = 'kafka-tools-1k-64k';
 const GROUP = 'Kafka’s own tools';
-/** One leaves Kafka 4.3 with three times the user time of its fifth: its compiler is still at work. */
+/** The second round of Kafka 4.3 still takes twice the user time of its fourth: its compiler is at work. */
 const WARMUP_ROUNDS = 2;
 /** Of the records: warm-up. */
 const WARMUP_SHARE = 0.2;

@@ -5,7 +5,7 @@ import { kafkaToolsMissing } from '../peers/kafka/tools.ts';
 import type { Peer } from '../peers/peer.ts';
 import { measureCeilings } from './ceiling.ts';
 import { measureComparison } from './compare.ts';
-import { measureNeutral } from './neutral.ts';
+import { measureNeutral, toolSettings } from './neutral.ts';
 import { Recorder } from './recorder.ts';
 import { compareRunData } from './report.ts';
 import { findSystems, type Skipped } from './session.ts';
@@ -68,6 +68,7 @@ export async function runCompare(options: RunCompareOptions): Promise<BenchRunDa
     failures: [...compared.failures, ...failures],
     settings: {
       size,
+      ...(options.neutral ? toolSettings() : {}),
       'memory touched before': touched === 0 ? 'none' : `${(touched / GIB).toFixed(1)} GiB`,
       compression: 'none',
       'client of what speaks Kafka': 'the project’s own, in threads',
