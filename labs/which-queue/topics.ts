@@ -56,12 +56,8 @@ export async function measureTopics(
 ): Promise<TopicsMeasured[]> {
   const missed = new Map<number, string>();
   const windows = new Map<number, Window[]>();
-  const miss = (topics: number, why: string): void => {
-    for (const size of plan.sizes) if (size > topics) missed.set(size, `fell out at ${topics} topics: ${why}`);
-    missed.set(topics, why);
-  };
   let place: Place | null = null;
-  while (place === null && missed.size < plan.sizes.length) place = await made(plan, open, missed, miss, progress);
+  while (place === null && missed.size < plan.sizes.length) place = await made(plan, open, missed, progress);
   if (place !== null) {
     const sizes = plan.sizes.filter((size) => !missed.has(size));
     await takeTurns({ ...plan, sizes }, place, windows, missed, progress);
@@ -82,8 +78,7 @@ export async function measureTopics(
 async function made(
   plan: Bounds,
   open: () => Promise<Place>,
-  missed: ReadonlyMap<number, string>,
-  miss: (topics: number, why: string) => void,
+  missed: Map<number, string>,
   progress: (text: string) => void,
 ): Promise<Place | null> {
   let place: Place | null = null;
@@ -94,7 +89,9 @@ async function made(
       progress(`making ${topics} topics`);
       await within(plan.readyMsMax, place.make(topics), `not ready in ${plan.readyMsMax / 1000} s`);
     } catch (error) {
-      miss(topics, reason(error));
+      const why = reason(error);
+      for (const size of plan.sizes) if (size > topics) missed.set(size, `fell out at ${topics} topics: ${why}`);
+      missed.set(topics, why);
       await closed(place);
       return null;
     }
